@@ -15,7 +15,7 @@ test: $(VENV)/.installed
 	@echo "the whole suite, in one process for each core: this takes some minutes; reasons for skipped tests come last"
 	@$(BIN)/python -m pytest -n auto --dist loadgroup -q
 
-# Long simulations, which the suite leaves out: an hour and more.
+# Long simulations and an hour of fuzzing (tests/feeds/test_fuzz.py), which the suite leaves out: two hours and more.
 nightly: $(VENV)/.installed
 	@$(BIN)/python -m pytest -n auto -q -m nightly
 	@$(BIN)/python bench/crash.py

@@ -49,9 +49,8 @@ issue = step("admit_run", lambda runs: runs.admit(
 collected = step("collect", lambda runs: runs.collect())
 revision_id = step("compose", lambda runs: runs.compose(issue, EssayFilter(), run=run)).revision_id
 step("render", lambda runs: runs.render(issue, revision_id))
-step("approve_now", lambda runs: runs.approve(issue, revision_id))
-step("request_approval", lambda runs: runs.ask(issue, revision_id, run=run))
-step("enqueue", lambda runs: runs.enqueue(issue, revision_id, run=run))
+step("request_approval", lambda runs: runs.ask(issue, revision_id, run=run, approve=True))
+step("enqueue", lambda runs: runs.enqueue(issue, revision_id, run=run, approve=True))
 step("deliver", lambda runs: runs.deliver(issue))
 step("report", lambda runs: runs.report(issue, collected), lambda runs: runs.archive_link(issue),
      lambda runs: runs.alert_events())

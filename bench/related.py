@@ -2,6 +2,7 @@
 
     python bench/related.py            the eighteen essays that were tuned with, over their two pools
     python bench/related.py --final    over all three pools, and the nine untouched essays too
+    python bench/related.py --bilingual   German essays over English items, and the reverse
 
 The corpora and how they were judged: README.md in bench/related and in the folders there. Ties are
 broken by id, which says nothing.
@@ -34,6 +35,7 @@ from upcycle_news.models import Essay, FeedItem, Story
 ROOT = Path(__file__).resolve().parents[1]
 CORPUS = ROOT / "bench/related"
 DAY = date(2026, 11, 26)
+BILINGUAL = ("f001", "f003", "f005", "f008")  # essays whose related items have English versions
 # Feedback as it was before there was a vocabulary; a method to compare with.
 SEED_STORIES, EXPANSION_TERMS, FEEDBACK_WEIGHT, MIN_SEED_SCORE = 8, 15, 0.4, 1.0
 
@@ -42,22 +44,22 @@ def load(name: str):
     return json.loads((CORPUS / f"{name}.json").read_text(encoding="utf-8"))
 
 
-def essays(name: str) -> dict[str, Essay]:
+def essays(name: str, language: str = "de") -> dict[str, Essay]:
     return {
         essay["id"]: Essay(
-            slug=essay["id"], source="", title=essay["title"], author="", date=DAY, language="de",
+            slug=essay["id"], source="", title=essay["title"], author="", date=DAY, language=language,
             summary="", body=essay["body"], topics=tuple(essay["topics"]),
         )
         for essay in load(name)
     }  # fmt: skip
 
 
-def stories(*names: str) -> list[Story]:
+def stories(*names: str, language: str = "de") -> list[Story]:
     items = [
         FeedItem(
             key=item["id"], feed=item["feed"], link=f"https://x.example/{item['id']}",
             canonical=item["id"], title=item["title"], summary=item["summary"],
-            date=datetime(2026, 11, 25, 9, tzinfo=UTC), date_source="feed",
+            date=datetime(2026, 11, 25, 9, tzinfo=UTC), date_source="feed", language=language,
         )
         for name in names
         for item in load(name)
@@ -232,6 +234,31 @@ def parts(final: bool) -> list[Part]:
     return [tuning, Part("untouched", untouched, pool, judgements("third/judgements"), vocabulary)]
 
 
+def bilingual_parts() -> list[Part]:
+    """Return the German essays with English items, and the English essays with German items."""
+    vocabulary = load_vocabulary(ROOT / "content/vocabulary.toml", ROOT)
+    related = judgements("third/judgements")
+    english = {item["id"]: item["of"] for item in load("bilingual/items")}
+    german = {slug: essay for slug, essay in essays("third/essays").items() if slug in BILINGUAL}
+    versions = {essay["id"]: essay["of"] for essay in load("bilingual/essays")}
+    return [
+        Part(
+            "German essays, English items",
+            german,
+            stories("bilingual/items", language="en"),
+            {slug: {key for key, of in english.items() if of in related[slug]} for slug in german},
+            vocabulary,
+        ),
+        Part(
+            "English essays, German items",
+            essays("bilingual/essays", "en"),
+            stories("items", "second/items", "third/items"),
+            {slug: related[of] for slug, of in versions.items()},
+            vocabulary,
+        ),
+    ]
+
+
 def judgements(*names: str) -> dict[str, set[str]]:
     related: dict[str, set[str]] = {}
     for name in names:
@@ -245,7 +272,11 @@ def main() -> None:
     parser.add_argument(
         "--final", action="store_true", help="three pools, and the untouched essays"
     )
-    measured_parts = parts(parser.parse_args().final)
+    parser.add_argument(
+        "--bilingual", action="store_true", help="items of the other language than the essay"
+    )
+    arguments = parser.parse_args()
+    measured_parts = bilingual_parts() if arguments.bilingual else parts(arguments.final)
     for part in measured_parts:
         show(part)
     began = resource.getrusage(resource.RUSAGE_SELF)

@@ -1,6 +1,7 @@
 """Fit the weights of the ranking, and measure them on essays they were not fitted with.
 
     python bench/related_fit.py
+    python bench/related_fit.py --without-words   what MISSING_WORDS in ranking.py is measured by
 
 Logistic regression (Newton's method, a ridge of 1 on the weights) over the pairs of essay and item of
 the eighteen tuning essays, each views twice: as it is, and, at ABLATED of the weight, as if the
@@ -10,7 +11,9 @@ eighteenth is ranked, and what passes its floor is counted.
 
 from __future__ import annotations
 
+import argparse
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -106,12 +109,55 @@ def fit(samples: list[tuple[Row, bool, float]]) -> list[float]:
     return weights
 
 
+def show_without_words(views: Mapping[str, Views], truth: Mapping[str, Sequence[bool]]) -> None:
+    """Print what passes the floor by words and concepts, and by concepts alone, with what stands in."""
+    weights = [getattr(ranking, name) for name in NAMES]
+    boundary = ranking.DECISION_BOUNDARY + ranking.FLOOR_MARGIN
+    words = [
+        values[0]
+        for slug, view in views.items()
+        for values, related in zip(view.rows[0], truth[slug], strict=True)
+        if related
+    ]
+    print(f"Words give a related item {weights[0] * fmean(words):.2f} on average.\n")
+    print(
+        "| | related among the first ten that pass | unrelated that pass, per essay |\n|---|--:|--:|"
+    )
+    for name, first, stand_in in (
+        ("words and concepts", 0, 0.0),
+        ("concepts alone", 1, 0.0),
+        (f"concepts, at most {ranking.MISSING_WORDS} for the words", 1, ranking.MISSING_WORDS),
+    ):
+        passing = related = unrelated = 0
+        for slug, view in views.items():
+            sums = [
+                math.fsum(w * v for w, v in zip(weights[first:], x[first:], strict=True))
+                for x in view.rows[0]
+            ]
+            sums = [total + min(max(total, 0.0), stand_in) for total in sums]
+            through = [
+                total - ranking.SINGLE_WORD_PENALTY * (x[4] < math.log1p(1.5)) >= boundary
+                for total, x in zip(sums, view.rows[0], strict=True)
+            ]
+            best = sorted(range(len(sums)), key=lambda n: -sums[n])[:10]
+            related += sum(truth[slug][n] for n in best)
+            passing += sum(through[n] for n in best if truth[slug][n])
+            unrelated += sum(t and not r for t, r in zip(through, truth[slug], strict=True))
+        print(f"| {name} | {passing} of {related} | {unrelated / len(views):.1f} |")
+
+
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--without-words", action="store_true", help="as if in two languages")
+    arguments = parser.parse_args()
     (part,) = parts(final=False)
     pool = StoryPool(part.stories, matcher_for(part.vocabulary))
     keys = [story.lead.key for story in part.stories]
     views = {slug: views_of(part, essay, pool) for slug, essay in part.essays.items()}
     truth = {slug: [key in part.related[slug] for key in keys] for slug in part.essays}
+    if arguments.without_words:
+        show_without_words(views, truth)
+        return
 
     def learn(slugs: list[str]) -> list[float]:
         return fit([

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from prefect import flow, task
 from prefect.client.schemas.objects import State, StateType
+from prefect.settings import PREFECT_API_URL
+from upcycle_news_flows._issue_artifacts import language
 
 from upcycle_news import open_app
 from upcycle_news.api import runs
@@ -20,10 +23,19 @@ def collect() -> FeedRunReport:
         return app.runs.collect()
 
 
-@flow(name="collect-feeds")
+@task
+def renew_forms() -> int:
+    """Suggest the present topics, groups and essays in Prefect's forms; return how many changed."""
+    login = os.environ.get("PREFECT_API_AUTH_STRING", "")
+    with open_app() as app:
+        return app.runs.renew_forms(PREFECT_API_URL.value() or "", login)
+
+
+@flow(name="collect-feeds", flow_run_name="collect-feeds")
 def collect_feeds() -> State[Any]:
     """Fetch all active feeds that are due; a failing one degrades the run and stops nothing."""
-    result = runs.collection_result(collect())
+    result = runs.collection_result(collect(), language())
+    renew_forms()
     return State(type=StateType[result.kind.upper()], name=result.name, message=result.message)
 
 

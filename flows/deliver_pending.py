@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 from prefect import flow, task
-from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State, StateType
 from prefect.events import emit_event
-from pydantic import Field
+from upcycle_news_flows._issue_artifacts import language, write_artifacts, write_missing_artifacts
 
 from upcycle_news import open_app
 from upcycle_news.api import runs
 from upcycle_news.api.runs import ResumedDelivery
 from upcycle_news.models.runs import RunResult
 from upcycle_news_flows import run_by_hand
-
-MaxLateness = Annotated[
-    float,
-    Field(description="An approval older than so many hours is left to people; 0: never."),
-]
 
 
 @task
@@ -52,22 +46,30 @@ def deliver(issue: str) -> ResumedDelivery:
 
 @task
 def report(issues: list[str]) -> None:
-    """Renew the reports of these issues, and emit new alert events."""
+    """Renew the artifacts of these issues, and emit new alert events."""
     with open_app() as app:
         for issue in issues:
-            create_markdown_artifact(app.runs.report(issue), key=f"issue-{issue}-report")
+            write_artifacts(app, issue)
+        write_missing_artifacts(app)
         for event in app.runs.alert_events():
             emit_event(**event.as_event())
 
 
-@flow(name="deliver-pending")
-def deliver_pending(max_lateness_hours: MaxLateness = 24.0) -> State[Any]:
-    """Deliver what is left of every issue that may be sent."""
+@flow(name="deliver-pending", flow_run_name="deliver-pending")
+def deliver_pending(max_lateness_hours: float = 24.0) -> State[Any]:
+    """Deliver what is left of every issue that may be sent.
+
+    Args:
+        max_lateness_hours: An approval older than so many hours is left to people; 0: it is never too old.
+
+    """
     issues = find_pending(max_lateness_hours)
     delivered = [deliver(issue) for issue in issues]
     if issues:
         report(issues)
-    result = runs.delivery_result(delivered, find_send_hold(), find_halted(max_lateness_hours))
+    result = runs.delivery_result(
+        delivered, find_send_hold(), find_halted(max_lateness_hours), language()
+    )
     return State(type=StateType[result.kind.upper()], name=result.name, message=result.message)
 
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 from prefect import flow, task
 from prefect.client.schemas.objects import State, StateType
-from pydantic import Field
 
 from upcycle_news import open_app
 from upcycle_news.api import runs
 from upcycle_news.api.runs import NoticeReport
 from upcycle_news_flows import run_by_hand
-
-Event = Annotated[str, Field(description="The event's name, such as upcycle-news.issue.late.")]
-Message = Annotated[str, Field(description="What happened, in a sentence.")]
 
 
 @task
@@ -24,9 +20,15 @@ def write_to_operators(event: str, message: str) -> NoticeReport:
         return app.runs.notify_operators(event, message)
 
 
-@flow(name="notify")
-def notify(event: Event, message: Message) -> State[Any]:
-    """Tell the group `cockpit.operators`, and the webhook."""
+@flow(name="notify", flow_run_name="notify-{event}")
+def notify(event: str, message: str) -> State[Any]:
+    """Tell the group `cockpit.operators`, and the webhook.
+
+    Args:
+        event: The event's name, such as upcycle-news.issue.late.
+        message: What happened, in a sentence.
+
+    """
     result = runs.notification_result(write_to_operators(event, message))
     return State(type=StateType[result.kind.upper()], name=result.name, message=result.message)
 

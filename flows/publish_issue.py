@@ -7,17 +7,13 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from prefect import flow, task
-from prefect.artifacts import (
-    create_link_artifact,
-    create_markdown_artifact,
-    create_progress_artifact,
-    update_progress_artifact,
-)
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.client.schemas.objects import State, StateType
 from prefect.deployments import run_deployment
 from prefect.events import emit_event
@@ -25,10 +21,12 @@ from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
 from prefect.runtime import deployment, flow_run
 from pydantic import Field, create_model
+from upcycle_news_flows._issue_artifacts import language, progress_key, write_artifacts
 
 from upcycle_news import open_app
 from upcycle_news.api import runs
 from upcycle_news.api.runs import (
+    NEXT,
     ApprovalForm,
     ApprovalOutcome,
     ComposeResult,
@@ -37,35 +35,13 @@ from upcycle_news.api.runs import (
     RenderResult,
     RunAdmission,
 )
+from upcycle_news.errors import UpcycleError
 from upcycle_news.models import IssueStatus
 from upcycle_news.models.runs import RunResult
 from upcycle_news_flows import run_by_hand
 
-IssueDate = Annotated[
-    str, Field(description="The issue: 'next', a day such as 2026-11-26, or 2026-11-26-2.")
-]
-Essays = Annotated[
-    list[str],
-    Field(description="Slugs of the essays to include; empty: all that are ready and new."),
-]
-LeaveOut = Annotated[list[str], Field(description="Slugs of essays to leave out.")]
-Topics = Annotated[
-    list[str], Field(description="Only essays with one of these topics; empty: all.")
-]
-TestGroup = Annotated[
-    str, Field(description="Send test mails to this group first, such as 'redaktion'.")
-]
-DryRun = Annotated[bool, Field(description="Do everything but send to subscribers.")]
-Approve = Annotated[
-    bool, Field(description="Send without asking. Otherwise the issue waits for an approval.")
-]
-MaxLateness = Annotated[
-    float,
-    Field(description="A run that comes so many hours late sends nothing; 0: never too late."),
-]
-Senders = Annotated[
-    int, Field(ge=1, le=64, description="So many flow runs deliver together (needs Postgres).")
-]
+# Prefect takes the descriptions of its form from the docstring's Args, not from `Annotated`.
+Senders = Annotated[int, Field(ge=1, le=64)]
 
 
 class Decision(RunInput):
@@ -121,19 +97,36 @@ def render(issue: str, revision_id: str) -> RenderResult:
 
 
 @task
-def send_tests(issue: str, revision_id: str, group: str, again: bool = False) -> int:
-    """Send test mails to a group of editors, once per revision unless `again`."""
+def send_tests(issue: str, revision_id: str, group: str) -> int:
+    """Send test mails to a group of editors, once per revision."""
     with open_app() as app:
-        return app.runs.send_tests(issue, revision_id, group, again=again)
+        return app.runs.send_tests(issue, revision_id, group)
+
+
+@task
+def send_tests_again(issue: str, revision_id: str, group: str) -> str:
+    """Send test mails as often as an editor asks; return why none went, for the next question."""
+    with open_app() as app:
+        return app.runs.send_tests_again(issue, revision_id, group)
+
+
+@task
+def tell_editors(run: str) -> None:
+    """Tell the editors once, by mail and by an event, that the run waits for them."""
+    with open_app() as app:
+        for event in app.runs.tell_editors(run):
+            emit_event(**event.as_event())
 
 
 @task
 def request_approval(
-    issue: str, revision_id: str, run: str, waits: bool, refused: str
+    issue: str, revision_id: str, run: str, waits: bool, refused: str, approve: bool
 ) -> ApprovalForm:
-    """Request an approval of the revision; return the form with its texts."""
+    """Request an approval of the revision, unless the run brings it; return the form with its texts."""
     with open_app() as app:
-        return app.runs.ask(issue, revision_id, run=run, waits=waits, refused=refused)
+        return app.runs.ask(
+            issue, revision_id, run=run, waits=waits, refused=refused, approve=approve
+        )
 
 
 @task
@@ -146,13 +139,6 @@ def apply_decision(
 
 
 @task
-def approve_now(issue: str, revision_id: str) -> None:
-    """Approve the revision because the run was started with `approve`."""
-    with open_app() as app:
-        app.runs.approve(issue, revision_id)
-
-
-@task
 def finish_dry_run(issue: str, subject: str, run: str) -> RunResult:
     """Release the issue for other runs."""
     with open_app() as app:
@@ -160,10 +146,10 @@ def finish_dry_run(issue: str, subject: str, run: str) -> RunResult:
 
 
 @task
-def enqueue(issue: str, revision_id: str, run: str, senders: int) -> int:
-    """Freeze the issue and queue one delivery for every subscriber."""
+def enqueue(issue: str, revision_id: str, run: str, senders: int, approve: bool) -> int:
+    """Freeze the issue and queue one delivery for every subscriber; approve it if the run may."""
     with open_app() as app:
-        return app.runs.enqueue(issue, revision_id, run=run, senders=senders)
+        return app.runs.enqueue(issue, revision_id, run=run, senders=senders, approve=approve)
 
 
 @task
@@ -186,7 +172,7 @@ def _relay_is_unreachable(task: Any, run: Any, state: State[Any]) -> bool:
 @task(retries=2, retry_delay_seconds=[10, 60], retry_condition_fn=_relay_is_unreachable)
 def deliver(issue: str) -> IssueStatus:
     """Deliver what is queued; return the delivery counts."""
-    bar = create_progress_artifact(0.0, key=f"issue-{issue}-progress", description="starts")
+    bar = create_progress_artifact(0.0, key=progress_key(issue), description="starts")
     assert isinstance(bar, UUID)  # a coroutine only in an async flow
 
     def show_progress(percent: float, text: str) -> None:
@@ -200,25 +186,45 @@ def deliver(issue: str) -> IssueStatus:
 def report(issue: str, collected: FeedRunReport) -> None:
     """Create the artifacts report and archive link, and emit new alert events."""
     with open_app() as app:
-        create_markdown_artifact(app.runs.report(issue, collected), key=f"issue-{issue}-report")
-        create_link_artifact(app.runs.archive_link(issue), key=f"issue-{issue}-archive")
+        write_artifacts(app, issue, collected)
         for event in app.runs.alert_events():
             emit_event(**event.as_event())
 
 
-@flow(name="publish-issue", flow_run_name="publish-{issue_date}")
+def name_of_run() -> str:
+    """Return the run's name with its issue; as it was asked for where the issue cannot be found."""
+    wanted = str(flow_run.parameters.get("issue_date", NEXT))
+    with suppress(UpcycleError), open_app() as app:
+        wanted = app.runs.name_of_issue(wanted, planned_at=flow_run.scheduled_start_time)
+    return f"publish-{wanted}"
+
+
+@flow(name="publish-issue", flow_run_name=name_of_run)
 def publish_issue(
-    issue_date: IssueDate = "next",
-    essays: Essays = [],  # noqa: B006  Prefect shows defaults in its form and never changes them
-    leave_out: LeaveOut = [],  # noqa: B006
-    topics: Topics = [],  # noqa: B006
-    test_group: TestGroup = "",
-    dry_run: DryRun = False,
-    approve: Approve = False,
-    max_lateness_hours: MaxLateness = 12.0,
+    issue_date: str = "next",
+    essays: list[str] = [],  # noqa: B006  Prefect shows defaults in its form and never changes them
+    leave_out: list[str] = [],  # noqa: B006
+    topics: list[str] = [],  # noqa: B006
+    test_group: str = "",
+    dry_run: bool = False,
+    approve: bool = False,
+    max_lateness_hours: float = 12.0,
     senders: Senders = 1,
 ) -> State[Any]:
-    """Compose an issue from new essays and related feed items, and send it once to each reader."""
+    """Compose an issue from new essays and related feed items, and send it once to each reader.
+
+    Args:
+        issue_date: The issue: next, a day such as 2026-11-26, or 2026-11-26-2 for a second one that day.
+        essays: Slugs of the essays to include; empty: all that are ready and new.
+        leave_out: Slugs of essays to leave out of this issue.
+        topics: Only essays with one of these topics; empty: all.
+        test_group: Test mails go to this group of subscribers before anybody is asked; empty: none.
+        dry_run: Do everything but ask and send: the issue can be looked at afterwards.
+        approve: CAUTION: sends to all readers at once, without asking anybody. Leave it off, and the issue waits until somebody approves it.
+        max_lateness_hours: A run that begins so many hours after its planned time sends nothing; 0: it is never too late.
+        senders: So many runs deliver the issue together; more than 1 needs Postgres.
+
+    """
     gc.freeze()  # what Prefect imported stays; collecting it again and again took 0.2 s of a run
     run = str(flow_run.id)
     admission = admit_run(issue_date, flow_run.scheduled_start_time, run, max_lateness_hours)
@@ -234,30 +240,40 @@ def publish_issue(
         send_tests(issue, composed.revision_id, test_group)
     if dry_run:
         return _state(finish_dry_run(issue, rendered.subject, run))
-    if approve:
-        approve_now(issue, composed.revision_id)
-    approved = wait_for_approval(issue, composed.revision_id, essay_filter, test_group, run)
+    approved = wait_for_approval(
+        issue, composed.revision_id, essay_filter, test_group, run, approve
+    )
     if isinstance(approved, RunResult):
         return _state(approved)
-    enqueue(issue, approved, run, senders)
+    enqueue(issue, approved, run, senders, approve)
     if senders > 1:
         start_helpers(issue, senders)
     delivered = deliver(issue)
     report(issue, collected)
-    return _state(runs.publish_result(delivered, collected))
+    return _state(runs.publish_result(delivered, collected, language()))
 
 
 def wait_for_approval(
-    issue: str, revision_id: str, essay_filter: EssayFilter, test_group: str, run: str
+    issue: str,
+    revision_id: str,
+    essay_filter: EssayFilter,
+    test_group: str,
+    run: str,
+    approve: bool,
 ) -> str | RunResult:
-    """Wait until a revision is approved; return its id, or the result that ends the run."""
+    """Wait until a revision is approved; return its id, or the result that ends the run.
+
+    With `approve` nobody is asked.
+    """
     refused = ""
     while True:
-        form = request_approval(issue, revision_id, run, deployment.id is not None, refused)
+        waits = deployment.id is not None
+        form = request_approval(issue, revision_id, run, waits, refused, approve)
         if form.ended:
             return form.ended
         if form.approved:
             return revision_id
+        tell_editors(run)
         decision = suspend_flow_run(
             wait_for_input=Decision.with_labels(form.labels).with_initial_data(
                 description=form.markdown
@@ -275,7 +291,10 @@ def wait_for_approval(
             return composed.ended
         revision_id, refused = composed.revision_id, outcome.refused
         render(issue, revision_id)
-        send_tests(issue, revision_id, test_group, again=outcome.test_again)
+        if outcome.test_again:
+            refused = send_tests_again(issue, revision_id, test_group)
+        elif test_group:
+            send_tests(issue, revision_id, test_group)
 
 
 def _state(result: RunResult) -> State[Any]:

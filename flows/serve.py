@@ -6,6 +6,7 @@ Needs a server (PREFECT_API_URL); `upcycle-news up` starts both.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.flows import load_flow_from_entrypoint
 from prefect.schedules import Cron
 from prefect.types.entrypoint import EntrypointType
+
+from upcycle_news import open_app
+from upcycle_news.errors import UpcycleError
 
 
 def deployments(file: Path) -> Iterator[RunnerDeployment]:
@@ -26,13 +30,22 @@ def deployments(file: Path) -> Iterator[RunnerDeployment]:
             entrypoint_type=_entrypoint_type(entry["entrypoint"]),
             description=entry.get("description"),
             parameters=entry.get("parameters") or {},
+            tags=entry.get("tags") or [],
             schedules=[
                 Cron(schedule["cron"], timezone=schedule["timezone"])
                 for schedule in entry.get("schedules", [])
             ],
         )
         assert isinstance(deployment, RunnerDeployment)  # a coroutine only in an async program
+        _describe_parameters(flow.name, deployment)
         yield deployment
+
+
+def _describe_parameters(flow: str, deployment: RunnerDeployment) -> None:
+    """Describe the parameters in the publication's language; as the docstring does where it cannot be opened."""
+    schema = deployment._parameter_openapi_schema
+    with suppress(UpcycleError), open_app() as app:
+        schema.properties.update(app.runs.describe_parameters(flow, schema.properties))
 
 
 def _entrypoint_type(entrypoint: str) -> EntrypointType:

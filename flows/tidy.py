@@ -1,4 +1,4 @@
-"""Delete expired data: unconfirmed sign-ups, and the texts of old bounce reports."""
+"""Delete expired data: unconfirmed sign-ups, the texts of old bounce reports, and who left long ago."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from upcycle_news_flows import run_by_hand
 def purge_expired() -> str:
     """Delete expired data, and mail pending confirmations; return counts as a sentence."""
     with open_app() as app:
-        return str(app.subscribers.tidy())
+        return app.subscribers.tidy().sentence().in_language(app.language)
 
 
-@flow(name="tidy")
+@flow(name="tidy", flow_run_name="tidy")
 def tidy() -> State[None]:
     """Delete unconfirmed addresses, as promised to subscribers."""
     return Completed(message=purge_expired())

@@ -9,25 +9,27 @@ from prefect import flow, task
 from prefect.client.schemas.objects import State, StateType
 from prefect.events import emit_event
 from prefect.settings import PREFECT_API_URL
+from upcycle_news_flows._issue_artifacts import language, write_missing_artifacts
 
 from upcycle_news import open_app
 from upcycle_news.api import runs
+from upcycle_news.api.runs import ResolvedRuns
 from upcycle_news_flows import run_by_hand
 
 
 @task
 def remind() -> int:
-    """Remind the editors of approval requests that expire soon, by mail and by an event."""
+    """Tell the editors what they could not be told, and remind them of requests that expire soon."""
     with open_app() as app:
-        events = app.runs.send_reminders()
+        events = [*app.runs.tell_editors(), *app.runs.send_reminders()]
     for event in events:
         emit_event(**event.as_event())
     return len(events)
 
 
 @task
-def resolve_stale_runs() -> int:
-    """Cancel runs whose approval request expired; resume those that were decided elsewhere."""
+def resolve_stale_runs() -> ResolvedRuns:
+    """Settle runs whose approval request expired, was decided elsewhere, or that have ended."""
     login = os.environ.get("PREFECT_API_AUTH_STRING", "")
     with open_app() as app:
         return app.runs.resolve_stale_runs(PREFECT_API_URL.value() or "", login)
@@ -44,6 +46,13 @@ def emit_alerts() -> list[str]:
 
 
 @task
+def send_confirmations() -> list[str]:
+    """Send the confirmation mails that wait, within the limits; return what became of it."""
+    with open_app() as app:
+        return app.subscribers.send_confirmations(due_only=True).sentences(app.language)
+
+
+@task
 def deliver_notices() -> list[str]:
     """Tell operators what could not be told before; return what became of it."""
     with open_app() as app:
@@ -51,13 +60,29 @@ def deliver_notices() -> list[str]:
     return [runs.notification_result(report).message] if report.delivered or report.waiting else []
 
 
-@flow(name="watch")
+@task
+def report_closed_issues() -> None:
+    """Write the artifacts of issues that a command closed, or for which a run died."""
+    with open_app() as app:
+        write_missing_artifacts(app)
+
+
+@flow(name="watch", flow_run_name="watch")
 def watch() -> State[Any]:
-    """Check for late issues, dead feeds, slow relays and expiring approval requests."""
+    """Check for late issues, dead feeds, slow relays and expiring approval requests.
+
+    Confirmation mails that wait are sent before.
+    """
+    resolved = resolve_stale_runs()
+    report_closed_issues()
+    confirmations = send_confirmations()
     result = runs.watch_result(
+        confirmations=confirmations,
         notices=deliver_notices(),
         reminders=remind(),
-        resolved=resolve_stale_runs(),
+        resolved=resolved.count,
+        problems=resolved.problems,
+        language=language(),
         alerts=emit_alerts(),
     )
     return State(type=StateType[result.kind.upper()], name=result.name, message=result.message)

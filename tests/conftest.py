@@ -57,6 +57,11 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):
         suite_run.start(config)
+    if "CI" not in os.environ:  # there Hypothesis sets no deadline by itself
+        from hypothesis import settings
+
+        settings.register_profile("no deadline", deadline=None)
+        settings.load_profile("no deadline")
 
 
 @pytest.fixture(autouse=True)

@@ -70,6 +70,13 @@ def create_publication(home: Path) -> Path:
     return home
 
 
+class _Terminal(io.StringIO):
+    """Typed lines that count as typed on a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 @dataclass
 class CommandResult:
     """Exit code and output of a command."""
@@ -147,14 +154,22 @@ class Publication:
     # --- commands
 
     def run(
-        self, *arguments: str, code: int = 0, typed: str = "", **environment: str
+        self,
+        *arguments: str,
+        code: int = 0,
+        typed: str = "",
+        terminal: bool = False,
+        **environment: str,
     ) -> CommandResult:
-        """Run the command line in this process; it must end with `code` and no traceback."""
+        """Run the command line in this process; it must end with `code` and no traceback.
+
+        With `terminal` its input counts as a terminal, so that it asks.
+        """
         out, err = io.StringIO(), io.StringIO()
         with (
             patch.dict(os.environ, _prefixed(environment)),
             patch.object(sys, "argv", ["upcycle-news", *arguments]),
-            patch.object(sys, "stdin", io.StringIO(typed)),
+            patch.object(sys, "stdin", _Terminal(typed) if terminal else io.StringIO(typed)),
             redirect_stdout(out),
             redirect_stderr(err),
         ):

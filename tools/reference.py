@@ -174,6 +174,12 @@ def _rows(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[tuple[str, 
     """Yield the table a setting stands in, and its row."""
     for name, field in model.model_fields.items():
         nested = _nested(field)
+        if nested is not None and name == "sources":
+            for own, inner in nested.model_fields.items():
+                what = "none" if inner.is_required() else _default(inner)
+                variable = f"`{PREFIX}{name.upper()}`, all tables as JSON"
+                yield f"[{name}]", f"| `{own}` | {variable} | {what} | {inner.description} |"
+            continue
         if nested is not None:
             key = (*path, name, "NAME") if name == "relays" else (*path, name)
             yield from _rows(nested, key)

@@ -123,6 +123,10 @@ class SendHoldError(UpcycleError):
     """A send hold is active: nothing may be sent until the store is confirmed."""
 
 
+class StoreMismatchError(StoreError):
+    """The store is not the one that sent what was sent: empty, lost, older or another publication's."""
+
+
 class RelayError(UpcycleError):
     """The relay cannot be reached, refuses us, or gave a reply that stops the issue."""
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 import inspect
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn, get_type_hints
 
-from upcycle_news.api.publications import bundled_publication
+from upcycle_news.api.publications import bundled_publication, publication_language
+from upcycle_news.i18n.messages import localized
 
 __path__ = [str(bundled_publication() / "flows")]
 
@@ -30,9 +32,36 @@ def run_by_hand(flow: Any, arguments: Sequence[str] | None = None) -> NoReturn:
     except ValueError as error:
         print(f"{flow.name}: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
-    state = flow(**parameters, return_state=True)
+    with _a_server():
+        state = flow(**parameters, return_state=True)
     print(json.dumps({"state": state.name, "message": state.message}))  # noqa: T201
     sys.exit(0 if state.is_completed() else 1)
+
+
+@contextmanager
+def _a_server() -> Iterator[None]:
+    """Let the flow have a temporary server where no server's address is known, and say so.
+
+    prefect.toml forbids it to Prefect's own commands, which would write where no server reads.
+    """
+    from prefect.settings import (
+        PREFECT_API_URL,
+        PREFECT_SERVER_EPHEMERAL_ENABLED,
+        PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
+        temporary_settings,
+    )
+
+    if PREFECT_API_URL.value():
+        yield
+        return
+    print(localized("flow-temporary-server").in_language(publication_language()), file=sys.stderr)  # noqa: T201
+    with temporary_settings(
+        {
+            PREFECT_SERVER_EPHEMERAL_ENABLED: True,
+            PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: 120,
+        }
+    ):
+        yield
 
 
 def read_parameters(function: Any, texts: Sequence[str]) -> dict[str, Any]:

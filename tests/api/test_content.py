@@ -38,6 +38,22 @@ def test_an_essay_is_made_and_listed(publication: Publication, app: App) -> None
     assert caught.value.where == "content/essays/2026-11-20-was-bleibt.md"
 
 
+@pytest.mark.parametrize(
+    "title", ["", "   ", "\u00a0\u200b", "Unser {{ Laden }}", "Umbau %%geheim%%"]
+)
+def test_no_essay_is_made_or_imported_with_a_title_that_no_mail_can_show(
+    publication: Publication, tmp_path: Path, title: str
+) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("Ein Haus steht leer.\n", encoding="utf-8")
+    made = publication.run("essay", "new", title, code=1)
+    taken = publication.run("essay", "import", str(text), "--title", title, code=1)
+    for done in (made, taken):
+        assert done.out == ""
+        assert done.err.count("\n") == 1
+    assert list((publication.home / "content/essays").iterdir()) == []
+
+
 def test_a_text_is_imported_with_the_author_that_it_names(app: App, tmp_path: Path) -> None:
     text = tmp_path / "text.txt"
     text.write_text("Ein Haus steht leer.\n\nVon Mathilde Übersee\n", encoding="utf-8")

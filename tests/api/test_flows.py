@@ -25,7 +25,7 @@ def app(publication: Publication, monkeypatch: pytest.MonkeyPatch) -> App:
 def test_a_new_publication_holds_two_lines_for_each_packaged_flow(
     publication: Publication, app: App
 ) -> None:
-    assert len(app.flows.names()) == 11
+    assert len(app.flows.names()) == 12
     for name in (*app.flows.names(), "serve"):
         text = (publication.home / f"flows/{name}.py").read_text(encoding="utf-8")
         assert len(text.splitlines()) == 2

@@ -66,7 +66,7 @@ def test_one_issue_by_commands_is_chosen_once_and_loaded_once_a_step(
     for name in ("preview", "show", "approve", "send", "status"):
         options = ("--no-open",) if name == "preview" else ()
         output = step_counts.step(name, lambda: publication.run("issue", name, *options).out)  # noqa: B023
-    assert "all deliveries are accounted for" in output
+    assert "alle Zustellungen sind abgerechnet" in output
     assert step_counts.steps == {
         "preview": (0, 1, 1),  # what was composed is rendered, not what was stored
         "show": (1, 0, 1),

@@ -109,7 +109,7 @@ def test_an_import_reports_every_line_in_order_and_can_only_report(
     assert report.unread == ("Kunde",)
     assert report.has_unknown_status
     assert report.as_dict()["skipped"][0] == report.skipped[0].as_dict() == {
-        "line": 3, "reason": "suppressed: this address must not be written to"
+        "line": 3, "reason": "ist gesperrt: An diese Adresse wird nicht geschrieben."
     }  # fmt: skip
     assert bars == [("reading", 6), ("adding", 3)]
 
@@ -286,18 +286,21 @@ def test_tidying_says_what_it_did(app: App, clock: Clock) -> None:
     assert app.subscribers.sign_up(ANNA, language="de") is not None
     report = app.subscribers.tidy()
     assert str(report) == (
-        "0 unconfirmed sign-ups and 0 old reports deleted, 1 confirmations mailed"
+        "0 unconfirmed sign-ups and 0 old reports deleted, 0 who left forgotten, "
+        "1 confirmations mailed; 0 still wait"
     )
     clock.now += timedelta(days=30)
-    assert app.subscribers.tidy().as_dict() == {"unconfirmed": 1, "mailed": 0, "reports": 0}
+    assert app.subscribers.tidy().as_dict() == {
+        "unconfirmed": 1, "mailed": 0, "reports": 0, "waiting": 0, "forgotten": 0,
+    }  # fmt: skip
 
 
 def test_a_wrong_value_on_the_command_line_is_wrong_usage(publication: Publication) -> None:
     add = ("subscribers", "add", ANNA, "--consent")
-    assert "the consent is empty" in publication.run(*add, " ", code=2).err
-    assert "one of de, en" in publication.run(*add, CONSENT, "--language", "fr", code=2).err
+    assert "Die Einwilligung ist leer" in publication.run(*add, " ", code=2).err
+    assert "eine von de, en" in publication.run(*add, CONSENT, "--language", "fr", code=2).err
     publication.run(*add, CONSENT)
-    assert publication.run(*add, CONSENT).out == "unchanged\n"
+    assert publication.run(*add, CONSENT).out.startswith("Unverändert")
 
 
 def test_a_line_note_is_the_json_of_an_import() -> None:

@@ -45,12 +45,22 @@ def test_a_list_of_another_system_is_read_whole_or_not_at_all(app: App, tmp_path
     rows = list(app.suppressions.list())
     assert {row.source for row in rows} == {SuppressionSource.LIST}
     assert {row.reason for row in rows} == {"left there " + "x" * 21}
-    file.write_text('email\nbert@example.org\n"broken\n', encoding="utf-8")
-    with pytest.raises(ContentError, match="not CSV"):
+    two = "E-Mail;E-Mail-Adresse\nbert@example.org;\na@example.org;b@example.org\n"
+    file.write_text(two, encoding="utf-8")
+    with pytest.raises(ContentError, match="two different addresses"):
         app.suppressions.import_file(file)
     with pytest.raises(ContentError, match="cannot be read"):
         app.suppressions.import_file(tmp_path / "missing.csv")
     assert len(list(app.suppressions.list())) == 2
+
+
+def test_one_bad_row_of_a_list_suppresses_the_others(app: App, tmp_path: Path) -> None:
+    file = tmp_path / "suppressed.csv"
+    file.write_text(
+        'email,why\nbert@example.org,x\n"broken,x\ncem@example.org,y\n', encoding="utf-8"
+    )
+    report = app.suppressions.import_file(file)
+    assert (report.suppressed, [note.line for note in report.invalid]) == (2, [3])
 
 
 def test_the_list_is_taken_over_by_another_publication(app: App, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from dataclasses import replace
+from html import escape
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -16,9 +17,11 @@ import pytest
 
 from upcycle_news.archive_site.builder import build_archive
 from upcycle_news.checks.html_inspector import inspect_html
+from upcycle_news.models import Related, Story
 
+from ..rendering import sample_manifest
 from ..rendering.page_screenshots import NODE_MODULES, missing, node_tool
-from ..rendering.sample_manifest import PUBLICATION
+from ..rendering.sample_manifest import LEAD, PUBLICATION
 from ..web.browser_session import browsing
 from .sample_archive import (
     CONFIG,
@@ -126,6 +129,20 @@ def test_the_page_of_an_essay_has_metadata() -> None:
     assert metadata["@type"] == "Article"
     assert metadata["dateModified"] == "2024-12-13"
     assert metadata["mainEntityOfPage"] == url
+
+
+def test_the_page_of_an_essay_from_elsewhere_names_the_original() -> None:
+    original = "https://haus.example.org/laden/?a=1&b=2"
+    sent_issue = issue("2026-01-01", terse())
+    essay = replace(sent_issue.manifest.issue.essays[0], canonical=original)
+    manifest = replace(
+        sent_issue.manifest, issue=replace(sent_issue.manifest.issue, essays=(essay,))
+    )
+    files = build_archive((replace(sent_issue, manifest=manifest),), CONFIG).files
+    text = files[f"essays/{essay.slug}/index.html"].decode()
+    assert '<link rel="canonical" href="https://haus.example.org/laden/?a=1&amp;b=2">' in text
+    assert '"mainEntityOfPage": "https://haus.example.org/laden/' in text
+    assert f"essays/{essay.slug}/" not in files["sitemap.xml"].decode()
 
 
 def test_titles_and_authors_are_escaped_everywhere() -> None:
@@ -259,3 +276,55 @@ def test_axe_finds_nothing_and_no_page_is_wider_than_its_window(tmp_path: Path) 
             assert browser.overflow() <= 0, path
         assert {url for url in browser.requests if not url.startswith(host)} <= {"about:blank"}
     assert checked == 2 * (3 + built().issues + built().essays)
+
+
+def test_an_essays_page_shows_what_its_author_meant_without_style_attributes() -> None:
+    body = (
+        "# Zwei Türen\n\nVon Jonas Muster\n\nDie Händler*innen kamen, siehe https://example.org/a.\n\n"
+        "| Ware | Preis |\n|---|---:|\n| Garn | 2,50 |\n\n1. Erstens\n3. Drittens\n\n"
+        '![Ein Giebel](giebel.png "Foto: Erika Beispiel")\n\n> [!note] Wichtig\n> So ==ist== es.\n\n'
+        "7. März 1931: auf\n\nGarn und Knöpfe\nEssig und Öl"
+    )
+    lead = replace(LEAD, title="Zwei Türen", author="Jonas Muster", body=body)
+    manifest = replace(
+        sample_manifest.manifest(essays=(lead,)), images={"giebel.png": sample_manifest.png()}
+    )
+    files = build_archive([issue("2026-11-26", manifest)], CONFIG).files
+    page = files[f"essays/{lead.slug}-2026-11-26/index.html"].decode()
+    feed = files["feed.xml"].decode()
+    assert "style=" not in page
+    for expected in (
+        '<td class="right">2,50</td>', '<li value="3">Drittens</li>', "Händler*innen", "<p>7. März 1931: auf</p>",
+        '<span class="caption soft">Foto: Erika Beispiel</span>', '<a href="https://example.org/a">',
+        "<strong>Wichtig</strong>", "Garn und Knöpfe<br",
+    ):  # fmt: skip
+        assert expected in page, expected
+        assert escape(expected, quote=False) in feed, expected
+    assert page.partition("<article")[2].count("Von Jonas Muster") == 1
+
+
+@pytest.mark.parametrize(
+    ("language", "marked"), [("de", ""), ("de-AT", ""), ("en", "en"), ("en-GB", "en-GB")]
+)
+def test_title_and_excerpt_of_an_item_in_another_language_are_marked_on_page_and_in_feed(
+    language: str, marked: str
+) -> None:
+    story = Story((sample_manifest.item(1, language=language, title="Titel", summary="Auszug"),))
+    manifest = sample_manifest.manifest(related=(Related(story, 1.0, ("umbau",)),))
+    files = build_archive([issue("2026-11-26", manifest)], CONFIG).files
+    atom = ET.fromstring(files["feed.xml"])
+    entry = atom.find(".//{http://www.w3.org/2005/Atom}content")
+    assert entry is not None and entry.text is not None
+    for html in (files["archive/2026-11-26/index.html"].decode(), entry.text):
+        for text, tag in (("Titel", "h[23]"), ("Auszug", "p")):
+            (attributes,) = re.findall(rf"<{tag}([^>]*)>(?:<a[^>]*>)?{text}<", html)
+            assert re.findall(r'\blang="([^"]*)"', attributes) == ([marked] if marked else [])
+
+
+def test_an_essay_from_the_right_to_the_left_has_its_direction_on_every_page() -> None:
+    lead = replace(LEAD, title="متجر", body="هذا متجر.", language="ar")
+    files = build_archive(
+        [issue("2026-11-26", sample_manifest.manifest(essays=(lead,)))], CONFIG
+    ).files
+    for path in (f"essays/{lead.slug}-2026-11-26/index.html", "archive/2026-11-26/index.html"):
+        assert '<article lang="ar" dir="rtl">' in files[path].decode()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Account:
-    """Folders with mails by UID, those with a keyword, and every command that was said.
+    """Folders with mails by UID, those with a keyword, those read, and every command that was said.
 
     Without `keywords` it refuses to keep them; it hangs up when it hears a command that begins with
     `hangs_up_at`.
@@ -22,6 +22,7 @@ class Account:
     keywords: bool = True
     hangs_up_at: str = "-"
     marked: dict[int, str] = field(default_factory=dict)
+    seen: set[int] = field(default_factory=set)
     said: list[str] = field(default_factory=list)
     port: int = 0
 
@@ -65,6 +66,10 @@ def imap_server(account: Account) -> Iterator[Account]:
                     and (unmarked is None or account.marked.get(number) != unmarked[1])
                 ]
                 self.reply("* SEARCH " + " ".join(map(str, found)))
+            elif word.startswith("UID FETCH") and word.endswith("(FLAGS)"):
+                number = int(command.split()[2])
+                flags = r"\Seen" if number in account.seen else ""
+                self.reply(f"* 1 FETCH (UID {number} FLAGS ({flags}))")
             elif word.startswith("UID FETCH"):
                 number, part = int(command.split()[2]), re.search(r"<0\.(\d+)>", command)
                 text = mails[number][: int(part[1])] if part else mails[number]

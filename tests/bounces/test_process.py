@@ -7,18 +7,22 @@ from pathlib import Path
 
 import pytest
 
+from upcycle_news.api import App
 from upcycle_news.app.context import AppContext
 from upcycle_news.bounces.score import score
 from upcycle_news.bounces.verp import BounceAddresses
 from upcycle_news.errors import SettingsError
 from upcycle_news.models import EmailAddress, SubscriberStatus, SuppressionSource
 from upcycle_news.services.bounces import process
+from upcycle_news.services.monitoring.operators import UNREAD_EVENT
 from upcycle_news.storage import (
+    alerts,
     bounces,
     personal_data,
     subscribers,
     suppressions,
 )
+from upcycle_news.storage.subscribers import NewSubscriber
 from upcycle_news.subscribers.link_tokens import Purpose
 
 from ..delivery.memory_ledger import START, Clock
@@ -87,7 +91,7 @@ def test_a_hard_bounce_ends_the_mail_to_this_address_and_no_other(
     assert process.collect(context).known == 1
 
     publication.write_essay("Was danach kam")
-    assert send_issue(context, "2026-11-27").counts.get("sent") == 1
+    assert send_issue(context, "2026-11-26-2").counts.get("sent") == 1
 
 
 def test_a_bounce_counts_once_in_both_kinds_of_store(
@@ -231,6 +235,70 @@ def test_a_mail_to_the_unsubscribe_address_with_the_readers_token_is_enough(
     assert left["way"] == "mail"
 
 
+def test_who_leaves_by_mail_leaves_whatever_the_recipient_is(
+    publication: Publication, context: AppContext
+) -> None:
+    for number, address in enumerate((ANNA, BERT), 1):
+        token = context.link_signer.token(Purpose.UNSUBSCRIBE, number, 1)
+        drop(
+            publication, f"From: x@example.org\nTo: y@example.org\nSubject: {token}\n\n\n".encode()
+        )
+        assert process.collect(context).unsubscribed == 1
+        person = subscribers.find(context.store, EmailAddress.parse(address))
+        assert person is not None and person.status is SubscriberStatus.UNSUBSCRIBED
+
+
+def test_a_wish_to_leave_without_a_link_is_told_until_a_person_has_read_it(
+    publication: Publication, context: AppContext
+) -> None:
+    drop(
+        publication,
+        f"From: {ANNA}\nTo: redaktion@umbaupost.example.net\nSubject: Bitte abmelden\n\n\n".encode(),
+        f"From: {BERT}\nTo: redaktion@umbaupost.example.net\nSubject: Danke\n\nSehr schön.\n".encode(),
+    )
+    for _ in range(2):
+        told = process.collect(context)
+        assert (told.left_alone, told.wants_to_leave, told.unsubscribed) == (2, 1, 0)
+        assert told.notice.startswith("Eine Mail im Postfach möchte vielleicht abbestellen")
+        assert ANNA not in told.notice
+    result = process.collection_result(told, [])
+    assert result.name == "Degraded" and told.notice in result.message
+    there = {"INBOX__MAILDIR": "inbox"}
+    done = publication.run("bounces", "collect", **there)
+    assert "subscribers unsubscribe ADRESSE" in done.err
+    assert "notice" not in publication.run("bounces", "collect", "--json", **there).json
+    # A mail program marks what was read.
+    for path in (publication.home / "inbox/new").iterdir():
+        path.rename(publication.home / "inbox/cur" / f"{path.name}:2,S")
+    told = process.collect(context)
+    assert (told.left_alone, told.wants_to_leave, told.notice) == (2, 0, "")
+    person = subscribers.find(context.store, EmailAddress.parse(ANNA))
+    assert person is not None and person.status is SubscriberStatus.CONFIRMED
+
+
+def test_the_operators_are_told_once_of_mails_that_want_to_leave(publication: Publication) -> None:
+    for name in ("tmp", "new", "cur"):
+        (publication.home / "inbox" / name).mkdir(parents=True)
+    made = publication.context(INBOX__MAILDIR="inbox", COCKPIT__OPERATORS="betrieb")
+    add_confirmed_subscribers(
+        made, NewSubscriber(EmailAddress.parse("betrieb@example.org"), groups=("betrieb",))
+    )
+    app = App(made)
+    drop(publication, f"From: {ANNA}\nSubject: Bitte abbestellen\n\n\n".encode())
+    for _ in range(3):
+        assert app.bounces.collect().wants_to_leave == 1
+    [mail] = publication.mails()
+    assert b"betrieb@example.org" in mail and ANNA.encode() not in mail
+    assert [alert.event for alert in alerts.list_alerts(made.store)] == [UNREAD_EVENT]
+    for path in (publication.home / "inbox/new").iterdir():
+        path.rename(publication.home / "inbox/cur" / f"{path.name}:2,S")
+    assert app.bounces.collect_if_configured() == process.Collected(left_alone=1)
+    assert list(alerts.list_alerts(made.store)) == []
+    drop(publication, f"From: {BERT}\nSubject: unsubscribe\n\n\n".encode())
+    assert app.bounces.collect().wants_to_leave == 1
+    assert len(publication.mails()) == 2
+
+
 def test_the_commands_collect_list_show_and_undo(
     publication: Publication, context: AppContext
 ) -> None:
@@ -244,7 +312,7 @@ def test_the_commands_collect_list_show_and_undo(
     assert (line["kind"], line["code"]) == ("hard", "5.1.10")
     assert "Unzustellbar" in publication.run("bounces", "show", str(line["id"])).out
     assert "no report 99" in publication.run("bounces", "show", "99", code=1).err
-    assert publication.run("subscribers", "unsuppress", ANNA).out == "unsuppressed\n"
+    assert "Nicht mehr gesperrt" in publication.run("subscribers", "unsuppress", ANNA).out
     assert barred(context, ANNA) is None
 
 

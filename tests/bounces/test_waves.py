@@ -169,11 +169,11 @@ def test_the_commands_list_confirm_drop_and_undo(
     assert len(table.splitlines()) == 13
     publication.run("subscribers", "unsuppress", reader(0))
     result = publication.run("subscribers", "suppress", "--pending", "--issue", ISSUE)
-    assert "11 suppressed" in result.out
+    assert "11 gesperrt" in result.out
     again = publication.run("subscribers", "suppress", "--pending", code=1)
     assert "wartet hier keine Sperre" in again.err
     result = publication.run("subscribers", "unsuppress", "--issue", ISSUE)
-    assert "11 unsuppressed" in result.out
+    assert "11 nicht mehr gesperrt" in result.out
     again = publication.run("subscribers", "unsuppress", "--issue", ISSUE, code=1)
     assert "hat niemanden gesperrt" in again.err
     for wrong in (

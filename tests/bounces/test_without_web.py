@@ -63,7 +63,7 @@ def test_a_page_elsewhere_collects_links_and_they_are_taken_over(publication: Pu
     assert row[0] == "anna@example.org"
     Path("left.txt").write_text(f"{row[1]}\nunsinn\n{'A' * 43}\n", encoding="utf-8")
     done = publication.run("subscribers", "links", "--leave", "left.txt", **MAIL_ONLY)
-    assert done.out == "1 left, 2 lines are no links of ours\n"
+    assert done.out == "1 ausgetragen; 2 Zeilen sind keine Links von uns.\n"
     assert status(context, "anna@example.org") is SubscriberStatus.UNSUBSCRIBED
     assert status(context, "bert@example.org") is SubscriberStatus.CONFIRMED
 

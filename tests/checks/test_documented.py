@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 CODE = re.compile(
-    r'(?:error|warning|Finding|_finding)\(\s*(?:"(?:error|warning)",\s*)?"([a-z]+(?:-[a-z]+)*)"'
+    r'(?:error|warning|Finding|_finding)\(\s*(?:context,\s*)?(?:"(?:error|warning)",\s*)?"([a-z]+(?:-[a-z]+)*)"'
 )
 
 

@@ -71,7 +71,7 @@ CASES: list[tuple[str, str, str, Case]] = [
     ("error", "leftover", "content/essays/lange-strasse.md:10", body("a\n`{{ x }}`")),
     ("error", "html", "content/essays/lange-strasse.md:11", body('a\n\n<p class="MsoNormal">b</p>')),
     ("error", "html", "content/essays/lange-strasse.md:10", body("a\nb<br>c")),
-    ("error", "html", "content/essays/lange-strasse.md:9", body("<!-- Notiz -->")),
+    ("error", "private-note", "content/essays/lange-strasse.md:9", body("<!-- Notiz -->")),
     ("error", "control-character", "issue.html", more("\x92")),
     ("error", "control-character", "issue.txt", of(text=GOOD.text + "\x0c")),
     ("error", "control-character", "subject", of(subject="a\rb")),
@@ -134,6 +134,23 @@ def test_every_code_is_reported_at_its_location_and_alone(
     findings = preflight(*case())
     assert [(f.level, f.code, location(f)) for f in findings] == [(level, code, where)]
     assert all(len(findings[0].in_language(language)) > 14 for language in ("de", "en"))
+
+
+@pytest.mark.parametrize(
+    ("url", "written"),
+    [
+        ("https://www.neu.example/weg", "www.neu.example/weg"),
+        ("https://neu.example/%C3%A4-%C3%B6", "https://neu.example/ä-ö"),
+        ("https://xn--mnchen-3ya.example/", "https://münchen.example/"),
+    ],
+)
+def test_an_address_in_the_text_part_may_stand_as_it_was_typed(url: str, written: str) -> None:
+    page = GOOD.html.replace("</body>", f'<a href="{url}">{written}</a></body>')
+    shown = replace(GOOD, html=page, text=f"{GOOD.text}\n{written}\n")
+    assert preflight(shown, OWN, PUBLICATION) == ()
+    assert [f.code for f in preflight(replace(shown, text=GOOD.text), OWN, PUBLICATION)] == [
+        "text-link-missing"
+    ]
 
 
 def test_a_text_part_without_unsubscribe_link_is_refused() -> None:

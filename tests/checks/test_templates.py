@@ -59,6 +59,18 @@ def test_a_missing_archive_template_is_reported() -> None:
     assert (finding.code, finding.where) == ("template", "templates/archive/gone.html")
 
 
+@pytest.mark.parametrize("name", ["confirm.txt", "list_confirm.mjml", "address_changed.mjml"])
+def test_a_missing_mail_to_a_reader_is_told_and_stops_nothing(name: str) -> None:
+    templates = {path: text for path, text in TEMPLATES.items() if path != name}
+    (finding,) = check_templates(templates)
+    assert (finding.level, finding.code, finding.where) == (
+        "warning",
+        "template",
+        f"templates/{name}",
+    )
+    assert f"cp var/neu/templates/{name} templates/" in finding.text.in_language("de")
+
+
 def test_a_missing_string_is_reported_for_each_language() -> None:
     findings = check_templates({**TEMPLATES, LEAD: TEMPLATES[LEAD] + '{{ t("moin") }}'})
     assert [finding.code for finding in findings] == ["words-missing"] * 2

@@ -195,7 +195,7 @@ def test_watching_renders_again_at_every_save(publication: Publication) -> None:
         assert json.loads(process.stdout.readline())["hash"] == third["hash"]
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0
-        assert "no longer watching" in process.stderr.read()
+        assert "nicht mehr beobachtet" in process.stderr.read()
 
 
 def test_an_ignored_file_among_the_essays_is_reported(publication: Publication) -> None:

@@ -65,9 +65,12 @@ def test_an_editors_text_becomes_an_issue_in_every_readers_mailbox(
         "added": 2,
         "updated": 0,
         "unchanged": 0,
-        "skipped": [{"line": 4, "reason": "the same address stands further up in the list"}],
+        "skipped": [{"line": 4, "reason": "dieselbe Adresse steht weiter oben in der Liste"}],
         "invalid": [{"line": 5, "reason": report["invalid"][0]["reason"]}],  # type: ignore[index]
         "unread": [],
+        "notes": [],
+        "guessed": "",
+        "asked": 0,
     }
 
     preview = publication.run("issue", "preview", "--no-open", "--json").json
@@ -139,7 +142,7 @@ def test_an_approved_issue_is_sent_without_asking_again(publication: Publication
     publication.write_essay()
     publication.add_many_subscribers(1)
     publication.run("issue", "preview", "--no-open")
-    assert "is approved" in publication.run("issue", "approve").out
+    assert "ist freigegeben" in publication.run("issue", "approve").out
     assert publication.run("issue", "send", "--json").json["sent"] == 1
 
 
@@ -150,7 +153,7 @@ def test_a_change_after_the_approval_is_refused_and_named(publication: Publicati
     publication.run("issue", "approve")
     publication.write_essay(text="Über Nacht geändert.\n")
     output = publication.run("issue", "send", code=1).err
-    assert "has changed since it was approved" in output
+    assert "hat sich seit ihrer Freigabe geändert" in output
     assert slug in output
     assert publication.mails() == []
 
@@ -161,7 +164,7 @@ def test_a_rejected_issue_is_not_sent(publication: Publication) -> None:
     publication.run("issue", "preview", "--no-open")
     publication.run("issue", "approve")
     publication.run("issue", "reject")
-    assert "is not approved" in publication.run("issue", "send", code=1).err
+    assert "ist nicht freigegeben" in publication.run("issue", "send", code=1).err
     assert publication.mails() == []
 
 
@@ -177,7 +180,7 @@ def test_without_approval_and_without_a_terminal_nothing_is_sent(
 def test_sending_without_subscribers_is_an_error(publication: Publication) -> None:
     publication.write_essay()
     output = publication.run("issue", "send", "--yes", code=1).err
-    assert "nobody to send to" in output
+    assert "Niemand bekäme diese Ausgabe" in output
     assert "subscribers import" in output
     publication.add_many_subscribers(1)
     assert publication.run("issue", "send", "--yes", "--json").json["sent"] == 1
@@ -218,12 +221,20 @@ def test_a_relay_that_refuses_loses_no_delivery_and_resume_goes_on(
 def test_a_dry_run_sends_nothing_and_counts_the_subscribers(publication: Publication) -> None:
     publication.write_essay()
     publication.add_many_subscribers(2)
-    assert "would go to 2 subscribers" in publication.run("issue", "send", "--dry-run").err
+    said = publication.run("issue", "send", "--dry-run").err
+    assert "für 2 Leserinnen und Leser" in said
+    assert "in das eingebaute Postfach auf diesem Rechner" in said
+    relay = relay_variables(9)
+    assert "ginge über das Relay „main“ an 2 Leserinnen und Leser" in (
+        publication.run("issue", "send", "--dry-run", **relay).err
+    )
     assert publication.mails() == []
     assert publication.run("issue", "status", "--json").json["audience"] == 0
     issue = publication.run("issue", "send", "--yes", "--json").json["issue"]
     output = publication.run("issue", "send", issue, "--dry-run").err
-    assert "has begun and would go on to 0 subscribers" in output
+    assert (
+        "ist begonnen; die Mails an 0 Leserinnen und Leser kämen noch in das eingebaute" in output
+    )
 
 
 def test_test_mails_do_not_change_the_deliveries(publication: Publication) -> None:
@@ -271,9 +282,11 @@ def test_an_issue_is_paused_resumed_and_cancelled_by_hand(publication: Publicati
     publication.run("issue", "pause", issue)
     assert publication.run("issue", "status", "--json").json["queued"] == 3
     output = publication.run("issue", "status").err
-    assert f"issue {issue} is paused; 'upcycle-news issue resume {issue}' goes on with it" in output
     assert (
-        "3 cancelled; all deliveries are accounted for"
+        f"Ausgabe {issue} macht Pause; „upcycle-news issue resume {issue}“ macht weiter." in output
+    )
+    assert (
+        "3 abgebrochen (cancelled); alle Zustellungen sind abgerechnet"
         in publication.run("issue", "cancel", issue, "--yes").out
     )
     assert "cancelled" in publication.run("issue", "resume", issue, code=1).err
@@ -376,14 +389,14 @@ def test_an_exported_list_can_be_imported(publication: Publication) -> None:
     assert publication.run("subscribers", "export").out.startswith("email,name,")
     report = publication.run("subscribers", "import", "out.csv", *CONSENT, "--json").json
     assert (report["added"], report["updated"], report["unchanged"]) == (0, 0, 1)
-    assert report["skipped"] == [{"line": 3, "reason": "is listed as unsubscribed"}]
+    assert report["skipped"] == [{"line": 3, "reason": "ist dort als „unsubscribed“ geführt"}]
 
 
 def test_a_list_can_be_imported_as_a_dry_run(publication: Publication) -> None:
     (publication.home / "list.csv").write_text("email\nanna@example.org\n")
     done = publication.run("subscribers", "import", "list.csv", *CONSENT, "--dry-run")
-    assert "1 would be added" in done.out
-    assert "no subscriber has this address" in (
+    assert "Probelauf, gespeichert ist nichts: 1 neu" in done.out
+    assert "ist niemand eingetragen" in (
         publication.run("subscribers", "show", "anna@example.org", code=1).err
     )
 
@@ -404,9 +417,9 @@ def test_an_unsubscribed_address_gets_no_issue_and_cannot_be_added(
     publication.write_essay()
     publication.add_subscribers("anna@example.org", "bert@example.org")
     publication.run("subscribers", "unsubscribe", "anna@example.org")
-    assert "had left" in publication.run("subscribers", "unsubscribe", "anna@example.org").out
+    assert "War schon" in publication.run("subscribers", "unsubscribe", "anna@example.org").out
     refused = publication.run("subscribers", "add", "anna@example.org", *CONSENT, code=1)
-    assert "only the person can subscribe again" in refused.err
+    assert "Nur die Person selbst kann sich wieder anmelden" in refused.err
     publication.run("issue", "send", "--yes")
     assert publication.recipients() == ["bert@example.org"]
 

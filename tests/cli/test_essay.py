@@ -34,9 +34,9 @@ def test_a_new_essay_is_a_readable_draft_and_never_overwritten(
     }
     written = (publication.home / path.strip()).read_bytes()
     again = publication.run("essay", "new", TITLE, code=1)
-    assert "choose another one" in again.err
+    assert "Nehmen Sie einen anderen Titel" in again.err
     other_day = publication.run("essay", "new", TITLE, "--date", "2026-01-02", code=1)
-    assert "choose another one" in other_day.err
+    assert "Nehmen Sie einen anderen Titel" in other_day.err
     assert (publication.home / path.strip()).read_bytes() == written
 
 

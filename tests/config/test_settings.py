@@ -134,7 +134,7 @@ def test_a_secret_file_that_is_missing_names_its_variable(
     monkeypatch.setenv("UPCYCLE_NEWS_RELAYS__MAIN__PASSWORD_FILE", str(home / "nowhere"))
     message = refused(home)
     assert message.startswith("UPCYCLE_NEWS_RELAYS__MAIN__PASSWORD_FILE: ")
-    assert "No such file" in message
+    assert "it is not there" in message
 
 
 def test_a_password_in_the_file_is_refused_with_its_line_and_the_cure(home: Path) -> None:
@@ -237,7 +237,7 @@ def test_an_unknown_nested_variable_is_refused_with_a_guess(
         ('[issue]\nitems = "viele"\n', 2, "'issue.items'"),
         ("[issue]\n\nitems = -1\n", 3, "'issue.items'"),
         ("publication = 3\n", 1, "'publication'"),
-        ('[publication]\nlanguage = "fr"\n', 2, "'de' or 'en'"),
+        ('[publication]\nlanguage = "fr"\n', 2, '"de" or "en"'),
         ('[publication]\ntimezone = "Berlin"\n', 2, "Europe/Berlin"),
         ('[publication]\npublic_url = "example.org"\n', 2, "https://newsletter.example.org"),
         ('[publication]\nname = "zwei\\nZeilen"\n', 2, "one line"),
@@ -245,9 +245,9 @@ def test_an_unknown_nested_variable_is_refused_with_a_guess(
         ('[sender]\naddress = "umbaupost"\n', 2, "exactly one @"),
         ('[sender]\naddress = "a@example.org\\r\\nBcc: b@example.org"\n', 2, "line break"),
         ('[imprint]\nlines = "Umbau e. V."\n', 2, "'imprint.lines'"),
-        ('[relays.main]\nsecurity = "ssl"\n', 2, "'starttls'"),
+        ('[relays.main]\nsecurity = "ssl"\n', 2, '"starttls"'),
         ("[relays.main]\nport = 70000\n", 2, "'relays.main.port'"),
-        ('[retry]\nunknown = "maybe"\n', 2, "'resend'"),
+        ('[retry]\nunknown = "maybe"\n', 2, '"resend"'),
         ("relays = 3\n", 1, "'relays'"),
     ],
 )
@@ -314,3 +314,73 @@ def test_every_setting_has_a_description() -> None:
         for name, field in getattr(table, "model_fields", {}).items():
             is_table = hasattr(field.annotation, "model_fields") or name == "relays"
             assert is_table or field.description, name
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("true", True),
+        ("false", False),
+        ("on", True),
+        ('["wiki.example.org", "10.1.0.0/16"]', ("wiki.example.org", "10.1.0.0/16")),
+        ("wiki.example.org, 10.1.0.0/16", ("wiki.example.org", "10.1.0.0/16")),
+        ("127.0.0.1", ("127.0.0.1",)),
+        ("localhost", ("localhost",)),
+        ("[]", ()),
+    ],
+)
+def test_private_hosts_and_networks_are_named_in_the_environment(
+    home: Path, monkeypatch: pytest.MonkeyPatch, value: str, expected: object
+) -> None:
+    monkeypatch.setenv("UPCYCLE_NEWS_FEEDS__ALLOW_PRIVATE", value)
+    assert load_settings(home).feeds.allow_private == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (
+            '["wiki.example.org:8080"]',
+            "„wiki.example.org:8080“ ist weder ein Rechner noch ein Netz",
+        ),
+        ('["169.254.169.254"]', "„169.254.169.254“ ist link-lokal"),
+        ('"vielleicht"', "Es muss true, false oder eine Liste"),
+        ("[1]", "Es muss true, false oder eine Liste"),
+    ],
+)
+def test_what_is_no_private_host_is_refused_with_its_line(
+    home: Path, value: str, words: str
+) -> None:
+    write(home, f"[feeds]\nallow_private = {value}\n")
+    with pytest.raises(SettingsError) as error:
+        load_settings(home)
+    told = error.value.in_language("de")
+    assert told.startswith("newsletter.toml:2: ")
+    assert words in told
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ('name = "B"\nurl = "https://a.example.org/feed"', "twice"),
+        ('name = "A"\nurl = "https://b.example.org/feed"', "twice"),
+        ('name = "B"\nurl = "b.example.org"', "newsletter.toml:7: "),
+        ('name = "B"\nurl = "https://b.example.org/feed"\nstauts = "draft"', "newsletter.toml:8: .*status"),
+        ('name = "B"', "newsletter.toml:5: "),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_a_list_of_tables_has_its_line(home: Path, table: str, said: str) -> None:
+    first = '[[sources]]\nname = "A"\nurl = "https://a.example.org/feed"\n\n'
+    (home / "newsletter.toml").write_text(f"{first}[[sources]]\n{table}\n", encoding="utf-8")
+    with pytest.raises(SettingsError, match=said):
+        load_settings(home)
+
+
+def test_sources_may_be_given_by_the_environment(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(
+        "UPCYCLE_NEWS_SOURCES", '[{"name": "A", "url": "https://a.example.org/?feed=rss2"}]'
+    )
+    [source] = load_settings(home).sources
+    assert (source.url, source.status) == ("https://a.example.org/?feed=rss2", "draft")

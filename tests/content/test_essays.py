@@ -46,6 +46,16 @@ def with_line(line: str) -> str:
     return GOOD.replace("topics:", f"{line}\ntopics:")
 
 
+@pytest.mark.parametrize(
+    ("written", "language"),
+    [("de", "de"), ("de-AT", "de-AT"), ("de_CH", "de-CH"), ("EN-us", "en-US")],
+)
+def test_a_language_may_have_a_region_in_any_spelling(folder, written, language):
+    put(folder, with_line(f"language: {written}"), "x.md")
+    (essay,) = read(folder).essays
+    assert essay.language == language
+
+
 def test_an_essay_is_read_with_its_defaults(folder):
     put(folder, GOOD, "2026-10-05-was-bleibt.md")
     (essay,) = read(folder).essays
@@ -81,7 +91,8 @@ def test_windows_line_ends_a_bom_and_decomposed_umlauts_are_normalised(folder):
     [
         (GOOD.replace("2026-10-05", "5. Oktober"), "x.md:4: 'date' is not a date (write 2026-11-26)"),
         (GOOD.replace("2026-10-05", "2026-02-30"), "x.md:4: 'date' names a day that no calendar has, 2026-02-30"),
-        (GOOD.replace("2026-10-05", "2026-10-05 10:00"), "x.md:4: 'date' is not a date"),
+        (GOOD.replace("2026-10-05", "2026-10-05 26:00"), "x.md:4: 'date' is not a date"),
+        (GOOD.replace("2026-10-05", "05.10.26"), "x.md:4: 'date' can be read in several ways: is it 2026-10-05? (write"),
         (GOOD.replace("date: 2026-10-05\n", ""), "x.md:1: 'date' is missing (write date: 2026-11-26)"),
         (GOOD.replace("Was bleibt", ""), "x.md:2: 'title' is empty"),
         (GOOD.replace("Was bleibt", "[a, b]"), "x.md:2: 'title' is not a text"),
@@ -90,10 +101,12 @@ def test_windows_line_ends_a_bom_and_decomposed_umlauts_are_normalised(folder):
         (GOOD.replace("Was bleibt", '"Was "hier" bleibt"'), "x.md:2: quotation marks inside a text in quotation marks"),
         (with_line("summary:\tx"), "x.md:5: a tab character (write spaces instead)"),
         (with_line("\tsummary: x"), "x.md:5: a tab character (write spaces instead)"),
-        (with_line("titel: x"), "x.md:5: 'titel' is not a key of an essay (did you mean 'title'?)"),
+        (with_line("titel: x"), "x.md:5: 'titel' is called 'title' here (write title: x)"),
+        (with_line("titles: x"), "x.md:5: 'titles' is not a key of an essay (did you mean 'title'?)"),
         (with_line("author: x"), "x.md:5: 'author' is there twice, first in line 3"),
         (with_line("status: redy"), "x.md:5: 'status' cannot be 'redy' (did you mean 'ready'?)"),
         (with_line("language: deutsch"), "x.md:5: 'language' is not a language"),
+        (with_line("canonical: haus"), "x.md:5: 'canonical' is 'haus', which is not a link"),
         (with_line("pin: [nachbar]"), "x.md:5: 'pin' holds 'nachbar', which is not a link"),
         (with_line("ban: {a: b}"), "x.md:5: 'ban' is not a list of texts"),
         (with_line("summary: !!python/object:os.system x"), "x.md:5: 'summary' is not a text"),
@@ -179,3 +192,32 @@ def test_file_names_are_ascii_and_german():
     assert name == "2026-11-26-ueber-groesse-mass-gehts.md"
     assert essay_filename("???", date(2026, 11, 26)) == "2026-11-26-essay.md"
     assert len(essay_filename("lange Wörter " * 30, date(2026, 11, 26))) <= 75
+
+
+def test_entities_and_marks_of_the_head_become_plain_words(folder):
+    put(folder, (
+        '---\ntitle: "Garn &amp; Kn&ouml;pfe: ein *Laden*"\nauthor: "M&uuml;ller"\ndate: 2026-01-05\n'
+        'summary: "Der **Laden** steht [leer](https://example.org/leer), R&D und 2 * 3."\n---\n\nText.\n'
+    ))  # fmt: skip
+    [essay] = read(folder).essays
+    assert essay.title == "Garn & Knöpfe: ein Laden"
+    assert essay.author == "Müller"
+    assert essay.summary == "Der Laden steht leer, R&D und 2 * 3."
+
+
+def test_a_summary_is_not_the_title_again(folder):
+    put(folder, (
+        '---\ntitle: "Der Laden"\nauthor: "Jonas Muster"\ndate: 2026-01-05\n---\n\n'
+        "Der Laden\n\nVon Jonas Muster\n\nEr steht noch.\n"
+    ))  # fmt: skip
+    [essay] = read(folder).essays
+    assert essay.summary == "Er steht noch."
+
+
+def test_entities_and_marks_beside_a_picture_become_plain_words(folder):
+    put(folder, with_line(
+        'image: haus.jpg\nimage_alt: "Haus &amp; Hof"\nimage_caption: "Das **Haus** &ndash; alt"\n'
+        'image_credit: "&copy; Muster"'
+    ), "a.md")  # fmt: skip
+    image = read(folder).essays[0].image
+    assert (image.alt, image.caption, image.credit) == ("Haus & Hof", "Das Haus – alt", "© Muster")

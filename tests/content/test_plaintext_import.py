@@ -12,13 +12,13 @@ from markdown_it import MarkdownIt
 
 from upcycle_news.content.essays import read_essays
 from upcycle_news.content.plaintext_import import (
-    byline_author,
-    decode_text,
     escape_line,
     import_text,
     split_paragraphs,
 )
 from upcycle_news.errors import ContentError
+from upcycle_news.rendering.markdown import parse
+from upcycle_news.rendering.plaintext import to_text
 from upcycle_news.text.smart_quotes import typeset
 
 DAY = date(2026, 11, 26)
@@ -134,27 +134,6 @@ def test_typeset_text_stays_unchanged():
     assert typeset(text) == text
 
 
-@pytest.mark.parametrize(
-    ("line", "author"),
-    [
-        ("Martha Beispiel ist Leiterin von Haus+Hof.", "Martha Beispiel"),
-        ("Dr. Jörg von der Aue ist freier Journalist in Köln.", "Dr. Jörg von der Aue"),
-        ("Anna-Lena Müller arbeitet bei Haus+Hof.", "Anna-Lena Müller"),
-        ("Von Martha Beispiel", "Martha Beispiel"),
-        ("Text: Martha Beispiel", "Martha Beispiel"),
-        ("Martha Beispiel, Architektin", "Martha Beispiel"),
-        ("Urban Mining ist die Zukunft.", None),
-        ("Das Haus ist alt.", None),
-        ("Und Martha Beispiel ist Leiterin.", None),
-        ("Von Berlin nach Rom sind es 1500 Kilometer.", None),
-        ("Tiefe, Nähe, Verantwortung.", None),
-        ("", None),
-    ],
-)
-def test_a_byline_is_distinguished_from_a_closing_sentence(line, author):
-    assert byline_author(line) == author
-
-
 def test_wrapped_lines_are_one_paragraph_and_blank_lines_separate():
     assert split_paragraphs("eins\nzwei\n\n\ndrei\r\nvier") == ["eins\nzwei", "drei\nvier"]
 
@@ -216,16 +195,6 @@ def test_typesetting_twice_changes_only_quotation_marks(text):
     assert marks.sub("", typeset(typeset(text))) == marks.sub("", typeset(text))
 
 
-def test_bytes_of_any_origin_are_decoded():
-    text = "Größe – „so“"
-    assert decode_text(text.encode()) == text
-    assert decode_text(b"\xef\xbb\xbf" + text.encode()) == text
-    assert decode_text(text.encode("cp1252")) == text
-    assert decode_text(text.encode("utf-16")) == text
-    assert decode_text("Größe".encode("latin-1")) == "Größe"
-    assert decode_text(bytes(range(128, 160)))
-
-
 @pytest.mark.parametrize(
     "text",
     [
@@ -271,3 +240,56 @@ def test_the_title_above_the_text_is_not_shown_twice():
 def test_two_authors_above_the_text_are_both_kept():
     head, _ = imported("Von Anna Beispiel und Bert von Muster\n\nHier wuchs nichts.\n")
     assert head["author"] == "Anna Beispiel und Bert von Muster"
+
+
+def test_lists_and_lines_of_a_plain_text_stay():
+    text = (
+        "Ein Laden für alle\nVon Jonas Muster\n\nAn der Ecke ist ein Laden, der wartet.\n\nWir brauchen:\n\n"
+        "• einen Besen\n• zwei Lampen\n\n1. Garn\n2. Essig\n\n- Brot\n- Öl\n\nVerein\nGasse 1\n54321 Stadt\n"
+    )
+    head, body = imported(text)
+    assert (head["author"], head["summary"]) == (
+        "Jonas Muster",
+        "An der Ecke ist ein Laden, der wartet.",
+    )
+    assert body.strip().split("\n\n") == [
+        "## Ein Laden für alle",
+        "An der Ecke ist ein Laden, der wartet.",
+        "Wir brauchen:",
+        "- einen Besen\n- zwei Lampen",
+        "1. Garn\n2. Essig",
+        "- Brot\n- Öl",
+        "Verein\nGasse 1\n54321 Stadt",
+    ]
+
+
+def test_a_single_line_with_a_sign_is_no_list():
+    _, body = imported("Anfang.\n\n- Brot\n\n1. Garn\n\n+ Öl")
+    assert body.strip().split("\n\n") == ["Anfang.", "\\- Brot", "1\\. Garn", "\\+ Öl"]
+
+
+def test_a_marked_word_of_a_plain_text_stays_as_typed():
+    _, body = imported("So ==ist== es, sagt der Verein.")
+    assert "\\==ist\\==" in body
+
+
+lines_typed = st.lists(
+    st.sampled_from(
+        ["Der Laden.", "• Besen", "•Besen", "- Garn", "1. Eins", "2. Zwei", "7. März 1931", "* 12. Mai 1931", "",
+         "– Wer da?", "+ 8 Leute", "Gasse 1", "    Vers,", "\tAbsatz eins.", "---", "--", "===", "> Zitat", "# 3",
+         ">>so<<", "==x==", "a_b_c *d* `e`", "[1] und (2)", "~~~", "Händler*innen", "https://example.org/a_b", "|x|y|",
+         "a) Punkt", "[ ] offen", "<b>", "&amp;", "1) eins", "[^1]: Note", "[a]: b", "^[x]"]
+    ),
+    min_size=1,
+    max_size=10,
+).map("\n".join)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(lines_typed)
+def test_the_mail_has_the_words_of_the_plain_text(text):
+    if not split_paragraphs(text):
+        return
+    _, body = imported(text)
+    shown, _ = to_text(parse(body, language="de"), image_label="Bild")
+    assert words(shown) == words(text)

@@ -90,9 +90,13 @@ def test_a_file_is_read_and_a_missing_one_is_an_empty_vocabulary(tmp_path):
     assert load(
         tmp_path,
         'everyday = "Tag, Weg"\n["Leerstand"]\nwords = """\n Laden,\n Markt, Markt """\n'
-        '[Film]\noutside = true\nwords = "Krimi"\nhints = "Rolle"\n',
+        '[Film]\noutside = true\nwords = "Krimi"\nhints = "Rolle"\n'
+        'english = "film, crime drama"\nenglish_hints = "actor"\n',
     ) == Vocabulary(
-        (Concept("Leerstand", ("Laden", "Markt")), Concept("Film", ("Krimi",), ("Rolle",), True)),
+        (
+            Concept("Leerstand", ("Laden", "Markt")),
+            Concept("Film", ("Krimi",), ("Rolle",), True, ("film", "crime drama"), ("actor",)),
+        ),
         ("Tag", "Weg"),
     )
 
@@ -108,6 +112,9 @@ def test_a_file_is_read_and_a_missing_one_is_an_empty_vocabulary(tmp_path):
         ('["A"]\noutside = "yes"\nwords = "x"\n', 2, "'outside' is not true or false"),
         ('A = "x"\n', 1, "'A' is no concept"),
         ('["A"]\nwords = "x"\nhints = 3\n', 3, "'hints' is not a text"),
+        ('["A"]\nwords = "x"\nenglish = ["y"]\n', 3, "'english' is not a text"),
+        ('["A"]\nwords = "x"\nenglish_hints = "y, !"\n', 3, "'!' is no word"),
+        ('["A"]\nwords = "x"\nenglisch = "y"\n', 3, "did you mean 'english'?"),
     ],
 )
 def test_a_mistake_is_reported_with_its_line(tmp_path, text, line, message):
@@ -250,6 +257,7 @@ def test_the_shipped_vocabulary_is_large_enough_and_matches():
     assert all(len(concept.words) >= 5 for concept in concepts)
     entries = sum(len(concept.words) for concept in concepts)
     assert entries / len(concepts) > 12
+    assert all(concept.english and concept.english_hints for concept in shipped.concepts)
     matcher = ConceptMatcher(shipped)
     assert "Lehmbau" not in matcher.match("Lehmann gewinnt die Wahl in Stadtallendorf")
     assert matcher.match("", "Zisterne und Rigole")["Schwammstadt"].activation > 0.5

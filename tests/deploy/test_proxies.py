@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import http.client
+import os
 import re
 import signal
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -18,6 +22,7 @@ from upcycle_news.subscribers.link_tokens import Purpose
 
 from ..publications import Publication
 from ..waiting import wait_until
+from ..web.test_slow_clients import slow_client, web_process
 from ..web.web_server import WebServer, free_port, running_server
 from .tools import DEPLOY, program
 
@@ -36,9 +41,11 @@ def nginx_conf(port: int, backend: int, folder: Path) -> str:
     text = re.sub(r"(?m)^\s*(listen \[::\].*|ssl_\w+ .*)$", "", text)
     text = text.replace("listen 443 ssl;", f"listen 127.0.0.1:{port};")
     text = text.replace("127.0.0.1:8040", f"127.0.0.1:{backend}")
+    text = text.replace("/var/log/nginx", str(folder))
     temp = "".join(f"{kind}_temp_path {folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))  # fmt: skip
     return (
-        f"daemon off;\npid {folder}/pid;\nerror_log {folder}/error.log;\nevents {{}}\n"
+        f"daemon off;\npid {folder}/pid;\nerror_log {folder}/error.log;\n"
+        "worker_rlimit_nofile 4096;\nevents { worker_connections 2048; }\n"
         f"http {{\n{temp}{text}\n}}\n"
     )
 
@@ -102,6 +109,120 @@ def test_a_proxy_passes_one_click_and_hides_metrics(proxy: WebServer, context: A
         assert response.status == 404 or "Host" in headers  # Caddy has no such site
         assert "upcycle_news_" not in response.text
     assert proxy.get("/healthz").status == 200
+
+
+SECRET = "A" * 43
+
+
+def logged(folder: Path) -> str:
+    """Return everything that a proxy wrote."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.suffix == ".log")
+    return "".join(path.read_text(errors="replace") for path in files)
+
+
+@contextmanager
+def proxy_alone(kind: str, tmp_path: Path, backend: int) -> Iterator[WebServer]:
+    """Run a proxy with its example, and nothing of ours behind it; its output goes to a file."""
+    port, output = free_port(), tmp_path / "output.log"
+    if kind == "caddy":
+        (tmp_path / "Caddyfile").write_text(caddyfile(port, backend), encoding="utf-8")
+        command = [program("caddy"), "run", "--config", str(tmp_path / "Caddyfile")]
+    else:
+        text = nginx_conf(port, backend, tmp_path)
+        (tmp_path / "nginx.conf").write_text(text, encoding="utf-8")
+        command = [
+            program("nginx"),
+            "-c",
+            str(tmp_path / "nginx.conf"),
+            "-e",
+            str(tmp_path / "e.log"),
+        ]
+    with output.open("wb") as file:
+        environment = {**os.environ, "HOME": str(tmp_path)}
+        process = subprocess.Popen(command, stdout=file, stderr=file, env=environment)
+        try:
+            wait_until(lambda: accepts(port), "the proxy did not start", interval=0.05)
+            yield WebServer(f"http://127.0.0.1:{port}")
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def accepts(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def rude_backend() -> Iterator[int]:
+    """A backend that hangs up in the middle of each answer."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    client, _ = server.accept()
+                    client.recv(65536)
+                    client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf")
+                    client.close()
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield int(server.getsockname()[1])
+        server.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize("kind", ["caddy", "nginx"])
+def test_no_log_of_a_proxy_holds_a_readers_key_when_the_pages_are_away(
+    kind: str, tmp_path: Path
+) -> None:
+    with proxy_alone(kind, tmp_path, free_port()) as proxy:
+        for host in ({}, {"Host": "127.0.0.1"}):
+            assert proxy.post(f"/unsubscribe/{SECRET}", ONE_CLICK, **host).status in (502, 503)
+        assert proxy.post(f"/preferences/{SECRET}", "x" * 90_000).status in (413, 502, 503)
+        assert proxy.get(f"/confirm/{SECRET}?lang=de").status in (502, 503)
+    text = logged(tmp_path)
+    assert SECRET not in text
+    assert "502" in text or "connection refused" in text  # that the pages are away is told
+
+
+@pytest.mark.parametrize("kind", ["caddy", "nginx"])
+def test_no_log_of_a_proxy_holds_a_readers_key_when_the_pages_hang_up(
+    kind: str, tmp_path: Path
+) -> None:
+    with rude_backend() as backend, proxy_alone(kind, tmp_path, backend) as proxy:
+        with suppress(http.client.HTTPException, OSError):
+            proxy.post(f"/unsubscribe/{SECRET}", ONE_CLICK)
+        with suppress(http.client.HTTPException, OSError):
+            proxy.get(f"/confirm/{SECRET}")
+        with suppress(http.client.HTTPException, OSError):
+            proxy.post(f"/preferences/{SECRET}", "x" * 90_000)
+    assert SECRET not in logged(tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["caddy", "nginx"])
+def test_slow_clients_behind_a_proxy_keep_nobody_from_the_pages(
+    kind: str, tmp_path: Path, publication: Publication
+) -> None:
+    backend = free_port()
+    sent = (
+        b"POST /unsubscribe/" + SECRET.encode() + b" HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 1000\r\n\r\na"
+    )
+    with (
+        web_process(publication, backend) as pages,
+        proxy_alone(kind, tmp_path, backend) as proxy,
+        ExitStack() as stack,
+    ):
+        port = int(proxy.url.rpartition(":")[2])
+        for _ in range(400):
+            stack.enter_context(slow_client(port, sent))
+        for _ in range(5):
+            assert proxy.get("/healthz").status == 200
+        pages.terminate()
+        _, log = pages.communicate(timeout=30)
+    written = log + logged(tmp_path)
+    assert len(written) < 20_000 and SECRET not in written
 
 
 def test_nginx_accepts_the_unchanged_example(tmp_path: Path) -> None:

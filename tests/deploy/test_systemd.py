@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from upcycle_news.config.sections import WebSettings
 from upcycle_news.config.settings import load_settings
 from upcycle_news.prefect_api.environment import QUIET_ENVIRONMENT, server_environment
 
@@ -86,6 +87,16 @@ def test_the_units_start_the_documented_programs() -> None:
     assert not [
         name for name in program_of if name.removesuffix(".service").rstrip("@") not in page
     ]
+
+
+def test_systemd_keeps_the_port_of_the_web_pages_open() -> None:
+    unit, web = DEPLOY / "systemd/upcycle-news-web.socket", WebSettings()
+    assert settings_of(unit, "ListenStream") == [f"{web.host}:{web.port}"]
+    service = DEPLOY / "systemd/upcycle-news-web.service"
+    assert settings_of(service, "Sockets") == [unit.name] == settings_of(service, "Also")
+    assert int(settings_of(service, "LimitNOFILE")[0]) > 2 * web.connections
+    page = (DEPLOY.parent / "docs/operations.md").read_text(encoding="utf-8")
+    assert f"install -m 0644 upcycle-news-*.service {unit.name} " in page
 
 
 def environment() -> dict[str, str]:

@@ -33,6 +33,7 @@ def test_a_healthy_store_has_only_ok_results(publication: Publication) -> None:
     assert states(storage.evaluate(facts)) == {
         "store": "ok",
         "store-version": "ok",
+        "store-rights": "ok",
         "store-check": "ok",
     }
 
@@ -163,7 +164,9 @@ def test_a_postgres_store_is_checked_too(publication: Publication, empty_postgre
     publication.run("subscribers", "stats", STORE=empty_postgres)
     done = publication.run("doctor", "store", "content", "--json", STORE=empty_postgres)
     checked = {result["check"]: result["state"] for result in done.json["groups"]["store"]}
-    assert checked == {"store": "ok", "store-version": "ok", "backup": "warning"}
+    assert checked == {
+        "store": "ok", "store-version": "ok", "journal": "ok", "backup": "warning",
+    }  # fmt: skip
 
     with psycopg.connect(empty_postgres.replace("+psycopg", ""), autocommit=True) as connection:
         connection.execute("ALTER DATABASE trial SET default_transaction_read_only = on")
@@ -190,3 +193,15 @@ def test_a_send_hold_is_a_problem_until_it_is_confirmed(publication: Publication
     assert result["state"] == "problem"
     assert "restored from a backup" in result["found"]
     assert "store confirm" in result["cure"]
+
+
+def test_a_store_that_others_can_read_is_a_problem(publication: Publication) -> None:
+    path = publication.home / "var/upcycle.db"
+    path.chmod(0o640)
+    [found] = [
+        result
+        for result in storage.evaluate(inspect_store(store_url(publication)))
+        if result.check == "store-rights"
+    ]
+    assert (str(found.state), "upcycle.db" in found.finding) == ("problem", True)
+    assert "chmod 600" in found.fix

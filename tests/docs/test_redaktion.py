@@ -20,6 +20,8 @@ from ..rendering.sample_manifest import png
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "docs/redaktion.md").read_text(encoding="utf-8")
+SAMPLE, PAGE, FAULTY = re.findall(r"```markdown\n(.*?)```", GUIDE, re.DOTALL)
+FOUND, PLACEHOLDER = re.findall(r"```text\n(.*?)```", GUIDE, re.DOTALL)
 UPSTREAM = "https://git.example.org/redaktion/umbaupost.git"
 
 
@@ -71,7 +73,7 @@ def test_every_command_of_the_guide_works(publication: Publication, tmp_path: Pa
     assert "alles in Ordnung" in done.stdout
     assert "{+seit Jahren+}" in done.stdout or "{+, seit Jahren+}" in done.stdout, done.stdout
     assert re.search(r"ready|planned", done.stdout)
-    assert "sent to 2" in done.stdout + done.stderr or "2 sent" in done.stdout
+    assert "davon 2" in done.stdout + done.stderr
     mails = [parse_mail(mail) for mail in publication.mails()]
     tests = [mail for mail in mails if str(mail["Subject"]).startswith("[Test]")]
     assert len(tests) == 1
@@ -95,10 +97,9 @@ def test_commands_in_the_text_exist_with_their_options() -> None:
 
 
 def test_the_sample_front_matter_can_be_read(publication: Publication) -> None:
-    [sample] = re.findall(r"```markdown\n(.*?)```", GUIDE, re.DOTALL)
     folder = publication.home / "content"
     (folder / "images/bahnhof.jpg").write_bytes(b"\xff\xd8\xff\xe0")
-    (folder / "essays/2026-11-26-was-vom-bahnhof-bleibt.md").write_text(sample, encoding="utf-8")
+    (folder / "essays/2026-11-26-was-vom-bahnhof-bleibt.md").write_text(SAMPLE, encoding="utf-8")
     collection = read_essays(folder, publication.home, "de")
     assert collection.errors == ()
     assert [essay.status for essay in collection.essays] == ["draft"]
@@ -107,18 +108,44 @@ def test_the_sample_front_matter_can_be_read(publication: Publication) -> None:
 
 
 def test_check_prints_what_the_guide_shows(publication: Publication) -> None:
-    [sample] = re.findall(r"```markdown\n(.*?)```", GUIDE, re.DOTALL)
-    [shown] = re.findall(r"```text\n(.*?)```", GUIDE, re.DOTALL)
     folder = publication.home / "content"
     (folder / "images/bahnhof.jpg").write_bytes(png())
     essay = folder / "essays/2026-11-26-was-vom-bahnhof-bleibt.md"
-    essay.write_text(sample.replace("status: draft", "status: ready"), encoding="utf-8")
-    assert publication.run("check", code=1).out == shown
+    essay.write_text(SAMPLE.replace("status: draft", "status: ready"), encoding="utf-8")
+    assert publication.run("check", code=1).out == PLACEHOLDER
+
+
+def test_the_page_to_copy_from_has_no_finding_and_shows_what_it_promises(
+    publication: Publication,
+) -> None:
+    essay = publication.home / "content/essays/2026-11-26-ein-laden-fuer-alle.md"
+    essay.write_text(PAGE.replace("status: draft", "status: ready"), encoding="utf-8")
+    assert publication.run("check").out == "alles in Ordnung\n"
+    preview = publication.run(
+        "issue", "preview", "2026-11-26", "--no-open", "--no-collect", "--json"
+    )
+    html = (publication.home / preview.json["files"]["html"]).read_text(encoding="utf-8")
+    for shown in ("<em>leise betont</em>", "<strong>laut</strong>", "„Gerade“", "Nachbar*innen"):
+        assert shown in html, shown
+    assert "[!note]" not in html
+    assert "[ ]" not in html
+    assert "==" not in re.sub(r"<style.*?</style>|=\"[^\"]*\"", "", html, flags=re.DOTALL)
+
+
+def test_the_page_with_mistakes_has_the_findings_that_the_guide_shows(
+    publication: Publication,
+) -> None:
+    essay = publication.home / "content/essays/2026-11-26-laden.md"
+    essay.write_text(FAULTY, encoding="utf-8")
+    found = publication.run("check", code=1).out
+    assert [
+        line for line in found.splitlines() if line.startswith("content/")
+    ] == FOUND.splitlines()
 
 
 def test_the_quoted_sentences_are_in_the_catalogue() -> None:
     quoted = re.findall(r"(?m)^\| … „(.+?)“ .*?\? \|", GUIDE)
-    assert len(quoted) == 3
+    assert len(quoted) == 5
     sentences = str(list(catalogue("de").values()))
     assert [sentence for sentence in quoted if sentence not in sentences] == []
     assert f"„{catalogue('de')['nothing-found']}“" in GUIDE

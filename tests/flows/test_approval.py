@@ -108,7 +108,7 @@ def test_items_that_an_editor_excludes_are_in_no_mail(
         assert relay.count == 0
         server.submit_form(run, decision="send", name="Anna")
         state = server.wait_for_state(run, *ENDED, after=server.resumed_at)
-        assert "sent to 2 of 2" in state["message"]
+        assert "an 2 von 2 verschickt" in state["message"]
     assert sorted(relay.accepted) == readers
     plain = titles[0].replace("\\", "")
     for reader in readers:
@@ -144,8 +144,8 @@ def test_editors_are_reminded_then_the_request_expires_and_a_new_run_asks_again(
             store.execute("UPDATE approval_requests SET expires_at = '2026-01-01 00:00:00.000000'")
         server.wait_for_state(server.start("watch/every-ten-minutes"), *ENDED)
         state = server.wait_for_state(run, *ENDED)
-        assert (state["type"], state["name"]) == ("CANCELLED", "TimedOut")
-        assert "nothing was sent" in state["message"]
+        assert (state["type"], state["name"]) == ("CANCELLED", "Unanswered")
+        assert "Es wurde nichts verschickt" in state["message"]
         assert "upcycle-news issue send" in state["message"]
         assert [to for to, _ in relay.messages] == ["anna@example.org"]
 
@@ -153,7 +153,7 @@ def test_editors_are_reminded_then_the_request_expires_and_a_new_run_asks_again(
         server.wait_for_state(again, "PAUSED")
         server.submit_form(again, decision="send", name="Anna")
         state = server.wait_for_state(again, *ENDED, after=server.resumed_at)
-        assert "sent to 3 of 3" in state["message"]
+        assert "an 3 von 3 verschickt" in state["message"]
     assert sorted(relay.accepted) == sorted([*readers, "anna@example.org"])
     assert [len(relay.accepted[reader]) for reader in readers] == [1, 1]
 
@@ -177,7 +177,7 @@ def test_an_old_prefect_database_causes_no_second_mail(
             current.backup(target)
         assert state_in(copy, run) == "SCHEDULED"
         state = server.wait_for_state(run, *ENDED)
-        assert "sent to 3 of 3" in state["message"]
+        assert "an 3 von 3 verschickt" in state["message"]
         publication.write_essay("Erst für die nächste Ausgabe")
         server.stop()
         for leftover in server.prefect_home.glob("prefect.db*"):
@@ -187,7 +187,7 @@ def test_an_old_prefect_database_causes_no_second_mail(
         server.ensure_running()
         state = server.wait_for_state(run, *ENDED)
         assert state["name"] == "AlreadySent"
-        assert "went out already: sent to 3 of 3" in state["message"]
+        assert "ist schon hinaus: an 3 von 3 verschickt" in state["message"]
         late = server.wait_for_state(server.start("deliver-pending/every-five-minutes"), *ENDED)
         assert late["name"] == "NothingPending"
         # Other runs of the old schedule are due as well.

@@ -6,7 +6,7 @@ import re
 import shutil
 import socket
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,11 @@ def test_a_flow_sends_the_same_issue_as_the_command(
     by_hand = publication.run("issue", "send", "--yes", "--json").json
     monkeypatch.setenv("UPCYCLE_NEWS_HOME", str(copy.home))
     name, message = run_flow(flows.publish_issue, approve=True)
-    assert (name, message) == ("Completed", f"issue {by_hand['issue']}: sent to 3 of 3")
+    assert name == "Completed"
+    assert message == (
+        f"Ausgabe {by_hand['issue']}: an 3 von 3 verschickt, aber nur in das eingebaute Postfach auf diesem "
+        "Rechner; keine Leserin und kein Leser hat sie"
+    )
     assert copy.run("issue", "status", "--json").json == by_hand
     assert copy.recipients() == publication.recipients() == readers
     assert without_date(copy.mails()) == without_date(publication.mails())
@@ -67,7 +71,7 @@ def test_an_issue_waits_for_its_approval_and_is_then_sent(
     publication.write_essay()
     readers = publication.add_many_subscribers(2)
     name, message = run_flow(flows.publish_issue, dry_run=True)
-    assert (name, "not sent" in message) == ("DryRun", True)
+    assert (name, "nicht verschickt" in message) == ("DryRun", True)
     name, message = run_flow(flows.publish_issue)
     assert name == "WaitingForApproval"
     assert "upcycle-news issue approve" in message
@@ -75,7 +79,7 @@ def test_an_issue_waits_for_its_approval_and_is_then_sent(
     assert publication.mails() == []
     publication.run("issue", "approve")
     name, message = run_flow(flows.deliver_pending)
-    assert (name, "sent to 2 of 2" in message) == ("Completed", True)
+    assert (name, "an 2 von 2 verschickt" in message) == ("Completed", True)
     assert publication.recipients() == readers
     assert run_flow(flows.deliver_pending)[0] == "NothingPending"
 
@@ -95,7 +99,7 @@ def test_editors_get_a_test_mail_first_and_a_dead_feed_degrades_the_run(
         listed.write_text(f'[[feeds]]\nname = "Verzogen"\nurl = "{site.url}/moved.xml"\n')
         name, message = run_flow(flows.publish_issue, test_group="redaktion", approve=True)
     assert name == "Degraded"
-    assert "sent to 1 of 1" in message
+    assert "an 1 von 1 verschickt" in message
     assert "Verzogen" in message
     assert publication.recipients() == ["anna@example.org"] * 2
 
@@ -151,7 +155,7 @@ def test_an_unreachable_relay_keeps_all_deliveries_queued(
     with Sink() as sink:
         monkeypatch.setenv("UPCYCLE_NEWS_RELAYS__MAIN__PORT", str(sink.port))
         name, message = run_flow(flows.deliver_pending)
-    assert (name, "sent to 3 of 3" in message) == ("Completed", True)
+    assert (name, "an 3 von 3 verschickt" in message) == ("Completed", True)
     assert sorted(sink.accepted) == readers
     assert {len(ids) for ids in sink.accepted.values()} == {1}
 
@@ -183,7 +187,7 @@ def test_a_relay_that_returns_within_the_retries_fails_no_run(
     finally:
         for sink in sinks:
             sink.__exit__()
-    assert (name, "sent to 2 of 2" in message) == ("Completed", True)
+    assert (name, "an 2 von 2 verschickt" in message) == ("Completed", True)
     assert tries == ["RelayUnreachable"] * 2
     assert sinks[0].count == 2
 
@@ -201,3 +205,46 @@ def test_a_refusing_relay_is_not_retried(
         failed = flows.publish_issue(approve=True, return_state=True)
     assert failed.is_failed()
     assert "does not offer STARTTLS" in failed.message
+
+
+def test_what_a_flow_put_into_the_mailbox_goes_to_everybody_once_a_relay_is_set(
+    publication: Publication, flows: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publication.write_essay()
+    readers = publication.add_many_subscribers(3)
+    _, message = run_flow(flows.publish_issue, approve=True)
+    assert "kein Leser hat sie" in message
+    with Sink() as sink:
+        for name, value in relay_variables(sink.port).items():
+            monkeypatch.setenv(f"UPCYCLE_NEWS_{name}", value)
+        assert run_flow(flows.deliver_pending)[0] == "NothingPending"
+        assert sink.count == 0
+        name, message = run_flow(flows.publish_issue, approve=True)
+        assert (name, message.partition(": ")[2]) == ("Completed", "an 3 von 3 verschickt")
+        assert run_flow(flows.publish_issue, approve=True)[0] == "NothingNew"
+        assert sink.count == len(readers)
+
+
+def test_a_flow_with_approve_that_found_nobody_leaves_nothing_to_send(
+    publication: Publication, flows: Any
+) -> None:
+    publication.write_essay()
+    failed = flows.publish_issue(approve=True, return_state=True)
+    assert failed.is_failed()
+    publication.add_many_subscribers(2)
+    assert run_flow(flows.deliver_pending)[0] == "NothingPending"
+    assert publication.mails() == []
+
+
+def test_a_flow_with_approve_sends_no_issue_of_a_day_to_come(
+    publication: Publication, flows: Any
+) -> None:
+    publication.write_essay()
+    publication.add_many_subscribers(2)
+    coming = str(datetime.now(UTC).date() + timedelta(days=9))
+    ended = flows.publish_issue(issue_date=coming, approve=True, return_state=True)
+    assert (ended.is_cancelled(), ended.name) == (True, "TooEarly")
+    publication.run("issue", "approve", coming)
+    assert run_flow(flows.deliver_pending)[0] == "NothingPending"
+    assert run_flow(flows.publish_issue, issue_date=coming)[0] == "WaitsForItsDay"
+    assert publication.mails() == []

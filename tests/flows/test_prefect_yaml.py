@@ -72,7 +72,7 @@ def test_schedules_produce_runs_and_an_editor_approves_one(publication: Publicat
         assert publication.mails() == []
         server.submit_form(run, decision="send", name="Anna")
         state = server.wait_for_state(run, "COMPLETED", "FAILED", "CRASHED", "CANCELLED")
-        assert "sent to 2 of 2" in state["message"]
+        assert "an 2 von 2 verschickt" in state["message"]
     assert publication.recipients() == readers
     data = b"".join(path.read_bytes() for path in server.prefect_home.glob("prefect.db*"))
     assert b"@example.org" not in data

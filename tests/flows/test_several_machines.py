@@ -67,7 +67,9 @@ def test_one_of_two_machines_dies_and_each_subscriber_gets_one_mail(
         queries.expire_heartbeats(victim)
         state = pool.wait_for_state(run, *ENDED)
         counts = count_deliveries(publication, sink, readers)
-        assert state["type"] == "COMPLETED", state["message"]
+        # What the dead machine had on the wire is in doubt, and no run with doubts is green.
+        expected = ("FAILED", "Unknown") if counts.unknown else ("COMPLETED", state["name"])
+        assert (state["type"], state["name"]) == expected, state["message"]
         assert (counts.lost, counts.doubled, counts.status["closed"]) == (0, 0, True), str(counts)
         assert counts.unknown <= 4  # one for each connection of the machine that died
         marks = queries.quota_marks()

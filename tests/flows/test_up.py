@@ -45,7 +45,8 @@ def test_up_starts_in_a_new_publication_and_the_doctor_reports_no_problem(
         up.send_signal(signal.SIGINT)
         out, err = up.communicate(timeout=60)
     assert up.returncode == 0, err
-    assert f"Prefect is at http://127.0.0.1:{port}" in out
+    assert f"Prefect ist unter http://127.0.0.1:{port} erreichbar" in out
+    assert "upcycle-news web" in out
     assert states == {
         "prefect": "ok",
         "prefect-login": "ok",

@@ -22,12 +22,12 @@ from upcycle_news.i18n.messages import (
 from upcycle_news.models import Finding, IssueId
 from upcycle_news.services.issues.render import RefusedError
 
-PACKAGE = Path(__file__).parents[2] / "src/upcycle_news"
+SOURCES = Path(__file__).parents[2] / "src"
 
 
 def localized_calls() -> Iterator[tuple[str, str, set[str]]]:
-    """Place, key and values of every `localized("…")` in the package."""
-    for path in sorted(PACKAGE.rglob("*.py")):
+    """Place, key and values of every `localized("…")` in the packages."""
+    for path in sorted(SOURCES.rglob("*.py")):
         if path.parent.name == "i18n":
             continue
         text = path.read_text(encoding="utf-8")
@@ -36,7 +36,7 @@ def localized_calls() -> Iterator[tuple[str, str, set[str]]]:
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "localized":
                 key = node.args[0]
-                place = f"{path.relative_to(PACKAGE)}:{node.lineno}"
+                place = f"{path.relative_to(SOURCES)}:{node.lineno}"
                 assert isinstance(key, ast.Constant), f"{place}: write the key as it stands"
                 yield place, key.value, {str(argument.arg) for argument in node.keywords}
 

@@ -26,6 +26,8 @@ from upcycle_news.models import (
     RenderedIssue,
 )
 
+from ..publications import Publication
+
 RSA, ED25519 = generate("rsa"), generate("ed25519")
 SIGNERS = (
     DkimSigner.load("example.org", "news", RSA.pem, "rsa"),
@@ -154,3 +156,29 @@ def test_a_key_that_cannot_sign_is_refused_without_showing_it(
 def test_a_key_from_an_environment_may_have_its_lines_escaped() -> None:
     escaped = RSA.pem.replace("\n", "\\n")
     assert DkimSigner.load("example.org", "news", escaped, "rsa").selector == "news"
+
+
+@pytest.mark.parametrize(
+    "selector",
+    ["herbst 2026", "../../../herbst", "", ".", "a..b", "-a", "a-", "a_b", "ä", "a.", "a" * 64, "a/b", "a\n"],
+)  # fmt: skip
+def test_a_selector_that_dns_does_not_know_makes_nothing(
+    publication: Publication, selector: str
+) -> None:
+    secrets = publication.home / "var/secrets"
+    before = sorted(publication.home.parent.rglob("*.pem"))
+    output = publication.run("dkim", "keygen", f"--selector={selector}", code=1).err
+    assert "RFC 6376" in output
+    assert sorted(publication.home.parent.rglob("*.pem")) == before
+    assert not secrets.exists() or not [*secrets.glob("dkim*")]
+
+
+@pytest.mark.parametrize("selector", ["news2026", "a", "2026.eu-west", "b-2", "A" * 63])
+def test_a_selector_of_dns_is_taken(publication: Publication, selector: str) -> None:
+    assert selector in publication.run("dkim", "keygen", f"--selector={selector}").out
+    publication.run("backup")
+
+
+def test_a_name_too_long_for_dns_is_refused(publication: Publication) -> None:
+    selector = ".".join(["a" * 63] * 4)
+    assert "253" in publication.run("dkim", "keygen", "--selector", selector, code=1).err

@@ -79,10 +79,10 @@ def test_a_missing_login_is_reported(api: Any) -> None:
 
 
 def test_resolving_a_run_that_prefect_lost_is_no_error(api: Any) -> None:
-    ended = RunResult("cancelled", "TimedOut", "nobody answered")
+    ended = RunResult("cancelled", "Unanswered", "nobody answered")
     PrefectClient(api.url).resolve_stale_run(StaleRun(1, "lost", ended=ended))
     PrefectClient(api.url).resolve_stale_run(StaleRun(2, "lost", answer="send"))
-    assert api.requests[0][1]["state"]["name"] == "TimedOut"
+    assert api.requests[0][1]["state"]["name"] == "Unanswered"
     assert api.requests[1] == (
         "POST /api/flow_runs/lost/resume",
         {"run_input": {"decision": "send"}},

@@ -127,6 +127,42 @@ def measure(html: str, *, widths: tuple[int, ...], dark: bool) -> list[Measure]:
     return [Measure(**values) for values in json.loads(unescape(match[1]))]
 
 
+_LINKS = """
+addEventListener('load', () => {
+  const links = [...document.querySelectorAll('a')].map(link => {
+    let under = link;
+    while (getComputedStyle(under).backgroundColor === 'rgba(0, 0, 0, 0)') under = under.parentElement;
+    return [link.textContent, getComputedStyle(link).color, getComputedStyle(under).backgroundColor];
+  });
+  const out = document.createElement('pre');
+  out.id = 'links';
+  out.textContent = JSON.stringify(links);
+  document.body.append(out);
+});
+"""
+
+
+def link_contrasts(html: str, *, dark: bool) -> dict[str, float]:
+    """Return the contrast of each link of a page with the ground below it, by its text (WCAG 2.2)."""
+    page = html.replace("</body>", f"<script>{_LINKS}</script></body>", 1)
+    dom = _run(page, dark, "--virtual-time-budget=4000", "--dump-dom").decode()
+    match = re.search(r'<pre id="links">(.*?)</pre>', dom, re.DOTALL)
+    assert match is not None, "the browser measured nothing"
+    return {text: _contrast(ink, ground) for text, ink, ground in json.loads(unescape(match[1]))}
+
+
+def _contrast(*colours: str) -> float:
+    """Return the contrast ratio of two colours, ``rgb(1, 2, 3)`` (WCAG 2.2, 1.4.3)."""
+    lights = []
+    for colour in colours:
+        parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+        linear = [
+            part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+        ]
+        lights.append(0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2])
+    return (max(lights) + 0.05) / (min(lights) + 0.05)
+
+
 def screenshot(html: str, target: Path, *, width: int, height: int, dark: bool) -> None:
     """Write a PNG screenshot of a page at this width."""
     frame = (

@@ -39,7 +39,8 @@ HOSTILE = {
 }
 
 ERRORS_ALLOWED = {
-    "html", "leftover", "size-too-large", "link-relative", "image-foreign", "subject-missing",
+    "html", "leftover", "private-note", "size-too-large", "link-relative", "image-foreign",
+    "subject-missing",
 }  # fmt: skip
 
 

@@ -79,3 +79,22 @@ def test_footnotes_are_below_the_essay_in_both_parts() -> None:
     assert ">1</sup>" in rendered.html
     assert 'class="notes"' in rendered.html
     assert 'href="#' not in rendered.html
+
+
+def test_a_teaser_whose_first_paragraph_does_not_end_is_told_how_to_divide_it() -> None:
+    endless = manifest(f"## Anfang\n\n{PARAGRAPH * 12}\n\nEnde.", "full", "teaser")
+    [finding] = preflight(render(endless), endless.issue, endless.publication)
+    assert (finding.level, finding.code) == ("warning", "opening-long")
+    assert finding.where == f"{LEAD.source}:{LEAD.body_line + 2}"
+    assert "Leerzeilen" in finding.text.in_language("de")
+
+
+def test_a_mail_that_a_teaser_would_not_shorten_is_told_what_does() -> None:
+    endless = manifest(PARAGRAPH * 300, "auto")
+    findings = preflight(render(endless), endless.issue, endless.publication)
+    [large] = [finding for finding in findings if finding.code == "size-too-large"]
+    assert f"{LEAD.source}:{LEAD.body_line}" in large.text.in_language("de")
+    many = manifest(LONG, "full")
+    findings = preflight(render(many), many.issue, many.publication)
+    [large] = [finding for finding in findings if finding.code == "size-too-large"]
+    assert "Leerzeilen" not in large.text.in_language("de")

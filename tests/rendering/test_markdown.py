@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from upcycle_news.rendering.images import DisplayedImage
-from upcycle_news.rendering.markdown import (
-    image_path,
-    parse,
-    references,
-    to_html,
-)
+from upcycle_news.rendering.markdown import parse, parse_essay, references, to_html
+
+from .sample_manifest import LEAD
 
 IMAGE = DisplayedImage("cid:abc@images", 300, 200)
 
@@ -75,25 +73,6 @@ def test_only_images_of_the_issue_are_shown() -> None:
     assert html("![Ein Haus](https://fremd.example/x.png)") == "<p>Ein Haus</p>\n"
 
 
-@pytest.mark.parametrize(
-    ("target", "path"),
-    [
-        ("haus.png", "haus.png"),
-        ("images/haus.png", "haus.png"),
-        ("../images/haus.png", "haus.png"),
-        ("/content/images/2026/haus%20eins.png", "2026/haus eins.png"),
-        ("../../etc/passwd", "etc/passwd"),
-        ("../images/../../secret.png", "secret.png"),
-        ("https://fremd.example/x.png", None),
-        ("//fremd.example/x.png", None),
-        ("data:image/png;base64,AA", None),
-        ("", None),
-    ],
-)
-def test_an_image_refers_to_a_file_in_content_images(target: str, path: str | None) -> None:
-    assert image_path(target) == path
-
-
 def test_references_have_their_line() -> None:
     body = "Eins\n\nzwei [a](https://a.example)\ndrei [b](/b)\n\n![c](c.png)\n"
     assert [(r.kind, r.target, r.line) for r in references(body)] == [
@@ -116,3 +95,41 @@ def test_deep_nesting_is_limited() -> None:
 
 def test_strikethrough_is_supported() -> None:
     assert html("~~neu~~ alt") == "<p><s>neu</s> alt</p>\n"
+
+
+def test_a_caption_stands_below_its_picture() -> None:
+    shown = html("![Haus](haus.png \"Foto: 'M' & Co\")")
+    assert shown.endswith('<br /><span class="caption soft">Foto: ‚M‘ &amp; Co</span></p>\n')
+    assert html('![Haus](fehlt.png "Foto")').startswith("<p>Haus<br /><span")
+    tokens = parse('Vor ![Haus](haus.png "Foto") nach', language="de")
+    page = to_html(tokens, {"haus.png": IMAGE}, "de", note_labels=("Note", "Back"))
+    assert '<br><span class="caption soft">Foto</span><br> nach' in page
+
+
+def test_no_style_attribute_is_written() -> None:
+    body = "| a | b |\n|--:|:-:|\n| 1 | 2 |\n\n> [!note] T\n> x\n\n- [x] y\n\n==z=="
+    assert "style=" not in html(body)
+
+
+def test_links_that_mails_cannot_follow_are_text_when_they_are_bare_too() -> None:
+    assert html("ftp://example.org und javascript:alert(1)") == (
+        "<p>ftp://example.org und javascript:alert(1)</p>\n"
+    )
+
+
+def test_references_know_bare_addresses_and_names_with_spaces() -> None:
+    body = "Auf https://example.org/a\nund ![T](Tresen von vorn.png)"
+    assert [(r.kind, r.target, r.line) for r in references(body)] == [
+        ("link", "https://example.org/a", 1),
+        ("image", "Tresen%20von%20vorn.png", 2),
+    ]
+
+
+def test_an_essay_is_shown_without_its_title_and_byline() -> None:
+    essay = replace(LEAD, body=f"# {LEAD.title}\n\nVon {LEAD.author}\n\n# Anfang\n\nText.")
+    assert to_html(parse_essay(essay), {}, "de") == "<h2>Anfang</h2>\n<p>Text.</p>\n"
+
+
+@pytest.mark.parametrize("first", ["#", "##", "###", "####"])
+def test_whatever_level_headings_begin_with_the_first_is_below_the_title(first: str) -> None:
+    assert levels(f"{first} A\n\n{first}# B") == ["2", "3"]

@@ -65,7 +65,7 @@ def test_an_image_is_written_as_its_alt_text() -> None:
 
 
 def test_emphasis_is_written_with_asterisks_and_underscores() -> None:
-    assert text("*eins*\n**zwei**  \n~~drei~~") == "_eins_ *zwei*\ndrei"
+    assert text("*eins*\n**zwei**  \n~~drei~~") == "_eins_ *zwei*\n~~drei~~"
 
 
 def test_urls_are_never_broken() -> None:
@@ -79,3 +79,53 @@ def test_no_line_is_broken_at_a_no_break_space() -> None:
 
 def test_a_wrapped_title_is_underlined_once() -> None:
     assert underline("Wort " * 20, "=").split("\n")[-1] == "=" * 69
+
+
+def test_numbers_stay_as_they_were_typed() -> None:
+    assert text("1. a\n3. b\n7. c") == "1. a\n3. b\n7. c"
+    assert text("1) a\n2) b") == "1) a\n2) b"
+    assert (
+        text("7. März 1931: auf\n\n2. Juni 1958: Glas") == "7. März 1931: auf\n\n2. Juni 1958: Glas"
+    )
+    assert text("* 12. März 1931") == "* 12. März 1931"
+
+
+def test_an_empty_item_is_a_sign_alone() -> None:
+    assert text("- eins\n-\n- drei") == "- eins\n-\n- drei"
+
+
+def test_lines_of_verse_are_lines() -> None:
+    assert text("Garn und Knöpfe\nEssig und Öl") == "Garn und Knöpfe\nEssig und Öl"
+
+
+def test_bare_addresses_are_written_once_and_mail_addresses_can_be_used() -> None:
+    assert text("auf https://example.org/a?b=1.") == "auf https://example.org/a?b=1."
+    assert text("https://example.org/Übersicht") == "https://example.org/Übersicht"
+    plain, links = to_text(
+        parse("[Ja](mailto:a@b.example?subject=Ich%20bin) [ja](mailto:a@b.example)", language="de"),
+        image_label="Bild",
+    )
+    assert text("<mailto:a@b.example?subject=Ja>") == "mailto:a@b.example?subject=Ja"
+    assert plain == "Ja [1] ja [2]"
+    assert links == ("mailto:a@b.example?subject=Ich%20bin", "a@b.example")
+
+
+def test_a_caption_stands_below_its_picture() -> None:
+    assert text('![Markt](m.png "Foto: Erika Beispiel")') == "[Bild: Markt]\nFoto: Erika Beispiel"
+    assert text('Davor ![M](m.png "Foto: E") danach') == "Davor [Bild: M] Foto: E danach"
+
+
+def test_columns_are_aligned_as_they_were_meant() -> None:
+    assert text("| Ware | Preis |\n|---|---:|\n| Garn | 2,50 |\n| Öl | 11,00 |") == (
+        "Ware | Preis\n-----+------\nGarn |  2,50\nÖl   | 11,00"
+    )
+
+
+def test_callouts_and_task_boxes_are_shown() -> None:
+    assert text("> [!note] Wichtig\n> Der Zettel.") == "> *Wichtig*\n>\n> Der Zettel."
+    assert text("- [ ] eins\n- [x] zwei").replace("\u00a0", " ") == "- ☐ eins\n- ☑ zwei"
+    assert text("==wichtig==") == "wichtig"
+
+
+def test_a_tab_within_a_paragraph_is_a_blank() -> None:
+    assert text("Das Haus\tam Markt") == "Das Haus am Markt"

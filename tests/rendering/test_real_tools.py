@@ -147,7 +147,8 @@ def finished_message() -> bytes:
 
 
 def test_the_demos_issue_is_small() -> None:
-    assert encoded_size(issue("demo").html) < 40_000
+    # Of these, the line in the mailbox is filled with 2 kB, however long it is.
+    assert encoded_size(issue("demo").html) < 42_000
 
 
 def _node(command: list[str], text: str = "") -> subprocess.CompletedProcess[str]:

@@ -15,7 +15,9 @@ from upcycle_news.models import (
     ImageRef,
     Manifest,
     Placeholder,
+    Related,
     RenderedIssue,
+    Story,
 )
 from upcycle_news.rendering.render import encoded_size, render
 from upcycle_news.rendering.view_models import reading_minutes
@@ -109,6 +111,21 @@ def test_languages_are_marked_up(rendered: RenderedIssue) -> None:
     assert re.search(r'<body [^>]*lang="de" dir="ltr"', rendered.html)
     assert re.search(r'<h3 [^>]*lang="en"[^>]*>.*?A library', rendered.html)
     assert "<title>Das zweite Leben der Langen Straße</title>" in rendered.html
+
+
+@pytest.mark.parametrize(
+    ("language", "marked"),
+    [("de", ""), ("de-AT", ""), ("de-CH", ""), ("en", "en"), ("en-GB", "en-GB"), ("fr", "fr")],
+)
+def test_title_and_excerpt_of_an_item_in_another_language_are_marked(
+    language: str, marked: str
+) -> None:
+    story = Story((sample_manifest.item(1, language=language, title="Titel", summary="Auszug"),))
+    manifest = sample_manifest.manifest(related=(Related(story, 1.0, ("umbau",)),))
+    html = render(manifest).html
+    for text, tag in (("Titel", "h3"), ("Auszug", "p")):
+        (attributes,) = re.findall(rf"<{tag}([^>]*)>(?:<a[^>]*>)?{text}<", html)
+        assert re.findall(r'\blang="([^"]*)"', attributes) == ([marked] if marked else [])
 
 
 def test_the_preheader_is_the_first_thing_in_the_body_and_hidden(rendered: RenderedIssue) -> None:

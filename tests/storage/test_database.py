@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from pathlib import Path
@@ -214,3 +215,31 @@ def test_the_id_of_an_erased_subscriber_is_never_used_again(store: Store) -> Non
     with store.writing() as connection:
         connection.execute(subscribers.delete())
     assert add(store, READER)[READER] > first
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o022, 0o277])
+def test_only_its_owner_can_read_a_store_whatever_the_umask(tmp_path: Path, mask: int) -> None:
+    folder = tmp_path / "var"
+    folder.mkdir(mode=0o755)
+    before = os.umask(mask)
+    try:
+        store = open_store(f"sqlite:///{folder}/upcycle.db")
+        add(store, READER)
+        files = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
+        store.close()
+    finally:
+        os.umask(before)
+    assert files == dict.fromkeys(("upcycle.db", "upcycle.db-wal", "upcycle.db-shm"), 0o600)
+    assert folder.stat().st_mode & 0o777 == 0o755
+
+
+def test_an_older_store_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None:
+    path = tmp_path / "upcycle.db"
+    first = open_store(f"sqlite:///{path}")
+    add(first, READER)
+    for file in tmp_path.iterdir():
+        file.chmod(0o644)
+    second = open_store(f"sqlite:///{path}")
+    assert {file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {0o600}
+    first.close()
+    second.close()

@@ -13,11 +13,11 @@ from upcycle_news.errors import UpcycleError
 from upcycle_news.models import EmailAddress
 from upcycle_news.storage import personal_data, subscribers, suppressions
 from upcycle_news.subscribers.csv_lists import (
-    parse_column_mapping,
     read_subscribers_csv,
-    read_suppressions,
     write_subscribers_csv,
 )
+from upcycle_news.subscribers.list_columns import parse_column_mapping
+from upcycle_news.subscribers.suppression_keys import read_suppressions
 
 from ..publications import Publication, add_confirmed_subscribers
 
@@ -56,15 +56,17 @@ def test_a_malformed_list_is_reported_line_by_line(publication: Publication) -> 
     report = publication.run(
         "subscribers", "import", "liste.csv", "--consent", "Papierliste, 3. Mai 2026", "--json"
     ).json
-    assert (report["added"], report["updated"], report["unchanged"]) == (3, 0, 0)
+    assert (report["added"], report["updated"], report["unchanged"]) == (4, 0, 0)
     assert {row["line"]: row["reason"].partition(":")[0] for row in report["skipped"]} == {
-        4: "the same address stands further up in the list",
-        11: "has unsubscribed",
-        12: "suppressed",
-        13: "suppressed",
-        14: "was forgotten",
+        4: "dieselbe Adresse steht weiter oben in der Liste",
+        11: "hat sich abgemeldet",
+        12: "ist gesperrt",
+        13: "ist gesperrt",
+        14: "wurde vergessen",
     }
-    assert [row["line"] for row in report["invalid"]] == [6, 8, 10]
+    assert [row["line"] for row in report["invalid"]] == [6, 8]
+    assert [row["line"] for row in report["notes"]] == [10]
+    assert "Windows-1252" in report["guessed"]
     assert "opfer" not in str(report)
     anna = subscribers.find(context.store, EmailAddress.parse("anna@example.org"))
     assert anna is not None
@@ -76,7 +78,7 @@ def test_a_malformed_list_is_reported_line_by_line(publication: Publication) -> 
     again = publication.run(
         "subscribers", "import", "liste.csv", "--consent", "Papierliste, 3. Mai 2026", "--json"
     ).json
-    assert (again["added"], again["unchanged"]) == (0, 3)
+    assert (again["added"], again["unchanged"]) == (0, 4)
 
 
 def test_another_systems_columns_are_mapped(publication: Publication) -> None:
@@ -132,8 +134,17 @@ def test_suppressions_of_another_system_are_taken_over(publication: Publication)
 def test_a_suppression_is_undone_by_the_same_argument(
     publication: Publication, target: str
 ) -> None:
-    assert "1 suppressed" in publication.run("subscribers", "suppress", target).out
-    assert publication.run("subscribers", "unsuppress", target).out == "unsuppressed\n"
+    assert "1 gesperrt" in publication.run("subscribers", "suppress", target).out
+    assert "Nicht mehr gesperrt" in publication.run("subscribers", "unsuppress", target).out
+
+
+def test_a_guessed_encoding_of_suppressions_is_said(publication: Publication) -> None:
+    (publication.home / "stop.csv").write_bytes(
+        "E-Mail;Ort\nweg@example.org;Köln\n".encode("cp1252")
+    )
+    done = publication.run("subscribers", "suppress", "--file", "stop.csv")
+    assert done.out == "1 gesperrt, 0 schon bekannt, 0 nicht lesbar\n"
+    assert "stop.csv: Die Datei ist kein UTF-8; sie wurde als Windows-1252 gelesen" in done.err
 
 
 def test_an_erased_subscriber_leaves_only_a_keyed_hash(publication: Publication) -> None:

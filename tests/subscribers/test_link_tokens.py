@@ -18,8 +18,10 @@ from upcycle_news.subscribers.link_tokens import (
     LinkSigner,
     Purpose,
     Token,
+    possible_tokens,
     preview_token,
     read_preview_token,
+    trimmed,
 )
 from upcycle_news.subscribers.signing_keys import KeyRing, add_key, load_or_create_keys
 
@@ -27,6 +29,27 @@ KEY, OTHER = b"k" * 32, b"o" * 32
 SIGNER = LinkSigner({1: KEY}, "https://umbaupost.example.net")
 
 purposes = st.sampled_from(list(Purpose))
+TAILS = (
+    ".",
+    ")",
+    ">",
+    "=",
+    "/",
+    "…",
+    ",",
+    ";",
+    '"',
+    "'",
+    "]",
+    "*",
+    "_",
+    "-",
+    ").",
+    "/.",
+    "&gt;",
+    "=3D",
+    "\u00a0",
+)
 
 
 @given(purposes, st.integers(0, 2**48 - 1), st.integers(0, 2**24 - 1))
@@ -77,11 +100,15 @@ def test_a_text_that_is_no_token_is_invalid(text: str) -> None:
         assert SIGNER.read(purpose, text) is None
 
 
-@pytest.mark.parametrize("change", ["=", " ", "\n", "A", "%3D"])
-def test_a_token_with_a_suffix_is_invalid(change: str) -> None:
+@pytest.mark.parametrize("change", ["A", "%3D", "0", ".com", "-x"])
+def test_a_token_with_letters_behind_it_is_invalid(change: str) -> None:
     token = SIGNER.token(Purpose.CONFIRM, 7)
     assert SIGNER.read(Purpose.CONFIRM, token + change) is None
-    assert SIGNER.read(Purpose.CONFIRM, change + token) is None
+
+
+@pytest.mark.parametrize("change", ["=", " ", "\n", "A", "%3D", "("])
+def test_a_token_with_a_prefix_is_invalid(change: str) -> None:
+    assert SIGNER.read(Purpose.CONFIRM, change + SIGNER.token(Purpose.CONFIRM, 7)) is None
 
 
 def test_a_token_of_another_publication_is_invalid() -> None:
@@ -219,3 +246,33 @@ def test_a_preview_token_has_one_spelling_only(key: bytes, last: str) -> None:
     assert read_preview_token({1: key}, token, now=now) is not None
     altered = token[:-1] + last
     assert (read_preview_token({1: key}, altered, now=now) is None) == (altered != token)
+
+
+@pytest.mark.parametrize("tail", TAILS)
+@given(purposes, st.integers(0, 2**48 - 1), st.integers(0, 2**24 - 1))
+def test_what_a_mail_program_leaves_at_the_end_of_a_link_does_not_count(
+    tail: str, purpose: Purpose, subscriber: int, issue: int
+) -> None:
+    token = SIGNER.token(purpose, subscriber, issue)
+    assert trimmed(token + tail) == token
+    assert SIGNER.read(purpose, token + tail) == Token(purpose, subscriber, issue)
+
+
+@given(st.sampled_from(TAILS), st.integers(0, 42), st.sampled_from("AQgw_-"))
+def test_a_wrong_token_stays_wrong_whatever_stands_behind_it(
+    tail: str, place: int, letter: str
+) -> None:
+    token = SIGNER.token(Purpose.UNSUBSCRIBE, 7)
+    altered = token[:place] + letter + token[place + 1 :]
+    assert altered == token or SIGNER.read(Purpose.UNSUBSCRIBE, altered + tail) is None
+    assert SIGNER.read(Purpose.UNSUBSCRIBE, token + "A" + tail) is None
+    assert SIGNER.read(Purpose.UNSUBSCRIBE, token[:-1] + tail) is None
+    assert SIGNER.read(Purpose.UNSUBSCRIBE, token + tail * 17) is None
+
+
+def test_a_token_is_found_wherever_it_stands_in_a_line() -> None:
+    token = SIGNER.token(Purpose.UNSUBSCRIBE, 7)
+    for line in (token, f"https://x.test/unsubscribe/{token}.", f"mailto:a@x.test?subject=3D{token}=",
+                 f"_{token}_"):  # fmt: skip
+        assert token in list(possible_tokens(line))
+    assert list(possible_tokens(token[:-1])) == []

@@ -32,7 +32,7 @@ def test_links_signed_before_and_after_a_rotation_work_in_a_running_server(
         result = publication.run("secrets", "rotate")
         assert result.out == "token key 2 signs from now on\n"
         publication.write_essay("Zwei")
-        send_issue(publication.context(), "2026-12-03")
+        send_issue(publication.context(), "2026-11-26-2")
         old, new = links(publication)
         assert old != new
         assert server.get(new).status == server.get(old).status == 200

@@ -1,5 +1,7 @@
 """Splitting into sentences, excerpts and summaries."""
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -84,3 +86,53 @@ def test_a_summary_has_no_footnotes():
 def test_no_sentence_is_lost_and_no_excerpt_too_long(text, limit):
     assert " ".join(split_sentences(text)).split() == normalise_whitespace(text).split()
     assert len(excerpt(text, limit)) <= limit
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Ludwig XIV. Regierte lange.",
+        "Siehe Ziff. Drei des Vertrags.",
+        "Das kostet einschl. Mehrwertsteuer viel.",
+        "Haus der Gebr. Muster steht.",
+    ],
+)
+def test_further_abbreviations_do_not_end_a_sentence(sentence):
+    assert split_sentences(f"{sentence} Danach kam nichts.") == [sentence, "Danach kam nichts."]
+
+
+def test_a_summary_is_read_as_the_mail_shows_the_text():
+    body = (
+        "# Der Laden\n\nVon Jonas Muster\n\nDie Händler*innen kamen.\n\nWir brauchen:\n\n• Besen\n• Lampen\n\n"
+        "Verein zur Ecke\nBeispielgasse 1\n\n%%geheim%%\n\nEr bleibt ==sehr== lange."
+    )
+    summary = summary_of_markdown(body, title="Der Laden", author="Jonas Muster")
+    assert summary == "Die Händler*innen kamen. Er bleibt sehr lange."
+
+
+def test_a_summary_of_a_text_without_sentences_is_its_beginning():
+    assert summary_of_markdown("Garn und Knöpfe\nEssig und Öl") == "Garn und Knöpfe Essig und Öl"
+
+
+TELLING = (
+    "Am 3. Oktober sagte Prof. Dr. h. c. Anna M. Muster in der Hauptstr. Nr. 17, dass rund 40 Prozent, d. h. ca. 3,5 Mio. "
+    "Euro, nach § 5 Abs. 2 z. B. für das 19. Jahrhundert oder den Umbau von 1931 bzw. 1958 gedacht seien, evtl. auch für St. "
+    "Marien, wie J. S. Bach es wollte"
+)
+
+
+@pytest.mark.parametrize("limit", range(24, 260))
+def test_wherever_a_long_sentence_is_cut_nothing_is_left_hanging(limit):
+    cut = excerpt(TELLING, limit)
+    assert len(cut) <= limit
+    assert cut.endswith("…")
+    assert TELLING.startswith(cut[:-1])
+    assert TELLING[len(cut) - 1] in " ,"
+    assert not re.search(r"(?:\b\w{1,4}\.|Prof\.|Hauptstr\.|§|\brund 40|3,5)…$", cut), cut
+
+
+def test_a_sentence_may_end_in_a_year():
+    assert (
+        excerpt("Er begann 1931. Dann kam der Krieg, und alles wurde anders als gedacht.", 40)
+        == "Er begann 1931."
+    )

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upcycle_news.text.typography import insert_no_break_spaces, normalise_text, typeset
+from upcycle_news.text.typography import (
+    direction,
+    insert_no_break_spaces,
+    normalise_text,
+    one_line,
+    typeset,
+)
 
 NB = "\u00a0"
 
@@ -73,3 +79,28 @@ def test_normalising_is_idempotent(text: str) -> None:
 @given(st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1))
 def test_typesetting_never_fails_and_loses_no_line(text: str) -> None:
     assert "\n" not in typeset(text, "de")
+
+
+def test_titles_are_set_by_the_same_engine_as_texts() -> None:
+    assert typeset("‚‚Leer”, ,,voll'' und Hans' '68er", "de") == "„Leer“, „voll“ und Hans’ ’68er"
+
+
+def test_stray_invisible_characters_of_a_line_go() -> None:
+    assert (
+        one_line("Klein\u00adhandel\u200b im Erd\u2060geschoss\u200e")
+        == "Kleinhandel im Erdgeschoss"
+    )
+    assert (
+        one_line("40\u202f000 👩\u200d🔧 \u200fمتجر\u200f")
+        == "40\u202f000 👩\u200d🔧 \u200fمتجر\u200f"
+    )
+
+
+def test_languages_have_their_direction() -> None:
+    assert [direction(language) for language in ("ar", "he-IL", "fa", "de", "en")] == [
+        "rtl",
+        "rtl",
+        "rtl",
+        "",
+        "",
+    ]

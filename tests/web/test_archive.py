@@ -42,6 +42,19 @@ def test_the_start_page_links_to_archive_and_form(context: AppContext, server: W
         assert server.get(path).status == 200
 
 
+def test_a_store_that_does_not_know_what_the_archive_shows_removes_no_page_for_a_visitor(
+    shown: WebServer, publication: Publication, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A page that is asked for in vain is built from the store, which here lacks an issue."""
+    page = publication.home / "var/archive/archive/2026-11-19/index.html"
+    page.parent.mkdir()
+    page.write_text("<!doctype html><title>Eine Ausgabe</title>")
+    assert shown.get("/archive/1999-01-01/").status == 404
+    assert shown.get("/archive/2026-11-19/").status == 200
+    assert shown.get(PAGE).status == 200
+    assert "archive not built" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("path", "kind"),
     [
@@ -51,6 +64,7 @@ def test_the_start_page_links_to_archive_and_form(context: AppContext, server: W
         ("/feed.xml", "application/atom+xml; charset=utf-8"),
         ("/sitemap.xml", "application/xml; charset=utf-8"),
         ("/robots.txt", "text/plain; charset=utf-8"),
+        (f"{PAGE}revision.txt", "text/plain; charset=utf-8"),
         ("/style.css", "text/css; charset=utf-8"),
     ],
 )
@@ -69,6 +83,10 @@ def test_every_file_has_its_content_type_and_validators(
         again = shown.get(path, **condition)
         assert (again.status, again.text) == (304, "")
         assert again.headers["etag"] == etag
+        policies = ("content-security-policy", "referrer-policy", "x-robots-tag", "cache-control")
+        assert [again.headers[name] for name in policies] == [
+            answer.headers[name] for name in policies
+        ]
     assert shown.get(path, If_None_Match='"other"').status == 200
     head = shown.request("HEAD", path)
     assert (head.status, head.text) == (200, "")

@@ -13,7 +13,7 @@ import pytest
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.models import EmailAddress, Subscriber, SubscriberStatus
-from upcycle_news.services.subscribers import subscriptions
+from upcycle_news.services.subscribers import address_changes, subscriptions
 from upcycle_news.storage import personal_data, subscribers, suppressions
 from upcycle_news.subscribers.link_tokens import LinkSigner, Purpose
 
@@ -160,6 +160,22 @@ def test_forged_links_are_404(context: AppContext, server: WebServer) -> None:
     assert person(context).status is SubscriberStatus.CONFIRMED
 
 
+@pytest.mark.parametrize("tail", [".", ")", "%3E", "=", "/", "/.", ").", "_", "%22", "&gt;"])
+def test_a_link_with_what_a_mail_program_left_at_its_end_still_leaves(
+    context: AppContext, server: WebServer, tail: str
+) -> None:
+    add_confirmed_subscribers(context, ANNA)
+    path = link(context, Purpose.UNSUBSCRIBE) + tail
+    assert server.get(path).status == 200
+    assert person(context).status is SubscriberStatus.CONFIRMED
+    assert server.get(link(context, Purpose.PREFERENCES) + tail).status == 200
+    assert server.post(path[: -len(tail)] + "A" + tail).status == 404
+    assert server.post(path, {"List-Unsubscribe": "One-Click"}).status == 200
+    assert person(context).status is SubscriberStatus.UNSUBSCRIBED
+    for wrong in (f"/unsubscribe/{'A' * 43}{tail}", f"/unsubscribe/x/{path[13:]}", "/unsubscribe/"):
+        assert server.post(wrong).status == 404
+
+
 def test_signatures_are_compared_in_constant_time(context: AppContext) -> None:
     token = context.link_signer.token(Purpose.UNSUBSCRIBE, 1)
     with patch.object(hmac, "compare_digest", wraps=hmac.compare_digest) as compared:
@@ -276,14 +292,23 @@ def test_a_confirmation_mail_that_failed_is_sent_later(
     assert subscriptions.purge_expired(context).mailed == 0
 
 
+def address_changes_link(context: AppContext) -> str:
+    """Ask for another address of Anna's; returns the path of the link in its mail."""
+    token = link(context, Purpose.PREFERENCES).rpartition("/")[2]
+    assert address_changes.request_change(context, token, EmailAddress.parse("neu@example.org"))
+    assert subscriptions.purge_expired(context).mailed == 1
+    return link(context, Purpose.ADDRESS, 1, 1)
+
+
 @pytest.mark.chromium
 def test_every_page_passes_axe_and_fits_a_phone(context: AppContext, server: WebServer) -> None:
     if not AXE.is_file():
         missing("no axe-core here (npm ci --prefix tools/node)")
     add_confirmed_subscribers(context, ANNA, "bert@example.org")
     context.store.close()
+    address = address_changes_link(context)
     pages = [
-        "/subscribe", "/subscribe?lang=en", "/nowhere",
+        "/subscribe", "/subscribe?lang=en", "/nowhere", address,
         link(context, Purpose.UNSUBSCRIBE), link(context, Purpose.PREFERENCES),
     ]  # fmt: skip
     with browsing() as page:

@@ -31,7 +31,8 @@ class Alerts:
 
     def list(self) -> tuple[OpenAlert, ...]:
         """Return what was told and has not passed: event, subject and time, oldest first."""
-        return list_alerts(self._context.store)
+        every = list_alerts(self._context.store)  # also what is only remembered as done once
+        return tuple(alert for alert in every if alert.event.startswith("upcycle-news."))
 
     def apply(self, file: Path) -> Iterator[AppliedAutomation]:
         """Create or renew the automations of a file in Prefect, and yield each when it is done.

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from upcycle_news.api.subscribers import Subscribers
     from upcycle_news.api.suppressions import Suppressions
     from upcycle_news.config.settings import Settings
-    from upcycle_news.models import IssueId
+    from upcycle_news.models import Finding, IssueId
 
 
 def open_app(home: Path | None = None, *, clock: Callable[[], datetime] | None = None) -> App:
@@ -146,6 +146,12 @@ class App:
         from upcycle_news.api.checks import run_checks
 
         return run_checks(self._context, issue)
+
+    def check_settings(self) -> tuple[Finding, ...]:
+        """Return what in the settings keeps any issue from being sent, or will once a relay is set."""
+        from upcycle_news.services.checks.run import check_settings
+
+        return tuple(check_settings(self._context))
 
     @cached_property
     def bounces(self) -> Bounces:

@@ -8,6 +8,7 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.models import Bounce
 from upcycle_news.services.bounces import process, webhooks
 from upcycle_news.services.bounces.process import Collected, collection_result
+from upcycle_news.services.monitoring.operators import notify_of_unread
 from upcycle_news.services.subscribers.list_health import list_alert_sentences
 from upcycle_news.storage import bounces
 
@@ -25,14 +26,17 @@ class Bounces:
         """Process every mail in the inbox, and count what was in it; may be repeated after a crash.
 
         Hard bounces and complaints suppress, soft ones suppress after several, mails to the unsubscribe
-        address unsubscribe; people's mail stays as it was. Raises `SettingsError` without an inbox,
-        `UpcycleError` when it cannot be read.
+        address unsubscribe; people's mail stays as it was. The operators are told once of mails that
+        want to leave without a link of ours. Raises `SettingsError` without an inbox, `UpcycleError`
+        when it cannot be read.
         """
-        return process.collect(self._context)
+        counts = process.collect(self._context)
+        notify_of_unread(self._context, counts.notice)
+        return counts
 
     def collect_if_configured(self) -> Collected | None:
         """Process the inbox like `collect`; None where no inbox is configured."""
-        return process.collect_if_configured(self._context)
+        return self.collect() if process.has_inbox(self._context) else None
 
     def list(self, *, issue: str = "", kind: str = "") -> Iterator[Bounce]:
         """Yield the reports, newest first, without their text.

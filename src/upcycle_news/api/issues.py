@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from upcycle_news.app.context import AppContext
+from upcycle_news.app.context import MAIN_RELAY, AppContext
 from upcycle_news.curation.manifest_diff import ManifestDiff, Piece, TextChange
 from upcycle_news.curation.selection import Candidate
 from upcycle_news.delivery.ports import DeliveryReport
 from upcycle_news.errors import IssueError
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import (
     Delivery,
     DeliveryState,
@@ -29,7 +30,12 @@ from upcycle_news.services.delivery.deliver_run import (
 )
 from upcycle_news.services.delivery.issue_control import Cancellation
 from upcycle_news.services.delivery.lateness import Standstill, standstill
-from upcycle_news.services.delivery.manual_send import Approver, count_audience, queue_issue
+from upcycle_news.services.delivery.manual_send import (
+    Approver,
+    count_audience,
+    queue_issue,
+    send_question,
+)
 from upcycle_news.services.delivery.test_mail import group_addresses, send_test
 from upcycle_news.services.feeds.collect import FeedRunReport
 from upcycle_news.services.issues import approval, ids
@@ -40,6 +46,7 @@ from upcycle_news.services.issues.diff import (
     IssueDiff,
     diff_issue,
 )
+from upcycle_news.services.issues.mailbox import mailbox_path, mailbox_text, relay_name
 from upcycle_news.services.issues.plan import IssuePlan, PlannedIssue, plan_issues
 from upcycle_news.services.issues.preview import IssuePreview, preview_revision
 from upcycle_news.services.issues.preview_link import preview_html
@@ -104,19 +111,24 @@ class IssueDecision:
 
 @dataclass(frozen=True)
 class DryRun:
-    """To how many subscribers an issue would go now; `begun` when its deliveries have begun."""
+    """To how many subscribers an issue would go now; `begun` when its deliveries have begun.
+
+    `relay` is the name of the relay that it would go over; ``mailbox`` is the embedded one, without readers.
+    """
 
     issue: IssueId
     recipients: int
     begun: bool
+    relay: str = MAIN_RELAY
 
 
 @dataclass(frozen=True)
 class TestMails:
-    """How many test mails of an issue were accepted."""
+    """How many test mails of an issue were accepted; in the embedded mailbox they lie in `folder`."""
 
     issue: IssueId
     accepted: int
+    folder: str = ""
 
 
 @dataclass(frozen=True)
@@ -180,12 +192,15 @@ class Issues:
 
         `essays` are slugs, empty for all that are ready and new. `collect` fetches the feeds that
         are due before; `on_collected` gets the report of that. An issue whose deliveries have begun
-        is frozen: its revision is returned. Raises `NothingNew` when there is nothing to compose
+        is frozen: its revision is returned. One that lies in the mailbox is taken back when a relay is set:
+        it is composed again, and counts as sent until it is. Raises `NothingNew` when there is nothing to compose
         and `ContentError` for files that cannot be read.
         """
+        chosen = self._id(issue)
+        issue_control.take_back_if_unsent(self._context, chosen)
         return collect_and_compose(
             self._context,
-            self._id(issue),
+            chosen,
             essays,
             collect=collect,
             on_collected=on_collected,
@@ -264,7 +279,9 @@ class Issues:
         `by` is kept with the decision. Raises `IssueError` when there is no revision, preflight
         refuses it, or the content has changed since it was composed.
         """
-        rendered = render_revision(self._context, newest_revision(self._context, self._id(issue)))
+        chosen = self._id(issue)
+        issue_control.take_back_if_unsent(self._context, chosen, by=by)
+        rendered = render_revision(self._context, newest_revision(self._context, chosen))
         waiting = approval.approve(self._context, rendered, by=by)
         runs = resume_waiting_runs(self._context, waiting, "send")
         return IssueDecision(
@@ -299,8 +316,9 @@ class Issues:
         raise_on_errors(render_revision(self._context, revision))
         status = status_of(self._context, revision.issue)
         if status.audience:
-            return DryRun(revision.issue, status.waiting, begun=True)
-        return DryRun(revision.issue, count_audience(self._context, revision), begun=False)
+            return DryRun(revision.issue, status.waiting, True, relay_name(self._context))
+        audience = count_audience(self._context, revision)
+        return DryRun(revision.issue, audience, False, relay_name(self._context))
 
     def send_test(
         self,
@@ -323,7 +341,9 @@ class Issues:
         rendered = render_revision(self._context, revision)
         raise_on_errors(rendered)
         recipients = (address,) if address else group_addresses(self._context, group)
-        return TestMails(revision.issue, send_test(self._context, rendered, recipients))
+        accepted = send_test(self._context, rendered, recipients)
+        folder = "" if self._context.configured_relay else mailbox_path(self._context)
+        return TestMails(revision.issue, accepted, folder)
 
     def send(
         self,
@@ -333,6 +353,7 @@ class Issues:
         by: str = SYSTEM,
         ask: Callable[[Revision, int], bool] | None = None,
         approve: bool = False,
+        ahead: bool = False,
         collect: bool = True,
         on_collected: OnCollected = _ignore_report,
         progress: Progress = _ignore_progress,
@@ -342,14 +363,17 @@ class Issues:
         The newest revision must be approved, and nothing may have changed since. `approve` composes
         the present content and approves it as `by`, whatever was decided before; `ask` is called for
         an issue that nobody has approved, with the composed revision and the size of its audience,
-        and returns whether to approve it as `by`.
+        and returns whether to approve it as `by` (`send_question` words the question). Such an approval is
+        kept only if the issue is queued. An issue of a day to come is refused unless `ahead`. One that lies
+        in the mailbox (`in_mailbox`) is composed and approved anew when a relay is set, and goes to
+        everybody.
 
         `progress` gets the counts at the beginning of the
         delivery, and the report so far again and again. SIGTERM, Ctrl-C and SIGHUP end the delivery
         gently while it runs in the main thread.
 
-        Raises `IssueError` when the issue is not approved, has changed, was cancelled, has no
-        audience, or a signal ended the delivery; `NothingNew`; `SendHoldError` after a restore; and
+        Raises `IssueError` when the issue is not approved, has changed, is of a day to come, was cancelled,
+        has no audience, or a signal ended the delivery; `NothingNew`; `SendHoldError` after a restore; and
         `RelayError` when the relay cannot be reached or stops the issue. What is not sent stays
         queued.
         """
@@ -361,6 +385,7 @@ class Issues:
             approver=Approver(by, asks=ask, always=approve),
             collect=collect,
             on_collected=on_collected,
+            ahead=ahead,
         )
         result = run_delivery(self._context, chosen, progress=progress, rendered=queued.rendered)
         return self._send_result(result, joined=queued.joined)
@@ -428,6 +453,10 @@ class Issues:
         """
         return issue_control.cancel(self._context, self._id(issue), by=by)
 
+    def send_question(self, revision: Revision, audience: int) -> LocalizedText:
+        """Return the question whether to send a revision to `audience` subscribers, and over which relay."""
+        return send_question(self._context, revision, audience)
+
     # --- follow it
 
     def status(self, issue: IssueId | str | None = None) -> IssueStatus:
@@ -436,6 +465,13 @@ class Issues:
         Raises `IssueError` when there is no such issue.
         """
         return status_of(self._context, self._latest(issue))
+
+    def in_mailbox(self, issue: IssueId | str | None = None) -> LocalizedText | None:
+        """Return that an issue lies in the embedded mailbox, and how readers get it; None if it does not.
+
+        No reader has such an issue: no relay was set when it was sent. None is the latest issue.
+        """
+        return mailbox_text(self._context, self._latest(issue))
 
     def standstill(self, issue: IssueId | str | None = None) -> Standstill | None:
         """Return why an issue does not get on (None is the latest); None when it does.
@@ -479,8 +515,5 @@ class Issues:
 
     def _send_result(self, result: DeliveryResult, *, joined: bool = False) -> SendResult:
         if result.interrupted:
-            raise IssueError(
-                "stopped on request: what is left is queued; 'upcycle-news issue resume "
-                f"{result.status.issue}' goes on"
-            )
+            raise IssueError(localized("send-interrupted", issue=result.status.issue))
         return SendResult(result.status, result.report, joined)

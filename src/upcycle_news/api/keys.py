@@ -97,8 +97,8 @@ class Keys:
     ) -> DkimKey:
         """Generate a key for DKIM; its private half goes into `file`, default: in var/secrets.
 
-        Raises `SettingsError` without a sender address (its domain signs), and `UpcycleError` when
-        the file exists or cannot be written.
+        Raises `SettingsError` without a sender address (its domain signs), and `UpcycleError` for a
+        selector that DNS does not know, and when the file exists or cannot be written.
         """
         settings = self._context.settings
         domain = settings.dkim.domain or settings.sender.address.rpartition("@")[2]
@@ -106,6 +106,7 @@ class Keys:
             raise SettingsError(
                 "newsletter.toml", None, "sender.address is missing: its domain signs"
             )
+        dkim.raise_unless_selector(selector, domain)
         path = file or self._context.secrets_folder / f"dkim-{selector}.pem"
         key = dkim.generate(kind)
         try:

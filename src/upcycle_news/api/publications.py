@@ -7,9 +7,18 @@ from pathlib import Path
 
 from upcycle_news.config.settings import FILE_NAME as SETTINGS_FILE
 from upcycle_news.config.settings import PREFIX as ENVIRONMENT_PREFIX
+from upcycle_news.config.settings import publication_language
 from upcycle_news.scaffold import layout
+from upcycle_news.scaffold.sample_settings import DEMO_STAND_INS
 
-__all__ = ["ENVIRONMENT_PREFIX", "SETTINGS_FILE", "bundled_publication", "init_publication"]
+__all__ = [
+    "DEMO_STAND_INS",
+    "ENVIRONMENT_PREFIX",
+    "SETTINGS_FILE",
+    "bundled_publication",
+    "init_publication",
+    "publication_language",
+]
 
 
 def init_publication(folder: Path, *, name: str, today: date | None = None) -> tuple[Path, ...]:

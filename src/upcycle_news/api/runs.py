@@ -14,22 +14,32 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.models import IssueId, IssueStatus
 from upcycle_news.models.archive_paths import issue_path
 from upcycle_news.models.runs import RunResult, StaleRun
-from upcycle_news.prefect_api.client import PrefectClient
+from upcycle_news.observability.logging import Log
+from upcycle_news.prefect_api.client import PrefectApiError, PrefectClient
 from upcycle_news.services.feeds.collect import FeedRunReport, collect_feeds
 from upcycle_news.services.issues import approval
 from upcycle_news.services.issues.approval import ApprovalForm, ApprovalOutcome
 from upcycle_news.services.issues.compose import EssayFilter
-from upcycle_news.services.monitoring import alerts, notifications, operators
+from upcycle_news.services.monitoring import (
+    alerts,
+    closed_issues,
+    notifications,
+    operators,
+    stale_runs,
+)
 from upcycle_news.services.monitoring.alerts import Event, watch_result
 from upcycle_news.services.monitoring.operators import NoticeReport, notification_result
+from upcycle_news.services.monitoring.stale_runs import ResolvedRuns
 from upcycle_news.services.reports.delivery_report import delivery_report
 from upcycle_news.services.run_results import collection_result, delivery_result, publish_result
-from upcycle_news.services.runs import admission, steps
+from upcycle_news.services.runs import admission, form_parameters, steps
 from upcycle_news.services.runs import deliver as delivering
 from upcycle_news.services.runs.admission import NEXT, RunAdmission
 from upcycle_news.services.runs.deliver import ResumedDelivery, is_transient
 from upcycle_news.services.runs.pending import halted_issues, pending_issues
 from upcycle_news.services.runs.steps import ComposeResult, RenderResult
+
+log = Log(__name__)
 
 __all__ = [
     "NEXT",
@@ -41,6 +51,7 @@ __all__ = [
     "FeedRunReport",
     "NoticeReport",
     "RenderResult",
+    "ResolvedRuns",
     "ResumedDelivery",
     "RunAdmission",
     "RunResult",
@@ -62,6 +73,30 @@ class Runs:
         """Make the group of an open publication; `App.runs` is the usual way."""
         self._context = context
 
+    # --- the form of a custom run
+
+    def describe_parameters(
+        self, flow: str, properties: Mapping[str, Mapping[str, Any]]
+    ) -> dict[str, dict[str, Any]]:
+        """Return a flow's parameters as JSON schema properties, described in the publication's language.
+
+        Topics, groups and essays that are ready are suggested as examples, which no one has to follow.
+        """
+        return form_parameters.describe_parameters(self._context, flow, properties)
+
+    def renew_forms(self, api_url: str, login: str = "") -> int:
+        """Describe the parameters of the deployments that Prefect has; return how many changed.
+
+        A Prefect that does not answer, or answers with an error, leaves the forms as they are: 0.
+        """
+        if not api_url:
+            return 0  # a temporary server has no forms
+        try:
+            return PrefectClient(api_url, login).renew_parameters(self.describe_parameters)
+        except PrefectApiError as error:
+            log.warning("forms not renewed", why=error)
+            return 0
+
     # --- before an issue is queued
 
     def admit(
@@ -81,6 +116,10 @@ class Runs:
             max_lateness_hours=max_lateness_hours,
         )
 
+    def name_of_issue(self, issue: str, *, planned_at: datetime) -> str:
+        """Return the id of the issue that a run for this time is about ('next' or an id); records nothing."""
+        return admission.name_of_issue(self._context, issue, planned_at)
+
     def send_hold(self) -> RunResult | None:
         """Return the result that ends a run while nothing may be sent (after a restore), else None."""
         return admission.send_hold_result(self._context)
@@ -95,8 +134,9 @@ class Runs:
     def compose(self, issue: str, essay_filter: EssayFilter, *, run: str) -> ComposeResult:
         """Compose an issue from the present content, and store it as its newest revision.
 
-        An issue whose deliveries began keeps its revision; a run that resumes gets that of its
-        approval request. Without new content the run ends. Raises `ContentError`.
+        An issue whose deliveries began keeps its revision, unless it lies in the mailbox and a relay is set;
+        a run that resumes gets that of its approval request. Without new content the run ends. Raises
+        `ContentError`.
         """
         return steps.compose(self._context, IssueId.parse(issue), essay_filter, run=run)
 
@@ -116,6 +156,13 @@ class Runs:
             self._context, IssueId.parse(issue), revision_id, group, again=again
         )
 
+    def send_tests_again(self, issue: str, revision_id: str, group: str) -> str:
+        """Send test mails to a group, or to `cockpit.editors` without one, as often as asked.
+
+        Returns why none went out, in the publication's language; empty when they did.
+        """
+        return steps.send_tests_again(self._context, IssueId.parse(issue), revision_id, group)
+
     def finish_dry_run(self, issue: str, subject: str, *, run: str) -> RunResult:
         """Release the issue for other runs, and return the result of a dry run."""
         return steps.finish_dry_run(self._context, IssueId.parse(issue), subject, run=run)
@@ -123,12 +170,21 @@ class Runs:
     # --- approval
 
     def ask(
-        self, issue: str, revision_id: str, *, run: str, waits: bool = True, refused: str = ""
+        self,
+        issue: str,
+        revision_id: str,
+        *,
+        run: str,
+        waits: bool = True,
+        refused: str = "",
+        approve: bool = False,
     ) -> ApprovalForm:
         """Ask editors to approve a revision: return the form, or that none is needed.
 
         A run that cannot wait (`waits` false) ends with a sentence that says how to approve.
-        `refused` is why the last answer was not accepted.
+        `refused` is why the last answer was not accepted. With `approve` no form is needed unless somebody
+        rejected the revision; `enqueue` with `approve` records the approval then. A run that is about an
+        issue of a day to come ends: deliver-pending sends it on its day if a person has approved it.
         """
         return approval.request_approval(
             self._context,
@@ -137,6 +193,7 @@ class Runs:
             run=run,
             waits=waits,
             refused=refused,
+            approve=approve,
         )
 
     def apply_answer(
@@ -150,20 +207,29 @@ class Runs:
     def approve(self, issue: str, revision_id: str) -> None:
         """Approve the revision that the run composed, unless somebody has decided about it already.
 
-        Raises `IssueError` when preflight refuses it.
+        The approval stays when the issue cannot be queued afterwards; `enqueue` with `approve` keeps it only
+        with the queue. Raises `IssueError` when preflight refuses it, and for an issue of a day to come.
         """
         approval.approve_if_undecided(self._context, IssueId.parse(issue), revision_id, by="flow")
 
     # --- delivery
 
-    def enqueue(self, issue: str, revision_id: str, *, run: str, senders: int = 1) -> int:
+    def enqueue(
+        self, issue: str, revision_id: str, *, run: str, senders: int = 1, approve: bool = False
+    ) -> int:
         """Freeze an approved issue, queue its deliveries, and return the size of the audience.
 
-        Raises `IssueError` when it is not approved, has no audience, or SQLite is to serve several
-        `senders`; and `SendHoldError`.
+        `approve`: what nobody has decided about is approved with it, and only if it is queued. Raises
+        `IssueError` when it is not approved, is of a day to come, has no audience, or SQLite is to serve
+        several `senders`; and `SendHoldError`.
         """
         return steps.enqueue_once(
-            self._context, IssueId.parse(issue), revision_id, run=run, senders=senders
+            self._context,
+            IssueId.parse(issue),
+            revision_id,
+            run=run,
+            senders=senders,
+            approve=approve,
         )
 
     def deliver(
@@ -192,8 +258,8 @@ class Runs:
     def halted(self, *, max_lateness_hours: float = 0.0) -> tuple[str, ...]:
         """Return a sentence for each issue that `pending` leaves to people, and what they can do.
 
-        It is stopped or paused with deliveries left, or its approval is older than
-        `max_lateness_hours` (0: any age is fine).
+        It is stopped or paused with deliveries left, or lies in the mailbox while a relay is set, or its
+        approval is older than `max_lateness_hours` (0: any age is fine).
         """
         halted = halted_issues(self._context, max_lateness_hours=max_lateness_hours)
         return tuple(issue.text.in_language(self._context.language) for issue in halted)
@@ -204,6 +270,18 @@ class Runs:
         """Return the delivery report of an issue in Markdown, without addresses."""
         return delivery_report(self._context, IssueId.parse(issue), collected)
 
+    def closing_summary(self, issue: str) -> str:
+        """Return the closing sum of an issue as a sentence; empty while it is not closed."""
+        return closed_issues.closing_summary(self._context, IssueId.parse(issue))
+
+    def unreported_issues(self) -> list[str]:
+        """Return the issues closed in the last two weeks whose report nobody has written since."""
+        return closed_issues.unreported_issues(self._context)
+
+    def mark_reported(self, issue: str) -> None:
+        """Record that the report of a closed issue was written; closed again, it needs another."""
+        closed_issues.mark_reported(self._context, IssueId.parse(issue))
+
     def archive_link(self, issue: str) -> str:
         """Return the URL of the issue in the archive; empty without a public address."""
         return self._context.publication.site_address(issue_path(issue))
@@ -212,6 +290,14 @@ class Runs:
         """Evaluate all alert rules; return the events that were not returned before."""
         return alerts.new_events(self._context)
 
+    def tell_editors(self, run: str = "") -> list[Event]:
+        """Mail the group `cockpit.editors` once that this run waits for an approval; return the event.
+
+        With a preview and the run's address. If the relay is away, the next call tries again: without `run`
+        it is about every run that waits and of which nobody was told.
+        """
+        return notifications.tell_editors(self._context, run)
+
     def send_reminders(self) -> list[Event]:
         """Remind editors by mail, once, of each approval request that expires soon.
 
@@ -219,18 +305,13 @@ class Runs:
         """
         return notifications.send_reminders(self._context)
 
-    def resolve_stale_runs(self, api_url: str, login: str = "") -> int:
+    def resolve_stale_runs(self, api_url: str, login: str = "") -> ResolvedRuns:
         """End the runs whose approval request expired, and resume those that were decided elsewhere.
 
-        Returns how many. `api_url` is Prefect's, `login` ``user:password`` or empty. Raises
-        `PrefectApiError`, an `UpcycleError`.
+        A run that has ended itself, or was deleted, holds its issue no more. Returns how many were settled,
+        and a sentence for each that could not be. `api_url` is Prefect's, `login` ``user:password`` or empty.
         """
-        client = PrefectClient(api_url, login)
-        stale_runs = alerts.find_stale_runs(self._context)
-        for stale in stale_runs:
-            client.resolve_stale_run(stale)
-            alerts.mark_resolved(self._context, stale)
-        return len(stale_runs)
+        return stale_runs.resolve_stale_runs(self._context, PrefectClient(api_url, login))
 
     def notify_operators(self, event: str, message: str) -> NoticeReport:
         """Mail a sentence to the group `cockpit.operators`, and post it to `cockpit.webhook`.

@@ -9,9 +9,19 @@ from pathlib import Path
 from upcycle_news.app.context import AppContext
 from upcycle_news.services.backup import migrate_store, restore
 from upcycle_news.services.backup.migrate_store import MoveReport, StoreInfo
-from upcycle_news.services.backup.restore import PendingConfirmation
+from upcycle_news.services.backup.restore import ConfirmationReport, PendingConfirmation
+from upcycle_news.services.journal.consistency import find_contradiction
+from upcycle_news.services.journal.settle import Difference
 
-__all__ = ["MoveReport", "PendingConfirmation", "StoreAdmin", "StoreInfo", "StoreUpgrade"]
+__all__ = [
+    "ConfirmationReport",
+    "Difference",
+    "MoveReport",
+    "PendingConfirmation",
+    "StoreAdmin",
+    "StoreInfo",
+    "StoreUpgrade",
+]
 
 
 @dataclass(frozen=True)
@@ -56,12 +66,33 @@ class StoreAdmin:
         return migrate_store.move_store(self._context, url, on_rows=on_rows)
 
     def pending_confirmation(self) -> PendingConfirmation:
-        """Return the send hold (None without one), and what is in doubt: unknown and unsent."""
+        """Return the send hold (None without one), and what is in doubt: unknown and unsent.
+
+        Also what went out and the store does not know. Raises `UpcycleError` when a place of the
+        journal cannot be read, for then nobody can tell.
+        """
         return restore.pending_confirmation(self._context)
+
+    def contradiction(self) -> str:
+        """Return what went out and the store does not know, with what to do; empty when it knows all.
+
+        Then nothing is sent, and no backup and no page of the archive is deleted.
+        """
+        text = find_contradiction(self._context, self._context.store, lenient=True)
+        return "" if text is None else text.in_language(self._context.language)
 
     def confirm(self, *, by: str) -> int:
         """End the send holds of a restored or moved store, for `by`; return how many there were.
 
-        Unknown deliveries are not sent again by this.
+        Unknown deliveries are not sent again by this. It does what `settle` does, and raises as that.
+        """
+        return self.settle(by=by).holds
+
+    def settle(self, *, by: str) -> ConfirmationReport:
+        """End the send holds, for `by`, and settle what the store does not know; return what was done.
+
+        What went out without it counts as sent from then on. Unknown deliveries are not sent again by
+        this. Raises `StoreError` while workers run, and `UpcycleError` when a place of the journal
+        cannot be read; then nothing was changed.
         """
         return restore.confirm_restore(self._context, by=by)

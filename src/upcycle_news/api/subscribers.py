@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.models import (
     ConfirmationResult,
+    Consent,
     EmailAddress,
     PersonalData,
     Signup,
@@ -15,7 +17,16 @@ from upcycle_news.models import (
     SubscriberStatus,
     UnsubscribeMethod,
 )
-from upcycle_news.services.subscribers import export, lists, subscriptions
+from upcycle_news.services.subscribers import (
+    address_changes,
+    confirmation_mails,
+    export,
+    list_questions,
+    lists,
+    subscriptions,
+)
+from upcycle_news.services.subscribers.address_changes import ChangeAnswer, ChangeConfirmation
+from upcycle_news.services.subscribers.confirmation_mails import MailingReport
 from upcycle_news.services.subscribers.export import SubscriberLinks
 from upcycle_news.services.subscribers.list_health import ListStatistics, list_statistics
 from upcycle_news.services.subscribers.lists import (
@@ -32,19 +43,22 @@ from upcycle_news.services.subscribers.subscriptions import (
     Preferences,
     SubscriberLink,
 )
-from upcycle_news.storage import subscribers
-from upcycle_news.storage.personal_data import personal_data_of
+from upcycle_news.storage import personal_data, subscribers
 from upcycle_news.subscribers.link_tokens import Purpose
 
 __all__ = [
     "AddResult",
+    "ChangeAnswer",
+    "ChangeConfirmation",
     "CleanupReport",
     "Confirmation",
     "ConfirmationResult",
+    "Consent",
     "ImportReport",
     "LineNote",
     "LinkCounts",
     "ListStatistics",
+    "MailingReport",
     "PersonalData",
     "Preferences",
     "Progress",
@@ -104,22 +118,55 @@ class Subscribers:
         *,
         consent: str,
         columns: Mapping[str, str] | Iterable[str] = (),
+        ignore: Collection[str] = (),
         take: Collection[str] = (),
         dry_run: bool = False,
         progress: Progress = no_progress,
     ) -> ImportReport:
         """Add the subscribers of a CSV file who consented, all or none; with `dry_run` only report.
 
-        Columns: email, name, language, topics, groups, status. `columns` maps the file's other names
-        to these (or holds ``THEIRS=ours``); `take` holds further words of its status column that
-        count as subscribed. Who unsubscribed or is suppressed stays so. Raises `ContentError` when
-        the file is no such list, `UsageError` without a consent.
+        Columns: email, name, language, topics, groups, status, and those of other systems that say who
+        wants mail and who left. `columns` maps the file's other names to ours (or holds ``THEIRS=ours``;
+        `left` is one that says who left), `ignore` names columns that are not read; `take` holds further
+        words that count as subscribed. Who unsubscribed or is suppressed stays so. Raises `ContentError`
+        when the file is no such list, or when a column that is not read may say of somebody that they
+        want no mail; `UsageError` without a consent.
         """
         return lists.import_list(
             self._context,
             Path(file),
             consent=consent,
             columns=columns,
+            ignore=ignore,
+            take=take,
+            dry_run=dry_run,
+            progress=progress,
+        )
+
+    def ask_csv(
+        self,
+        file: Path | str,
+        *,
+        origin: str = "",
+        columns: Mapping[str, str] | Iterable[str] = (),
+        ignore: Collection[str] = (),
+        take: Collection[str] = (),
+        dry_run: bool = False,
+        progress: Progress = no_progress,
+    ) -> ImportReport:
+        """Ask the people of a CSV file whose consent nobody can show; each once, ever.
+
+        They are pending until they confirm, and deleted like sign-ups if they do not. The mails are sent
+        by `tidy` and the flows watch and tidy, within the limits of `[audience]` and the quotas. `origin`
+        says where the list comes from; the other arguments are those of `import_csv`. Raises
+        `UpcycleError` where no confirmation mail can be sent.
+        """
+        return list_questions.ask_list(
+            self._context,
+            Path(file),
+            origin=origin,
+            columns=columns,
+            ignore=ignore,
             take=take,
             dry_run=dry_run,
             progress=progress,
@@ -141,13 +188,35 @@ class Subscribers:
         """Return the subscriber with this address, whatever the status; None when there is none."""
         return subscribers.find(self._context.store, _email(address))
 
+    def search(
+        self,
+        text: str = "",
+        *,
+        status: SubscriberStatus | str = "",
+        topic: str = "",
+        group: str = "",
+    ) -> Iterator[Subscriber]:
+        """Yield the subscribers with `text` in their address or name, oldest first.
+
+        Letter case does not matter. With `status`, `topic` or `group` only those that have it: a topic
+        that they chose. Raises `UsageError` for an unknown status.
+        """
+        return lists.search(self._context, text, status=status, topic=topic, group=group)
+
+    def consent_proofs(self, address: EmailAddress | str) -> tuple[Consent, ...]:
+        """Return the proofs of consent that stayed of somebody who left and was forgotten, oldest first.
+
+        They are kept with a keyed hash, so that only who names the address finds them.
+        """
+        return personal_data.consent_proofs_of(self._context.store, _email(address))
+
     def show(self, address: EmailAddress | str) -> PersonalData:
         """Return everything that is stored about a subscriber: the answer to a request for access.
 
         Raises `UpcycleError` when no subscriber has this address.
         """
         subscriber = lists.subscriber_with(self._context, _email(address))
-        return personal_data_of(self._context.store, subscriber)
+        return personal_data.personal_data_of(self._context.store, subscriber)
 
     def forget(self, address: EmailAddress | str) -> None:
         """Erase a subscriber; a keyed hash stays, so that no list adds them again.
@@ -161,7 +230,10 @@ class Subscribers:
         return list_statistics(self._context)
 
     def tidy(self) -> CleanupReport:
-        """Delete unconfirmed sign-ups and the texts of old reports; send pending confirmation mails."""
+        """Delete unconfirmed sign-ups, the texts of old reports and who left long ago.
+
+        Sends the confirmation mails that wait, within the limits.
+        """
         return subscriptions.purge_expired(self._context)
 
     # --- joining
@@ -180,12 +252,30 @@ class Subscribers:
         )
 
     def send_confirmation(self, signup: Signup) -> bool:
-        """Send the confirmation mail of a sign-up; False if it was sent or the subscriber erased since.
+        """Send the confirmation mail of a sign-up now; False if there is nothing to send.
 
-        Raises `RelayError` when it was not accepted; `tidy` tries it again, unless the address is the
-        reason.
+        It was sent, it has to wait for the limits of `audience`, or the subscriber was erased. Raises
+        `RelayError` when it was not accepted. What waits `send_confirmations` and `tidy` send later,
+        unless the address is the reason.
         """
         return subscriptions.send_confirmation_mail(self._context, signup)
+
+    def send_confirmations(
+        self, *, due_only: bool = False, stopping: Callable[[], bool] = lambda: False
+    ) -> MailingReport:
+        """Send the mails of sign-ups and changes of address that wait, within the limits of `audience`.
+
+        With `due_only` those that failed lately are left for later. `stopping` is asked before each
+        mail. Safe in several processes at once. A relay that takes none is in the log, not raised.
+        """
+        return confirmation_mails.send_waiting(self._context, due_only=due_only, stopping=stopping)
+
+    def count_request(self, address: EmailAddress | str) -> timedelta:
+        """Count that an address was entered on a page; returns how long its mail may have to wait.
+
+        It depends on how many were entered lately, and not on what is known of the address.
+        """
+        return confirmation_mails.count_request(self._context, _email(address))
 
     def read_confirmation(self, token: str) -> Confirmation:
         """Return what `confirm` would do, changing nothing."""
@@ -212,6 +302,33 @@ class Subscribers:
         return subscriptions.change_preferences(
             self._context, token, language=language, topics=topics
         )
+
+    # --- another address
+
+    def request_address_change(
+        self, token: str, address: EmailAddress | str
+    ) -> ChangeAnswer | None:
+        """Ask the owner of a new address to confirm it, by the token of a preferences link.
+
+        `send_confirmations` sends the mail. The answer does not tell whether the address is known, and
+        neither may the page. None for a token that opens nothing, and for who gets no mail.
+        """
+        return address_changes.request_change(self._context, token, _email(address))
+
+    def cancel_address_change(self, token: str) -> bool | None:
+        """Cancel the change that waits, by a preferences link; False if none does, None for no link."""
+        return address_changes.cancel_change(self._context, token)
+
+    def read_address_change(self, token: str) -> ChangeConfirmation:
+        """Return what `confirm_address_change` would do, changing nothing."""
+        return address_changes.confirm_change(self._context, token, act=False)
+
+    def confirm_address_change(self, token: str) -> ChangeConfirmation:
+        """Follow the link that a new address got: it is the subscriber's from now on. May be repeated.
+
+        The old address is told.
+        """
+        return address_changes.confirm_change(self._context, token)
 
     # --- leaving
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -23,19 +23,25 @@ from upcycle_news.app.factories import (
 )
 from upcycle_news.bounces.verp import BounceAddresses
 from upcycle_news.config.sections import RelaySettings
-from upcycle_news.config.settings import FILE_NAME, Settings, load_settings
+from upcycle_news.config.settings import FILE_NAME, Settings, load_settings, publication_language
 from upcycle_news.curation.compose_issue import Limits
 from upcycle_news.delivery.retry_policy import RetryPolicy
-from upcycle_news.errors import SettingsError, UpcycleError
+from upcycle_news.errors import SettingsError, StoreError, StoreMismatchError, UpcycleError
+from upcycle_news.i18n.messages import localized
 from upcycle_news.mail.dkim import DkimSigner
 from upcycle_news.mail.message import SenderHeaders
 from upcycle_news.models import Publication, Relay
 from upcycle_news.models.archive_paths import ARCHIVE
 from upcycle_news.observability import logging
 from upcycle_news.storage.database import Store, open_store
+from upcycle_news.storage.key_fingerprints import (
+    belongs_to_other_keys,
+    record_fingerprint,
+    recorded_fingerprint,
+)
 from upcycle_news.storage.quotas import Quotas
 from upcycle_news.subscribers.link_tokens import LinkSigner, Purpose
-from upcycle_news.subscribers.signing_keys import KeyRing, erasure_key
+from upcycle_news.subscribers.signing_keys import KeyRing, erasure_key, key_fingerprint
 
 MAIN_RELAY = "main"
 # Used in previews while no public address is configured; preflight refuses to send with it.
@@ -61,7 +67,11 @@ class AppContext:
     @classmethod
     def open(cls, home: Path | None = None) -> AppContext:
         """Read the configuration of `home` (default: UPCYCLE_NEWS_HOME, then the current folder)."""
-        settings = load_settings(home)
+        try:
+            settings = load_settings(home)
+        except SettingsError as error:
+            error.language = publication_language(home)
+            raise
         logging.configure_logging(settings.log.format, settings.log.level, secret_values(settings))
         return cls(settings)
 
@@ -83,10 +93,27 @@ class AppContext:
 
     @cached_property
     def store(self) -> Store:
-        """The store, created or migrated at the first access."""
+        """The store, created or migrated at the first access.
+
+        Raises `StoreMismatchError` for one that belongs to other keys than those in `secrets_folder`.
+        """
         store = open_store(self.settings.store_url)
         store.erasure_key = erasure_key(self.secrets_folder, store)
+        self._match_keys(store, key_fingerprint(store.erasure_key))
         return store
+
+    def _match_keys(self, store: Store, fingerprint: str) -> None:
+        """Compare the keys with those that the store knows; a new store remembers them."""
+        if recorded_fingerprint(store) == fingerprint:
+            return
+        if not belongs_to_other_keys(store, fingerprint):
+            with suppress(StoreError):  # one that cannot be written to now remembers them later
+                record_fingerprint(store, fingerprint, now=self.clock(), replace=True)
+        else:
+            store.close()
+            raise StoreMismatchError(
+                localized("store-other-keys", store=store.place, folder=str(self.secrets_folder))
+            )
 
     @property
     def secrets_folder(self) -> Path:

@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, SecretStr
 
 from upcycle_news.config.sections import RelaySettings
-from upcycle_news.config.settings import FILE_NAME, Settings
+from upcycle_news.config.settings import FILE_NAME, PREFIX, Settings
 from upcycle_news.delivery.send_window import SendWindow
 from upcycle_news.errors import SettingsError
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Rate, Relay
 from upcycle_news.storage.quotas import Quotas
 
@@ -24,8 +25,21 @@ def is_sample_host(address: str) -> bool:
     return not host or any(host == name or host.endswith(f".{name}") for name in _SAMPLES)
 
 
+def raise_without_password(table: str, username: str, password: SecretStr) -> None:
+    """Raise `SettingsError` when the table has a user name and no password, before it is tried."""
+    if username and not password.get_secret_value():
+        variable = f"{PREFIX}{table.upper().replace('.', '__')}__PASSWORD"
+        message = localized("password-missing", table=table, variable=variable)
+        raise SettingsError(FILE_NAME, None, message)
+
+
 def build_relay(name: str, settings: RelaySettings) -> Relay:
-    """Return the relay of these settings; the default port follows from `security`."""
+    """Return the relay of these settings; the default port follows from `security`.
+
+    Raises `SettingsError` for a user name without a password: many servers count such a login as an
+    attack.
+    """
+    raise_without_password(f"relays.{name}", settings.username, settings.password)
     return Relay(
         name=name,
         host=settings.host,

@@ -116,14 +116,15 @@ def _author(parent: ET.Element, name: str) -> None:
 
 
 def sitemap(shown: Sequence[SentIssue], config: SiteConfig) -> str:
-    """Return the site map: every indexed page with the day of its last change."""
+    """Return the site map: every page that is the original of its text, with the day of its last change."""
     site_url = config.publication.site_address
     newest = max((sent.changed_at for sent in shown), default=None)
     days = dict.fromkeys((HOME, ARCHIVE, ESSAYS), newest)
     for sent in shown:
         days[issue_path(str(sent.manifest.issue.id))] = sent.changed_at
         for essay in sent.manifest.issue.essays:
-            if essay.slug not in sent.withdrawn:
+            # A page that names another one as the original is not the one to be found.
+            if essay.slug not in sent.withdrawn and not essay.canonical:
                 days[essay_path(essay.slug)] = sent.changed_at
     root = ET.Element("urlset", {"xmlns": "http://www.sitemaps.org/schemas/sitemap/0.9"})
     for path, day in days.items():

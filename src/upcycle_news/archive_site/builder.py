@@ -36,6 +36,7 @@ from upcycle_news.models.archive_paths import (
     file_of,
     image_path,
     issue_path,
+    revision_path,
 )
 
 LATEST = 6
@@ -70,9 +71,21 @@ def build_archive(sent: Sequence[SentIssue], config: SiteConfig) -> BuiltSite:
         last[FEED] = atom_feed(shown, config)
     if config.publication.site_url:
         last[SITEMAP] = sitemap(shown, config).encode()
-    first = {**builder.images, STYLE: builder.pages.style.encode()}
+    first = {**builder.images, STYLE: builder.pages.style.encode(), **_revisions(ordered)}
     count = sum(len(shown_essays(issue)) for issue in shown)
     return BuiltSite({**first, **files, **last}, len(shown), count)
+
+
+def _revisions(ordered: Sequence[SentIssue]) -> Mapping[str, bytes]:
+    """Return the files that name the revisions that went out, also of what was withdrawn.
+
+    A store that was set back asks there, before it sends an issue, whether it went out already.
+    """
+    return {
+        revision_path(str(sent.manifest.issue.id)): f"{sent.revision_id}\n".encode()
+        for sent in ordered
+        if sent.revision_id
+    }
 
 
 def shown_essays(sent: SentIssue) -> tuple[Essay, ...]:

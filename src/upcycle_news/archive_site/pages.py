@@ -44,7 +44,7 @@ from upcycle_news.rendering.template_strings import (
     read_toml,
 )
 from upcycle_news.rendering.view_models import reading_minutes, subject
-from upcycle_news.text.typography import one_line, typeset
+from upcycle_news.text.typography import direction, one_line
 
 FOLDER = "archive"
 VIEWS = ("home", "archive", "essays", "issue", "essay", "gone", "missing")
@@ -152,7 +152,7 @@ class PageRenderer:
             "author": {"@type": "Person" if shown.byline else "Organization",
                        "name": shown.byline or self.publication.name},
             "publisher": {"@type": "Organization", "name": self.publication.name},
-            "mainEntityOfPage": address,
+            "mainEntityOfPage": essay.canonical or address,
             "image": image,
             "keywords": ", ".join(essay.topics),
         }  # fmt: skip
@@ -161,7 +161,8 @@ class PageRenderer:
             language=builder.language,
             title=shown.title,
             description=shown.summary or shown.title,
-            canonical=address,
+            # What was published elsewhere first is one text to search engines (RFC 6596).
+            canonical=essay.canonical or address,
             image=image,
             image_alt=alt,
             published=first,
@@ -174,7 +175,7 @@ class PageRenderer:
             return "", ""
         _, image = builder.read_image(essay.source, None, essay.image.path)
         address = self.publication.site_address(image_path(image))
-        return address, typeset(essay.image.alt, essay.language)
+        return address, builder.typeset(essay.image.alt, essay.language)
 
     def entry(self, sent: SentIssue, links: RelativeLinks, language: str) -> IssueEntry:
         """Return an issue as lists show it, on a page in `language`."""
@@ -183,11 +184,11 @@ class PageRenderer:
         builder = SiteViewModelBuilder(sent.manifest, strings, links, language=language)
         date = strings.full_date(issue.id.day)
         shown = [essay for essay in issue.essays if essay.slug not in sent.withdrawn]
-        name, preheader = subject(sent.manifest), typeset(issue.preheader, issue.language)
+        name, preheader = subject(sent.manifest), builder.typeset(issue.preheader, issue.language)
         if shown != list(issue.essays):
             # The original ones may describe a withdrawn essay.
-            name = typeset(shown[0].title, shown[0].language) if shown else ""
-            preheader = typeset(shown[0].summary, shown[0].language) if shown else ""
+            name = builder.typeset(shown[0].title, shown[0].language) if shown else ""
+            preheader = builder.typeset(shown[0].summary, shown[0].language) if shown else ""
         return IssueEntry(
             id=str(issue.id),
             subject=name or strings("issue_of", date=date),
@@ -205,18 +206,19 @@ class PageRenderer:
         """Return an essay in full, or as lists show it: without image and text."""
         lead = builder.lead(essay, in_full=True) if in_full else None
         return EssayView(
-            title=typeset(essay.title, essay.language),
+            title=builder.typeset(essay.title, essay.language),
             byline=one_line(essay.author),
             date=builder.strings.long_date(essay.date),
             day=essay.date.isoformat(),
             minutes=reading_minutes(essay.body),
-            summary=typeset(essay.summary, essay.language),
+            summary=builder.typeset(essay.summary, essay.language),
             url=builder.essay_url(essay.slug),
             lang=builder.lang_attribute(essay.language),
+            dir=direction(essay.language),
             image=lead.image if lead else None,
             html=lead.html if lead else Markup(""),
             corrections=self.corrections(sent, essay, builder),
-            **essay_fields(essay, builder.strings),
+            **essay_fields(essay, builder.strings, builder.typeset),
         )
 
     def corrections(
@@ -224,7 +226,9 @@ class PageRenderer:
     ) -> tuple[CorrectionView, ...]:
         """Return the corrections of an essay, the newest last."""
         return tuple(
-            CorrectionView(builder.strings.long_date(note.day), typeset(note.note, essay.language))
+            CorrectionView(
+                builder.strings.long_date(note.day), builder.typeset(note.note, essay.language)
+            )
             for note in sent.corrections.get(essay.slug, ())
         )
 

@@ -44,12 +44,14 @@ class SentIssue:
     """An issue as it was sent, with corrected essays in its manifest.
 
     `corrections` and `withdrawn` hold notes by the essay's slug; `withdrawal` is the note when the
-    whole issue is withdrawn. `changed_at` is the time of the last of these, or `sent_at`.
+    whole issue is withdrawn. `changed_at` is the time of the last of these, or `sent_at`. `revision_id`
+    is that of what was sent, whatever was corrected since.
     """
 
     manifest: Manifest
     sent_at: datetime
     changed_at: datetime
+    revision_id: str = ""
     corrections: Mapping[str, tuple[EditorNote, ...]] = field(default_factory=dict)
     withdrawn: Mapping[str, EditorNote] = field(default_factory=dict)
     withdrawal: EditorNote | None = None
@@ -122,6 +124,7 @@ class EssayView:
     summary: str
     url: str
     lang: str
+    dir: str
     image: ImageView | None
     html: Markup
     corrections: tuple[CorrectionView, ...]

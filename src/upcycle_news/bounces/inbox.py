@@ -8,6 +8,7 @@ what is not ours to handle stays as it was, unread. On a server it gets a keywor
 from __future__ import annotations
 
 import imaplib
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from typing import Literal, Protocol
 
 from upcycle_news.bounces.parser import MAX_BYTES
 from upcycle_news.errors import UpcycleError
+from upcycle_news.i18n.messages import LocalizedText, localized
 
 
 class Inbox(Protocol):
@@ -30,6 +32,9 @@ class Inbox(Protocol):
 
     def skip(self, key: str) -> None:
         """Leave a message that is not ours to handle where it is; it need not be yielded again."""
+
+    def was_read(self, key: str) -> bool:
+        """Return True if a person has read or answered the message in a mail program."""
 
 
 KEYWORD = "$UpcycleNews"
@@ -66,10 +71,7 @@ def open_imap(account: ImapAccount) -> Iterator[Inbox]:
             kind = MailBox if account.security == "tls" else MailBoxStartTls
             box = kind(account.host, port, timeout=account.timeout, ssl_context=context)
     except (OSError, imaplib.IMAP4.error, ImapToolsError) as error:
-        raise UpcycleError(
-            f"{where}:{port} does not answer ({type(error).__name__}): check inbox.host, port and "
-            "security"
-        ) from None
+        raise UpcycleError(_why_closed(error, f"{account.host}:{port}", account.timeout)) from None
     try:
         with box.login(account.username, account.password, initial_folder=account.folder) as opened:
             yield _Imap(opened, account)
@@ -80,6 +82,29 @@ def open_imap(account: ImapAccount) -> Iterator[Inbox]:
         ) from None
     except (OSError, imaplib.IMAP4.error) as error:
         raise UpcycleError(f"{where} broke off ({type(error).__name__}): try again later") from None
+
+
+def _why_closed(error: Exception, where: str, seconds: float) -> LocalizedText:
+    """Return why no session with the server at `where` began, and what to do."""
+    match error:
+        case ssl.SSLCertVerificationError():
+            why = error.verify_message or "verification failed"
+            return localized("inbox-certificate", where=where, why=why)
+        case ssl.SSLEOFError() | ssl.SSLZeroReturnError() | ConnectionResetError() | EOFError():
+            return localized("inbox-hung-up", where=where)
+        case ssl.SSLError():
+            return localized("inbox-tls", where=where)
+        case socket.gaierror():
+            return localized("inbox-name-unknown", where=where)
+        case TimeoutError():
+            return localized("inbox-silent", where=where, seconds=seconds)
+        case ConnectionRefusedError():
+            return localized("inbox-not-listening", where=where)
+        case imaplib.IMAP4.error() if "EOF" in str(error):
+            return localized("inbox-hung-up", where=where)
+        case OSError(strerror=str(why)):
+            return localized("inbox-unreachable", where=where, why=why)
+    return localized("inbox-unreachable", where=where, why=type(error).__name__)
 
 
 class _Imap:
@@ -108,6 +133,11 @@ class _Imap:
     def skip(self, key: str) -> None:
         # Not `flag`, which expunges what others have marked. Where a server refuses, we read it again.
         self._box.client.uid("STORE", key, "+FLAGS.SILENT", f"({KEYWORD})")
+
+    def was_read(self, key: str) -> bool:
+        _, data = self._box.client.uid("FETCH", key, "(FLAGS)")
+        flags = b" ".join(part for part in data if isinstance(part, bytes)).lower()
+        return b"\\seen" in flags or b"\\answered" in flags
 
 
 @contextmanager
@@ -148,3 +178,8 @@ class _Maildir:
 
     def skip(self, key: str) -> None:
         """Reading it again costs nothing here."""
+
+    def was_read(self, key: str) -> bool:
+        # The flags are behind ":2," in the name (Maildir's own description, cr.yp.to/proto/maildir.html).
+        flags = key.rpartition(":2,")[2] if ":2," in key else ""
+        return "S" in flags or "R" in flags

@@ -10,7 +10,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from upcycle_news.checks.essay import check_essay, check_placeholder
+from markdown_it.common.normalize_url import normalizeLinkText
+
+from upcycle_news.checks.essay import (
+    HeadLine,
+    check_essay,
+    check_further_essay,
+    first_line,
+)
 from upcycle_news.checks.findings import error, is_vague_link_text, warning
 from upcycle_news.checks.html_inspector import HtmlDocument, inspect_html
 from upcycle_news.i18n.messages import localized
@@ -21,7 +28,7 @@ from upcycle_news.models import (
     Publication,
     RenderedIssue,
 )
-from upcycle_news.rendering.markdown import is_mail_link
+from upcycle_news.rendering.markdown import is_mail_link, long_opening
 from upcycle_news.rendering.render import MAX_HTML_BYTES, WARN_HTML_BYTES, encoded_size
 
 HTML = "issue.html"
@@ -30,6 +37,9 @@ SUBJECT = "subject"
 
 LONG_SUBJECT = 70
 """Characters of a subject that phones still show in two lines."""
+
+WARN_PICTURE_BYTES, MAX_PICTURE_BYTES = 2_000_000, 9_000_000
+"""Encoded bytes of all pictures in a mail; many relays and mailboxes refuse mails above 10 MB."""
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _LEFTOVERS = ("{{", "{%", "<mj-", "\\u{")
@@ -57,14 +67,22 @@ def issue_check(function: Check) -> Check:
 
 
 def preflight(
-    rendered: RenderedIssue, issue: Issue, publication: Publication
+    rendered: RenderedIssue,
+    issue: Issue,
+    publication: Publication,
+    head_line: HeadLine = first_line,
 ) -> tuple[Finding, ...]:
-    """Return all findings about a rendered issue; without errors it may be sent."""
+    """Return all findings about a rendered issue; without errors it may be sent.
+
+    `head_line` returns the line of a key in the front matter of an essay.
+    """
     check_input = CheckInput(rendered, issue, publication, inspect_html(rendered.html))
     findings = [finding for run_check in ISSUE_CHECKS for finding in run_check(check_input)]
-    # Of the other essays only the summary is in the mail, where a placeholder would show.
-    in_essays = [finding for essay in issue.essays[:1] for finding in check_essay(essay)]
-    in_essays += [finding for essay in issue.essays[1:] for finding in check_placeholder(essay)]
+    # Of the other essays the mail has the summary only, and the archive all.
+    in_essays = [
+        finding for essay in issue.essays[:1] for finding in check_essay(essay, None, head_line)
+    ]
+    in_essays += [finding for essay in issue.essays[1:] for finding in check_further_essay(essay)]
     # A mistake of an essay shows in the HTML as well: it is reported once, at its source.
     reported = {finding.code.replace("-missing", "-empty") for finding in in_essays}
     reported |= {finding.code for finding in in_essays}
@@ -127,11 +145,45 @@ def _unsubscribe(check_input: CheckInput) -> Iterator[Finding]:
 def _size(check_input: CheckInput) -> Iterator[Finding]:
     size = encoded_size(check_input.rendered.html)
     if size > MAX_HTML_BYTES:
-        yield error(
-            "size-too-large", HTML, localized("size-too-large", size=size, limit=MAX_HTML_BYTES)
-        )
+        lead = next(iter(check_input.issue.essays), None)
+        if lead is not None and (opening := long_opening(lead)) is not None:
+            words, line = opening
+            place = f"{lead.source}:{line}"
+            advice = localized(
+                "size-too-large-opening", size=size, limit=MAX_HTML_BYTES, words=words, place=place
+            )
+        else:
+            advice = localized("size-too-large", size=size, limit=MAX_HTML_BYTES)
+        yield error("size-too-large", HTML, advice)
     elif size > WARN_HTML_BYTES:
         yield warning("size-large", HTML, localized("size-large", size=size, limit=MAX_HTML_BYTES))
+
+
+@issue_check
+def _opening(check_input: CheckInput) -> Iterator[Finding]:
+    """Find a teaser that is none, because the essay's first paragraph does not end."""
+    for lead in check_input.issue.essays[:1]:
+        length = lead.length or check_input.publication.length
+        if length == "teaser" and (opening := long_opening(lead)) is not None:
+            words, line = opening
+            yield warning(
+                "opening-long", f"{lead.source}:{line}", localized("opening-long", words=words)
+            )
+
+
+@issue_check
+def _pictures_together(check_input: CheckInput) -> Iterator[Finding]:
+    """Embedded pictures travel with every mail, in base64: four bytes for three."""
+    size = sum(4 * len(image.data) // 3 for image in check_input.rendered.images)
+    if size > WARN_PICTURE_BYTES:
+        too_much = size > MAX_PICTURE_BYTES
+        limit = MAX_PICTURE_BYTES if too_much else WARN_PICTURE_BYTES
+        count = len(check_input.rendered.images)
+        text = localized("pictures-heavy", count=count, size=size, limit=limit)
+        if too_much:
+            yield error("pictures-heavy", HTML, text)
+        else:
+            yield warning("pictures-heavy", HTML, text)
 
 
 @issue_check
@@ -238,10 +290,17 @@ def _foreign_hosts(check_input: CheckInput) -> Iterator[Finding]:
 def _parity(check_input: CheckInput) -> Iterator[Finding]:
     for url in check_input.document.link_urls:
         inside = url.startswith("#") or not is_mail_link(url)
-        if not inside and url.removeprefix("mailto:") not in check_input.rendered.text:
+        if not inside and not any(form in check_input.rendered.text for form in _text_forms(url)):
             yield error(
                 "text-link-missing", TEXT, localized("text-link-missing", address=url[:100])
             )
+
+
+def _text_forms(url: str) -> tuple[str, ...]:
+    """Return how the text part may show an address: whole, as it is read, and as it was typed (``www.…``)."""
+    read = normalizeLinkText(url)
+    typed = [form.removeprefix("https://") for form in (url, read) if "://www." in form]
+    return (url.removeprefix("mailto:"), read.removeprefix("mailto:"), *typed)
 
 
 def _parts(rendered: RenderedIssue) -> tuple[tuple[str, str], ...]:

@@ -16,7 +16,8 @@ from jinja2 import nodes
 
 from upcycle_news.archive_site.pages import FOLDER, VIEWS
 from upcycle_news.archive_site.view_models import ArchiveContext
-from upcycle_news.checks.findings import error
+from upcycle_news.checks.findings import error, warning
+from upcycle_news.checks.theme import THEME, check_theme
 from upcycle_news.errors import TemplateError
 from upcycle_news.fileio import did_you_mean
 from upcycle_news.i18n.messages import LocalizedText, localized
@@ -31,6 +32,12 @@ _BUILT_IN = frozenset({"loop", "range", "dict", "lipsum", "cycler", "joiner", "n
 
 
 _MAIL = (HTML_TEMPLATE, TEXT_TEMPLATE, STYLE_TEMPLATE)
+# Mails to a single reader: the bundled one stands for a missing one (services/subscribers/mail_templates.py).
+_TRANSACTIONAL = tuple(
+    f"{name}.{part}"
+    for name in ("confirm", "list_confirm", "address_confirm", "address_changed")
+    for part in ("mjml", "txt")
+)
 _ARCHIVE = tuple(f"{FOLDER}/{view}.html" for view in VIEWS)
 _ENTRY = f"{FOLDER}/entry.html"
 
@@ -73,7 +80,7 @@ def check_templates(
     `extra` are the names that essays have in their tables of own fields, None if they are not known.
     """
     try:
-        theme = read_toml(templates, "theme.toml")
+        theme = read_toml(templates, THEME)
         catalogues = {
             name: read_toml(templates, name)
             for name in templates
@@ -81,7 +88,7 @@ def check_templates(
         }
     except TemplateError as problem:
         return (error("template", problem.place, problem.localized_text),)
-    findings: list[Finding] = []
+    findings = list(check_theme(theme, templates[THEME]))
     mail, pages = get_type_hints(TemplateContext), get_type_hints(ArchiveContext)
     entry = {name: pages[name] for name in ("essays", "related")}
     for roots, known in ((_MAIL, mail), (_ARCHIVE, pages), ((_ENTRY,), entry)):
@@ -94,6 +101,11 @@ def check_templates(
     findings += (
         _template_error(f"templates/{name}", None, localized("template-missing"))
         for name in (*_ARCHIVE, _ENTRY, f"{FOLDER}/style.css")
+        if name not in templates
+    )
+    findings += (
+        warning("template", f"templates/{name}", localized("template-bundled", name=name))
+        for name in _TRANSACTIONAL
         if name not in templates
     )
     return tuple(dict.fromkeys(findings))

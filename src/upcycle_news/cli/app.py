@@ -15,7 +15,15 @@ from upcycle_news.version import __version__
 
 ESSAY = {
     "new": ("essay:new", "Make the file of a new essay as a draft, and print its path."),
-    "import": ("essay:import_", "Turn plain text into an essay in Markdown, and print its path."),
+    "import": ("essay:import_", "Turn manuscripts into essays in Markdown, and print their paths."),
+    "collect": (
+        "essay:collect",
+        "Turn new posts of your own site into drafts, each once; changes are shown as a diff.",
+    ),
+    "take": (
+        "essay:take",
+        "Take drafts of collected posts into content/essays, with their pictures.",
+    ),
     "list": (
         "essay:list_",
         "List the essays: draft, ready, planned or published, and for or in which issue.",
@@ -110,11 +118,19 @@ SUBSCRIBERS = {
         "subscribers.manage:import_",
         "Import a list of subscribers who consented; reports every line that was skipped.",
     ),
+    "list": ("subscribers.manage:list_", "List the subscribers, oldest first."),
+    "find": (
+        "subscribers.manage:find",
+        "Find subscribers by a part of their address or name; exit code 1 if there is none.",
+    ),
     "export": (
         "subscribers.manage:export",
         "Write all subscribers as CSV, in the form that import reads.",
     ),
-    "show": ("subscribers.manage:show", "Show everything that is stored about one subscriber."),
+    "show": (
+        "subscribers.manage:show",
+        "Show everything that is stored about one subscriber, or the proof left of one who was forgotten.",
+    ),
     "unsubscribe": (
         "subscribers.manage:unsubscribe",
         "Unsubscribe an address at once; only its owner can subscribe again.",
@@ -133,7 +149,7 @@ SUBSCRIBERS = {
     ),
     "tidy": (
         "subscribers.data:tidy",
-        "Delete unconfirmed sign-ups and old reports; send confirmation mails that are pending.",
+        "Delete unconfirmed sign-ups, old reports and who left long ago; send the confirmations that wait.",
     ),
     "suppress": (
         "subscribers.suppressions:suppress",
@@ -171,7 +187,7 @@ STORE = {
     ),
     "confirm": (
         "store:confirm",
-        "Let a restored store send again, once you know what is in doubt.",
+        "Let a restored store send again, or one that was set back, once you know what is in doubt.",
     ),
 }
 SECRETS = {

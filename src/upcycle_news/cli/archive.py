@@ -10,6 +10,7 @@ import typer
 from upcycle_news.cli.issue.common import current_user
 from upcycle_news.cli.output import (
     JsonOption,
+    confirm_or_abort,
     display_path,
     open_publication,
     print_json,
@@ -69,9 +70,9 @@ def withdraw(
 
     Example: upcycle-news archive withdraw 2026-11-26 --note "Die Zahlen stimmten nicht."
     """
-    if not yes and not undo:
-        typer.confirm(f"Withdraw '{what}' from the public archive?", abort=True)
     with open_publication() as app:
+        if not yes and not undo:
+            confirm_or_abort(f"Withdraw '{what}' from the public archive?")
         decide = app.archive.undo if undo else app.archive.withdraw
         report = decide(what, text, by=current_user())
     typer.echo(f"{display_path(report.folder)}: {report.summary}")

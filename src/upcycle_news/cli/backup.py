@@ -11,6 +11,7 @@ import typer
 from upcycle_news.api.backups import RestoreReport, StoreState
 from upcycle_news.cli.output import (
     JsonOption,
+    confirm_or_abort,
     display_path,
     note,
     open_publication,
@@ -50,6 +51,7 @@ def backup(
                 "file": str(backup_file.file),
                 "bytes": backup_file.bytes,
                 "pruned": list(backup_file.pruned),
+                "spared": list(backup_file.spared),
             }
             print_json(
                 {**result, "at": backup_file.made_at.isoformat(), "tables": backup_file.tables}
@@ -60,6 +62,8 @@ def backup(
         )
         for name in backup_file.pruned:
             note(f"deleted the old backup {name}")
+        for name in backup_file.spared:
+            note(f"kept the old backup {name}: it holds issues or readers that this store lacks")
         note("it holds addresses and keys: keep a copy elsewhere, encrypted")
 
 
@@ -119,6 +123,8 @@ def restore(
         )
     else:
         _print_report(report)
+    if report.trouble:
+        note(report.trouble)
 
 
 def _confirm_replacing(current: StoreState, made_at: str) -> None:
@@ -133,7 +139,7 @@ def _confirm_replacing(current: StoreState, made_at: str) -> None:
     if not sys.stdin.isatty():
         raise StoreError(f"{description}: to replace it (it is kept aside), say --yes")
     note(description)
-    typer.confirm("Keep it aside and restore the backup?", abort=True)
+    confirm_or_abort("Keep it aside and restore the backup?")
 
 
 def _print_report(report: RestoreReport) -> None:

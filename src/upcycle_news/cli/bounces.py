@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from upcycle_news.cli.output import JsonOption, open_publication, print_json
+from upcycle_news.cli.output import JsonOption, note, open_publication, print_json
 
 
 def collect(as_json: JsonOption = False) -> None:
@@ -21,6 +21,8 @@ def collect(as_json: JsonOption = False) -> None:
         print_json(counts.as_dict())
     else:
         typer.echo(counts.summary)
+    if counts.notice:
+        note(counts.notice)
 
 
 def list_(

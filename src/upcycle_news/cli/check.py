@@ -18,12 +18,13 @@ def check(issue: IssueArgument = None, as_json: JsonOption = False) -> None:
     """Check content, feeds.toml, newsletter.toml, templates and today's issue; nothing is sent.
 
     One line each: file:line: level code, and a sentence in the publication's language. Exit code 1
-    when there is an error.
+    when there is an error, or the store does not know what went out.
     docs/checks.md explains the codes.
 
     Example: upcycle-news check
     """
     with open_publication() as app:
+        contradiction = app.store.contradiction()
         report = app.check(issue)
     for finding in report.findings:
         if as_json:
@@ -34,7 +35,9 @@ def check(issue: IssueArgument = None, as_json: JsonOption = False) -> None:
             typer.echo(f"{file}:{line}: {finding.level} {finding.code} {message}")
     if not as_json:
         note(report.unsubscribe_methods)
-    if not report.findings and not as_json:
+    if contradiction:
+        note(contradiction)
+    elif not report.findings and not as_json:
         typer.echo(localized("nothing-found").in_language(report.language))
-    if report.errors:
+    if report.errors or contradiction:
         raise typer.Exit(1)

@@ -5,19 +5,25 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from upcycle_news.cli.output import (
     JsonOption,
     display_path,
+    note,
     open_publication,
     print_json,
 )
 from upcycle_news.errors import UpcycleError
+from upcycle_news.i18n.messages import localized
+
+if TYPE_CHECKING:
+    from upcycle_news.api.essays import EssayRunReport, WaitingDraft
 
 Day = Annotated[
     str | None, typer.Option("--date", metavar="YYYY-MM-DD", help="Its day; default: today.")
@@ -51,26 +57,52 @@ def new(
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A plain text file.")],
-    title: Annotated[str, typer.Option(help="The title; plain text has none.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE", help="Manuscripts (.docx, .odt, .html, .md, .txt), or a folder of them."
+        ),
+    ],
+    title: Annotated[
+        str | None, typer.Option(help="The title; default: the manuscript's own.")
+    ] = None,
     day: Day = None,
     author: Author = None,
     language: Annotated[
-        str | None, typer.Option(metavar="de|en", help="Default: the publication's.")
+        str | None, typer.Option(metavar="de|en", help="Default: that of its words.")
     ] = None,
+    draft: Annotated[
+        bool, typer.Option("--draft", help="As drafts, which are in no issue.")
+    ] = False,
 ) -> None:
-    """Turn plain text into an essay in Markdown, and print its path.
+    """Turn manuscripts into essays in Markdown, and print their paths.
 
-    A byline at the end, or below the title ("Von Mathilde Übersee", a line of its own), gives the
-    author, the first sentences the summary; quotation marks and dashes are set right, no word is
-    changed. It is 'status: ready': the next issue takes it.
-    Example: upcycle-news essay import text.txt --title "Kleinstadt"
+    Headings, emphasis, lists, tables, quotations, notes, links and pictures are carried over; what
+    is not, is said. A byline at the end, or below the title ("Von Mathilde Übersee", a line of its
+    own), gives the author, the first sentences the summary; quotation marks and dashes are set
+    right, no word is changed. It is 'status: ready': the next issue takes it, unless --draft is given.
+
+    Example: upcycle-news essay import kleinstadt.docx
     """
     if language not in (None, "de", "en"):
         raise typer.BadParameter("--language takes de or en")
     with open_publication() as app:
-        path = app.essays.import_file(file, title, day=_day(day), author=author, language=language)
-    typer.echo(display_path(path))
+        results = app.essays.import_files(
+            files, title=title, day=_day(day), author=author, language=language, draft=draft
+        )
+        if len(results) == 1 and results[0].error is not None:
+            raise results[0].error
+        for result in results:
+            if result.essay is not None:
+                typer.echo(display_path(result.essay))
+            for text in result.notes:
+                note(f"{result.file}: {text.in_language(app.language)}")
+            if result.error is not None:
+                said = result.error.in_language(app.language)
+                named = said.startswith(f"{result.file}:")
+                typer.echo(said if named else f"{result.file}: {said}", err=True)
+    if any(result.error is not None for result in results):
+        raise typer.Exit(1)
 
 
 def _day(text: str | None) -> date | None:
@@ -93,6 +125,106 @@ def _open(path: Path) -> None:
         ) from None
     if done.returncode:
         raise UpcycleError(f"the essay is written; the editor ended with {done.returncode}")
+
+
+def collect(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME…]", help="Only these sources, also those not active."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Turn new posts of your own site into drafts, each once; changes are shown as a diff.
+
+    The sites are [[sources]] in newsletter.toml. A post that is cut in its feed makes no essay; what
+    an essay cannot carry is said. Ends with 1 when a source failed or something was not taken over.
+
+    Example: upcycle-news essay collect
+    """
+    with open_publication() as app:
+        report, language = app.essays.collect(names or ()), app.language
+    if as_json:
+        print_json(report.as_dict(language))
+    else:
+        _print_collected(report, language)
+    if not report.is_complete:
+        raise typer.Exit(1)
+
+
+def _print_collected(report: EssayRunReport, language: str) -> None:
+    done = localized(
+        "collect-done",
+        new=report.count("new"),
+        updated=report.count("updated"),
+        changed=report.count("changed"),
+        refused=report.count("refused"),
+        unchanged=report.unchanged,
+    )
+    typer.echo(done.in_language(language))
+    for post in report.posts:
+        said = localized(
+            "collect-item", title=post.title, source=post.source, sentence=post.sentence
+        )
+        typer.echo(said.in_language(language), err=post.failed)
+        for text in post.notes:
+            note(f"  {text.in_language(language)}")
+        if post.diff:
+            typer.echo("".join(f"  {line}\n" for line in post.diff.splitlines()), nl=False)
+    for name, reason in (*report.failed, *report.problems):
+        failed = localized("collect-source-failed", source=name, reason=reason)
+        note(failed.in_language(language))
+    if report.pull is not None:
+        note(report.pull.in_language(language))
+
+
+def take(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME…]", help="Of the drafts; without one, those there are listed."
+        ),
+    ] = None,
+    all_: Annotated[bool, typer.Option("--all", help="All that are there.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Take drafts of collected posts into content/essays, with their pictures.
+
+    Where the essay is there already and the site changed its text, both are merged; where both changed
+    the same lines, the essay stays as it is.
+
+    Example: upcycle-news essay take 2026-11-26-was-vom-bahnhof-bleibt
+    """
+    with open_publication() as app:
+        waiting, language = app.essays.waiting(), app.language
+        wanted = [draft.name for draft in waiting] if all_ else names or []
+        if not wanted:
+            _print_waiting(waiting, language, as_json)
+            return
+        results = app.essays.take(wanted)
+    for result in results:
+        if as_json:
+            said = result.error.in_language(language) if result.error else ""
+            essay = display_path(result.essay) if result.essay else None
+            print_json({"name": result.name, "essay": essay, "error": said})
+            continue
+        if result.essay is not None:
+            typer.echo(display_path(result.essay))
+        if result.note is not None:
+            note(result.note.in_language(language))
+        if result.error is not None:
+            note(result.error.in_language(language))
+    if any(result.error is not None for result in results):
+        raise typer.Exit(1)
+
+
+def _print_waiting(waiting: tuple[WaitingDraft, ...], language: str, as_json: bool) -> None:
+    for draft in waiting:
+        if as_json:
+            print_json(asdict(draft))
+        else:
+            typer.echo(draft.line.in_language(language))
+    if not waiting and not as_json:
+        note(localized("take-none").in_language(language))
 
 
 def list_(as_json: JsonOption = False) -> None:

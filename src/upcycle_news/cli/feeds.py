@@ -13,7 +13,8 @@ from upcycle_news.cli.output import (
     open_publication,
     print_json,
 )
-from upcycle_news.i18n.messages import format_count
+from upcycle_news.i18n.messages import LocalizedText, localized
+from upcycle_news.i18n.recognition import recognise
 
 
 def collect(
@@ -31,22 +32,31 @@ def collect(
     Example: upcycle-news feeds collect
     """
     with open_publication() as app:
-        report = app.feeds.collect(names or (), everything=all_)
+        report, language = app.feeds.collect(names or (), everything=all_), app.language
     if as_json:
         print_json(report.as_dict())
         return
-    typer.echo(
-        f"{format_count(report.asked, 'feed')} asked, {report.unchanged} unchanged, "
-        f"{format_count(report.items, 'new item')}, {len(report.failed)} failed"
+    done = localized(
+        "feeds-collected",
+        feeds=localized("feeds-count", count=report.asked),
+        unchanged=report.unchanged,
+        items=localized("feeds-new-items", count=report.items),
+        failed=len(report.failed),
     )
+    typer.echo(done.in_language(language))
     if report.pull:
-        note(report.pull)
+        note(recognise(report.pull, "findings").in_language(language))
     for name, sentence in report.failed:
-        note(f"feed {name}: {sentence}")
+        note(_said(name, sentence).in_language(language))
     for name, sentence in report.waiting:
-        note(f"feed {name} was not asked: {sentence}")
+        said = recognise(sentence, "feeds")
+        note(localized("feeds-not-asked", name=name, sentence=said).in_language(language))
     for name, sentence in report.problems:
-        note(f"feed {name}: {sentence}")
+        note(_said(name, sentence).in_language(language))
+
+
+def _said(name: str, sentence: str) -> LocalizedText:
+    return localized("feeds-said", name=name, sentence=recognise(sentence, "feeds"))
 
 
 def health(as_json: JsonOption = False) -> None:
@@ -55,12 +65,12 @@ def health(as_json: JsonOption = False) -> None:
     Example: upcycle-news feeds health
     """
     with open_publication() as app:
-        feeds = app.feeds.health()
+        feeds, language = app.feeds.health(), app.language
     for feed in feeds:
         if as_json:
             print_json(feed.as_dict())
         else:
-            typer.echo(f"{feed.name}: {feed.health}")
+            typer.echo(f"{feed.name}: {recognise(feed.health, 'feeds').in_language(language)}")
 
 
 def show(
@@ -80,14 +90,14 @@ def show(
             if as_json:
                 print_json(feed.as_dict())
                 continue
-            typer.echo(
-                f"{feed.source}: {feed.parsed.format or 'no feed'} {feed.parsed.title}".rstrip()
-            )
+            kind = feed.parsed.format or localized("feeds-no-feed").in_language(app.language)
+            typer.echo(f"{feed.source}: {kind} {feed.parsed.title}".rstrip())
             for item in feed.parsed.items:
                 typer.echo(f"  {item.date:%Y-%m-%d %H:%M} ({item.date_source})  {item.title}")
                 typer.echo(f"    {item.link}")
             for problem in feed.parsed.problems:
-                typer.echo(f"  problem: {problem}")
+                text = localized("feeds-problem", sentence=recognise(problem, "feeds"))
+                typer.echo(f"  {text.in_language(app.language)}")
     if unusable:
         raise typer.Exit(1)
 
@@ -101,14 +111,15 @@ def discover(
     Example: upcycle-news feeds discover https://example.org
     """
     with open_publication() as app:
-        feeds = app.feeds.discover(url)
+        feeds, language = app.feeds.discover(url), app.language
     for feed in feeds:
         if as_json:
             print_json(feed.as_dict())
         else:
-            typer.echo(f"{feed.url}  {feed.title} ({feed.entries} entries)")
+            entries = localized("feeds-entries", count=feed.entries).in_language(language)
+            typer.echo(f"{feed.url}  {feed.title} ({entries})")
     if not feeds:
-        note(f"{url}: no feed was found there")
+        note(localized("feeds-none-found", url=url).in_language(language))
         raise typer.Exit(1)
 
 
@@ -125,7 +136,8 @@ def add(
     """
     with open_publication() as app:
         feed = app.feeds.add(url, name=name, topics=topic or ())
-        typer.echo(f"{feed.name}: {feed.url} is in {app.settings.feeds.file} now")
+        text = localized("feeds-added", name=feed.name, url=feed.url, file=app.settings.feeds.file)
+        typer.echo(text.in_language(app.language))
 
 
 def import_(
@@ -137,13 +149,20 @@ def import_(
     Example: upcycle-news feeds import subscriptions.opml
     """
     with open_publication() as app:
-        report = app.feeds.import_opml(file)
+        report, language = app.feeds.import_opml(file), app.language
     if as_json:
         print_json(report.as_dict())
-        return
-    typer.echo(f"{format_count(len(report.added), 'feed')} added, {len(report.skipped)} left out")
-    for sentence in report.skipped:
-        note(sentence)
+    else:
+        text = localized(
+            "feeds-imported",
+            feeds=localized("feeds-count", count=len(report.added)),
+            skipped=len(report.reasons),
+        )
+        typer.echo(text.in_language(language))
+        for reason in report.reasons:
+            note(reason.in_language(language))
+    if report.failed:
+        raise typer.Exit(1)
 
 
 def export() -> None:

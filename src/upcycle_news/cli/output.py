@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from upcycle_news.cli.completion import issue_ids
-from upcycle_news.models import IssueStatus
+from upcycle_news.errors import UpcycleError
+from upcycle_news.i18n.messages import LocalizedText, localized
+from upcycle_news.models import DeliveryState, IssueState, IssueStatus
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -37,45 +39,128 @@ def print_json(value: Any) -> None:
 
 
 def note(text: str) -> None:
-    """Print a sentence on standard error, so that standard output stays readable by programs."""
-    typer.echo(text, err=True)
+    """Print a sentence on standard error, so that standard output stays readable by programs.
+
+    One that cannot be written (a full disk behind standard error) stops no command.
+    """
+    with suppress(OSError):
+        typer.echo(text, err=True)
 
 
 def display_path(path: Path) -> str:
     """Return `path` relative to the current folder if it is below it."""
     try:
         return str(path.relative_to(Path.cwd()))
-    except ValueError:
+    except (ValueError, FileNotFoundError):  # elsewhere, or the current folder was deleted
         return str(path)
 
 
 @contextmanager
 def open_publication() -> Iterator[App]:
-    """Open the app of the publication here; raises `SettingsError` in a folder that is none."""
+    """Open the app of the publication here; raises `SettingsError` in a folder that is none.
+
+    What the system refuses meanwhile becomes an `UpcycleError` in the publication's language.
+    """
     from upcycle_news.api import open_app
 
     with open_app() as app:
-        app.require_publication()
-        yield app
+        try:
+            app.require_publication()
+            yield app
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            from upcycle_news.api.system_errors import from_system_error
+
+            raise from_system_error(error, app.language) from None
 
 
-def format_status(status: IssueStatus) -> str:
-    """Return the deliveries of an issue by state, on one line."""
-    counts = status.as_dict()
-    keys = ("sent", "rejected", "unknown", "suppressed", "cancelled", "deferred", "sending")
-    parts = [f"{counts[key]} {key}" for key in (*keys, "queued") if counts[key]]
-    closed = "all deliveries are accounted for" if status.closed else "not closed yet"
-    return f"issue {status.issue}: audience {status.audience}: {', '.join(parts) or '-'}; {closed}"
+def format_status(status: IssueStatus, language: str) -> str:
+    """Return the deliveries of an issue by state, on one line; of one not queued, how far it is."""
+    match status.state:
+        case IssueState.OPEN:
+            text = localized("status-open", issue=status.issue)
+        case IssueState.AWAITING_APPROVAL:
+            text = localized("status-awaiting", issue=status.issue)
+        case IssueState.APPROVED:
+            text = localized("status-approved", issue=status.issue)
+        case IssueState.CANCELLED if not status.audience:
+            text = localized("status-went-out-elsewhere", issue=status.issue)
+        case _:
+            text = _status_line(status)
+    return text.in_language(language)
+
+
+def _status_line(status: IssueStatus) -> LocalizedText:
+    sent = localized("count-in-mailbox") if status.in_mailbox else localized("count-sent")
+    names = {
+        DeliveryState.SENT: sent,
+        DeliveryState.REJECTED: localized("count-rejected"),
+        DeliveryState.UNKNOWN: localized("count-unknown"),
+        DeliveryState.SUPPRESSED: localized("count-suppressed"),
+        DeliveryState.CANCELLED: localized("count-cancelled"),
+        DeliveryState.DEFERRED: localized("count-deferred"),
+        DeliveryState.SENDING: localized("count-sending"),
+        DeliveryState.QUEUED: localized("count-queued"),
+    }
+    states = tuple(
+        localized("status-state", count=count, name=name)
+        for state, name in names.items()
+        if (count := status.counts.get(state, 0))
+    )
+    return localized(
+        "status-line",
+        issue=status.issue,
+        audience=localized("status-readers", count=status.audience),
+        states=states or localized("status-none"),
+        closed=localized("status-closed") if status.closed else localized("status-not-closed"),
+    )
+
+
+def confirm(question: LocalizedText, language: str) -> bool:
+    """Ask on the terminal in the publication's language; anything but a yes is a no."""
+    asked = question.in_language(language)
+    choices = localized("confirm-choices").in_language(language)
+    with _answered(asked):
+        answer = typer.prompt(f"{asked} {choices}", default="", show_default=False, err=True)
+    return answer.strip().lower() in localized("confirm-yes").in_language(language).split()
+
+
+def confirm_or_abort(question: str) -> None:
+    """Ask on the terminal; anything but a yes ends the command with exit code 1."""
+    with _answered(question):
+        agreed = typer.confirm(question)
+    if not agreed:
+        raise typer.Abort
+
+
+@contextmanager
+def _answered(question: str) -> Iterator[None]:
+    """Raise `UpcycleError` when there is nobody to answer: standard input has ended or was closed."""
+    try:
+        yield
+    except (typer.Abort, RuntimeError):  # Abort is Ctrl-C, too
+        if sys.stdin is not None and sys.stdin.isatty():
+            raise
+        raise UpcycleError(localized("question-unanswered", question=question)) from None
 
 
 class DeliveryBar:
-    """The progress of a delivery as a bar on a terminal; `began` is True once the delivery has."""
+    """The progress of a delivery as a bar on a terminal; `began` is True once the delivery has.
+
+    The bar starts with the delivery: before it, there may be a question on the terminal.
+    """
 
     def __init__(self, bar: Progress | None) -> None:
         """Without a `bar` nothing is shown."""
         self._bar = bar
         self._task: TaskID | None = None
         self.began = False
+
+    def stop(self) -> None:
+        """Take the bar off the terminal."""
+        if self._bar is not None and self._task is not None:
+            self._bar.stop()
 
     def show(self, status: IssueStatus, report: DeliveryReport) -> None:
         """Take the counts when the delivery began, and the report so far."""
@@ -84,6 +169,7 @@ class DeliveryBar:
             return
         with suppress(OSError):  # a terminal that is gone ends no delivery
             if self._task is None:
+                self._bar.start()
                 self._task = self._bar.add_task("delivering", total=status.audience)
             ended = report.sent + report.rejected + report.unknown
             completed = status.audience - status.waiting + ended
@@ -102,8 +188,11 @@ def delivery_progress() -> Iterator[DeliveryBar]:
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        yield DeliveryBar(bar)
+    bar = DeliveryBar(Progress(console=Console(stderr=True), transient=True))
+    try:
+        yield bar
+    finally:
+        bar.stop()
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from upcycle_news.cli.output import JsonOption, note, open_publication, print_json
+from upcycle_news.cli.output import JsonOption, confirm_or_abort, note, open_publication, print_json
 
 
 def list_keys(as_json: JsonOption = False) -> None:
@@ -51,8 +51,8 @@ def drop(
     with open_publication() as app:
         app.keys.raise_unless_droppable(number)
         if not yes:
-            typer.confirm(
-                f"End every link that key {number} signed, in mails that were sent too?", abort=True
+            confirm_or_abort(
+                f"End every link that key {number} signed, in mails that were sent too?"
             )
         app.keys.drop(number)
         typer.echo(f"token key {number} is gone, and its links with it")

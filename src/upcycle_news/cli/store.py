@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from upcycle_news.cli.issue.common import current_user
 from upcycle_news.cli.output import (
     JsonOption,
+    confirm_or_abort,
     display_path,
     note,
     open_publication,
@@ -17,7 +18,10 @@ from upcycle_news.cli.output import (
     progress_bar,
 )
 from upcycle_news.errors import StoreError
-from upcycle_news.i18n.messages import format_count
+from upcycle_news.i18n.messages import format_count, localized
+
+if TYPE_CHECKING:
+    from upcycle_news.api.store import PendingConfirmation
 
 
 def info(as_json: JsonOption = False) -> None:
@@ -86,38 +90,63 @@ def copy(
     typer.echo(f"{format_count(moved.rows, 'row')} copied to {moved.target}")
     note("to use it: set UPCYCLE_NEWS_STORE to its address wherever this publication runs")
     note("sending from the old store is on hold; to use it after all: store confirm")
+    if moved.trouble:
+        note(moved.trouble)
 
 
 def confirm(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Let a restored store send again, once you know what is in doubt.
+    """Let a restored store send again, or one that was set back, once you know what is in doubt.
 
-    Unknown deliveries are not sent again by this: 'issue resend ISSUE --state unknown' does that.
+    Issues that went out and that the store does not know count as sent then. Unknown deliveries are not sent again by this: 'issue resend ISSUE --state unknown' does that.
     Example: upcycle-news store confirm
     """
     with open_publication() as app:
         pending = app.store.pending_confirmation()
-        if pending.send_hold is None:
+        if pending.is_empty:
             if as_json:
-                print_json({"confirmed": False, "unknown": pending.unknown})
+                print_json({"confirmed": False, "unknown": pending.unknown, "sent": []})
             else:
                 typer.echo("sending is not on hold: there is nothing to confirm")
             return
-        note(pending.send_hold.explanation)
-        for issue, count in pending.unknown.items():
-            note(
-                f"issue {issue}: {count} unknown ('upcycle-news issue status {issue} --list unknown')"
-            )
-        for issue in pending.unsent:
-            note(f"issue {issue} is not sent as far as this store knows")
+        language = app.language
+        _show(pending, language)
         if not yes:
             if not sys.stdin.isatty():
                 raise StoreError("to end the hold, say 'upcycle-news store confirm --yes'")
-            typer.confirm("May this store send again?", abort=True)
-        app.store.confirm(by=current_user())
-        if as_json:
-            print_json({"confirmed": True, "unknown": pending.unknown})
-        else:
-            typer.echo("confirmed: what is queued from now on is sent")
+            confirm_or_abort("May this store send again?")
+        report = app.store.settle(by=current_user())
+    if report.trouble:
+        note(report.trouble)
+    for page in report.lost_pages:
+        note(localized("confirm-lost-page", page=display_path(page)).in_language(language))
+    if as_json:
+        print_json({"confirmed": True, "unknown": report.unknown, "sent": list(report.sent)})
+        return
+    for issue in report.sent:
+        typer.echo(localized("confirmed-as-sent", issue=issue).in_language(language))
+    for issue, count in report.unknown.items():
+        if count != pending.unknown.get(issue):
+            typer.echo(_unknown(issue, count))
+    typer.echo("confirmed: what is queued from now on is sent")
+
+
+def _show(pending: PendingConfirmation, language: str) -> None:
+    """Say what an operator should know before the answer."""
+    if pending.send_hold is not None:
+        note(pending.send_hold.explanation)
+    if pending.difference is not None:
+        note(pending.difference.text.in_language(language))
+        for issue in pending.difference.issues:
+            note(localized("confirm-will-count", issue=issue).in_language(language))
+    for issue, count in pending.unknown.items():
+        note(_unknown(issue, count))
+    for issue in pending.unsent:
+        if pending.difference is None or issue not in pending.difference.issues:
+            note(f"issue {issue} is not sent as far as this store knows")
+
+
+def _unknown(issue: str, count: int) -> str:
+    return f"issue {issue}: {count} unknown ('upcycle-news issue status {issue} --list unknown')"

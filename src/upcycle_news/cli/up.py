@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from upcycle_news.cli.output import note, open_publication
+from upcycle_news.i18n.messages import localized
 
 
 def up(
@@ -26,5 +27,7 @@ def up(
             on_starting=lambda: note(
                 "Prefect's server starts; the first time that takes some 20 seconds …"
             ),
-            on_started=lambda url: typer.echo(f"Prefect is at {url} – Ctrl-C stops it"),
+            on_started=lambda url: typer.echo(
+                localized("up-started", url=url).in_language(app.language)
+            ),
         )

@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 
 from upcycle_news.cli.output import note, open_publication
-from upcycle_news.web.app import serve
+from upcycle_news.i18n.messages import localized
+from upcycle_news.web.listening import Listener
+from upcycle_news.web.server import serve
 
 
 def web(
@@ -20,7 +22,20 @@ def web(
     """
     with open_publication() as app:
         settings = app.settings.web
-        where = host or settings.host
-        number = settings.port if port is None else port
-        note(f"the pages answer at http://{where}:{number}/ (Ctrl-C ends it)")
-        serve(app, host=where, port=number)
+
+        def say(listener: Listener) -> None:
+            sentence = (
+                localized("web-answers-systemd", url=listener.url)
+                if listener.inherited
+                else localized("web-answers", url=listener.url)
+            )
+            note(sentence.in_language(app.language))
+            if contradiction := app.store.contradiction():
+                note(contradiction)
+
+        serve(
+            app,
+            host=host or settings.host,
+            port=settings.port if port is None else port,
+            on_listening=say,
+        )

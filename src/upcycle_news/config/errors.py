@@ -1,41 +1,36 @@
-"""Turn pydantic's errors into sentences with a place and a fix; never print a value."""
+"""Turn pydantic's errors into sentences with a place and a fix, in every language; never print a value."""
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from difflib import get_close_matches
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from upcycle_news.errors import SettingsError
+from upcycle_news.fileio import line_of
+from upcycle_news.i18n.messages import LocalizedText, localized
 
 
-def line_of(source: str, keys: tuple[str | int, ...]) -> int | None:
-    """Return the 1-based line of a key in a TOML text, else of its table, else None."""
-    names = [str(key) for key in keys if not isinstance(key, int)]
-    table: list[str] = []
-    header: int | None = None
-    for number, line in enumerate(source.splitlines(), start=1):
-        if match := re.match(r"\s*\[+\s*([^\]]+?)\s*\]+\s*(#.*)?$", line):
-            table = [part.strip(" \"'") for part in match[1].split(".")]
-            if table == names[: len(table)]:
-                header = number
-                if table == names:
-                    return number
-        elif match := re.match(r"\s*([\w.\"'-]+)\s*=", line):
-            path = table + [part.strip("\"'") for part in match[1].split(".")]
-            if path == names[: len(path)]:
-                return number
-    return header
+class UnusableValueError(ValueError):
+    """A value that a validator of ours refuses; `text` says why, in every language."""
+
+    def __init__(self, text: LocalizedText) -> None:
+        super().__init__(str(text))
+        self.text = text
 
 
 def unknown_variable(variable: str, first: str, known: list[str], prefix: str) -> SettingsError:
     """Return the error for an environment variable that is no setting."""
     near = get_close_matches(first, known, n=1)
-    names = ", ".join(prefix + name.upper() for name in known)
-    hint = f"did you mean {prefix}{near[0].upper()}?" if near else f"known are {names}"
-    return SettingsError(variable, None, f"unknown setting; {hint}")
+    if near:
+        text = localized("variable-unknown-near", near=prefix + near[0].upper())
+    else:
+        text = localized("variable-not-known", known=tuple(prefix + name.upper() for name in known))
+    return SettingsError(variable, None, text)
 
 
 def unreadable_variable(error: Exception, prefix: str) -> SettingsError:
@@ -47,8 +42,7 @@ def unreadable_variable(error: Exception, prefix: str) -> SettingsError:
     return SettingsError(
         ", ".join(sorted(suspects)),
         None,
-        'cannot be read: write a list as ["one", "two"], and a table key by key, '
-        f"as in {prefix}PUBLICATION__NAME",
+        localized("variable-unreadable", example=f"{prefix}PUBLICATION__NAME"),
     )
 
 
@@ -68,14 +62,53 @@ def describe_validation_error(
     if first["type"] == "extra_forbidden":
         known = _siblings(model, names[:-1])
         near = get_close_matches(names[-1], known, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"
-        return SettingsError(where, line, f"unknown setting '{dotted}'; {hint}")
-    message = first["msg"].removeprefix("Value error, ")
-    return SettingsError(where, line, f"'{dotted}' cannot be used: {_plain(message)}")
+        if near:
+            text = localized("setting-unknown-near", name=dotted, near=near[0])
+        else:
+            text = localized("setting-unknown", name=dotted, known=tuple(known))
+        return SettingsError(where, line, text)
+    reason = _reason(first["type"], first.get("ctx", {}), first["msg"])
+    return SettingsError(where, line, localized("setting-unusable", name=dotted, reason=reason))
 
 
-def _plain(message: str) -> str:
-    return message[:1].lower() + message[1:] if message.startswith("Input ") else message
+def _reason(kind: str, details: Mapping[str, Any], message: str) -> LocalizedText:
+    """Return why pydantic refuses a value, by the type of its error."""
+    refused = details.get("error")
+    if isinstance(refused, UnusableValueError):
+        return refused.text
+    if kind == "literal_error":
+        *others, last = re.findall(r"'([^']*)'", str(details.get("expected", ""))) or [""]
+        return localized("value-choice", others=tuple(f'"{o}"' for o in others), last=f'"{last}"')
+    limits = {key: f"{details[key]:g}" for key in ("ge", "gt", "le", "lt") if key in details}
+    if "ge" in limits:
+        return localized("value-at-least", limit=limits["ge"])
+    if "gt" in limits:
+        return localized("value-more-than", limit=limits["gt"])
+    if "le" in limits:
+        return localized("value-at-most", limit=limits["le"])
+    if "lt" in limits:
+        return localized("value-less-than", limit=limits["lt"])
+    if kind in ("string_too_short", "too_short"):
+        return localized("value-empty")
+    if kind.startswith("value_error"):
+        return localized("untranslated", text=message.removeprefix("Value error, "))
+    return _kind_of_value(kind.partition("_")[0])
+
+
+def _kind_of_value(kind: str) -> LocalizedText:
+    if kind == "int":
+        return localized("value-whole-number")
+    if kind in ("float", "decimal"):
+        return localized("value-number")
+    if kind == "bool":
+        return localized("value-true-or-false")
+    if kind in ("string", "path", "secret"):
+        return localized("value-text")
+    if kind in ("list", "tuple", "set"):
+        return localized("value-list")
+    if kind in ("dict", "model", "mapping"):
+        return localized("value-table")
+    return localized("value-other")
 
 
 def _siblings(model: type[BaseModel], path: list[str]) -> list[str]:
@@ -87,6 +120,7 @@ def _siblings(model: type[BaseModel], path: list[str]) -> list[str]:
         arguments = getattr(annotation, "__args__", ())
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             current = annotation
-        elif arguments and isinstance(arguments[-1], type) and issubclass(arguments[-1], BaseModel):
-            current = arguments[-1]
+        for inner in arguments:  # of a table by name, or of a list of tables
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                current = inner
     return list(current.model_fields)

@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import BaseModel, SecretStr
 
-from upcycle_news.config.errors import line_of
 from upcycle_news.config.settings import FILE_NAME, PREFIX, Settings
+from upcycle_news.fileio import line_of
 
 MASK = "********"
 
@@ -71,7 +71,11 @@ def _display_value(path: tuple[str, ...], value: Any) -> Any:
         return mask_password(str(value))
     if isinstance(value, Path):
         return str(value)
-    return list(value) if isinstance(value, tuple) else value
+    if isinstance(value, tuple):
+        return [
+            item.model_dump(mode="json") if isinstance(item, BaseModel) else item for item in value
+        ]
+    return value
 
 
 def mask_password(url: str) -> str:

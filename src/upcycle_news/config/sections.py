@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import ipaddress
+from datetime import date
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from upcycle_news.config.errors import UnusableValueError
 from upcycle_news.config.types import (
     Address,
+    AllowPrivate,
+    FeedUrl,
+    GitAddress,
     Line,
     MetricsAccess,
     Quota,
@@ -19,6 +24,7 @@ from upcycle_news.config.types import (
     Url,
     Zone,
 )
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Length
 
 
@@ -98,7 +104,11 @@ class FeedsSettings(Table):
         "content/vocabulary.toml",
         description="Concepts and their words, to find items that belong to an essay.",
     )
-    allow_private: bool = Field(False, description="Also ask addresses of one's own network.")
+    allow_private: AllowPrivate = Field(
+        False,
+        description="Hosts and networks of your own that feeds and links may lead to, such as "
+        '["intranet.example.org", "10.1.0.0/16"]; `true`, for trials: all. Link-local: never.',
+    )
     refresh_minutes: int = Field(50, ge=0, description="A feed asked more recently is left alone.")
     deadline_seconds: float = Field(30.0, gt=0, description="For one feed, all together.")
     reading_seconds: float = Field(20.0, gt=0, description="For reading one feed once it is here.")
@@ -107,6 +117,31 @@ class FeedsSettings(Table):
         description="Begin with `git pull --ff-only` where content is a checkout with upstream.",
     )
     contact: Line = Field("", description="Named in the User-Agent; default: the sender's address.")
+
+
+class SourceSettings(Table):
+    """`[[sources]]`: a site of one's own whose posts become essays; a table for each."""
+
+    name: Line = Field(min_length=1, max_length=80, description="What editors call it.")
+    url: FeedUrl = Field(description="Its feed with whole texts: RSS, Atom or JSON Feed.")
+    status: Literal["draft", "ready"] = Field(
+        "draft", description="Of the essays: a draft is in no issue, what is ready in the next."
+    )
+    author: Line = Field("", description="Of posts that name nobody.")
+    language: Literal["", "de", "en"] = Field("", description="Default: that of the words.")
+    topics: tuple[Line, ...] = Field((), description="Of the essays, beside the post's own.")
+    since: date | None = Field(None, description="Posts before this day stay out.")
+    active: bool = Field(True, description="Whether it is asked.")
+
+
+class CollectSettings(Table):
+    """`[collect]`: where the drafts of `[[sources]]` go."""
+
+    push: GitAddress = Field(
+        "",
+        description="Git repository that gets each draft on a branch collected/NAME; "
+        "empty: drafts wait for `essay take`.",
+    )
 
 
 class RelaySettings(Table):
@@ -186,7 +221,7 @@ class WindowSettings(Table):
     @model_validator(mode="after")
     def _start_and_end_together(self) -> Self:
         if bool(self.start) != bool(self.end):
-            raise ValueError("a window needs both start and end")
+            raise UnusableValueError(localized("value-window"))
         return self
 
 
@@ -209,7 +244,7 @@ def _web_address(value: SecretStr) -> SecretStr:
     url = value.get_secret_value()
     parts = urlsplit(url)
     if url and (parts.scheme not in ("http", "https") or not parts.hostname):
-        raise ValueError("not an address; it begins with https://")
+        raise UnusableValueError(localized("value-https"))
     return value
 
 
@@ -246,6 +281,16 @@ class BackupSettings(Table):
     keep: int = Field(14, ge=0, description="So many backups are kept there; 0: all of them.")
 
 
+class JournalSettings(Table):
+    """`[journal]`: the record of what went out, which tells a store that was lost or set back."""
+
+    second: Line = Field(
+        "",
+        description="A second place beside journal in the state: a folder or file elsewhere, from "
+        "the root; it has to be there.",
+    )
+
+
 class AudienceSettings(Table):
     """`[audience]`: how people join, and what they may choose."""
 
@@ -257,6 +302,25 @@ class AudienceSettings(Table):
         1440, ge=1, description="No second confirmation mail to an address before this."
     )
     keep_ip: bool = Field(False, description="Keep the IP address of a sign-up as further proof.")
+    keep_left_days: int = Field(
+        365,
+        ge=0,
+        description="Who left is forgotten after so many days, as by `subscribers forget`; 0: never.",
+    )
+    confirmations_at_once: int = Field(
+        30, ge=1, description="Confirmation mails that may go at once, from all networks together."
+    )
+    confirmations_per_hour: int = Field(
+        300, ge=1, description="Confirmation mails in any hour, from all networks together."
+    )
+    confirmations_per_domain: int = Field(
+        100, ge=1, description="Confirmation mails in any hour to one recipient domain."
+    )
+    confirmations_per_mailbox: int = Field(
+        3,
+        ge=1,
+        description="Confirmation mails to one mailbox, with its plus-addresses, in cooldown_minutes.",
+    )
 
 
 class WebSettings(Table):
@@ -271,6 +335,14 @@ class WebSettings(Table):
     )
     trusted_proxies: tuple[Line, ...] = Field(
         ("127.0.0.1",), description="Proxies whose X-Forwarded-For is trusted."
+    )
+    connections: int = Field(
+        2000,
+        ge=16,
+        description="Open at the same time; fewer where the process may open fewer files.",
+    )
+    request_seconds: float = Field(
+        10.0, gt=0, description="In which a request has to arrive, and a second more per 4 KB."
     )
     metrics: MetricsAccess = Field(
         "loopback",
@@ -359,7 +431,7 @@ def _resolver(text: str) -> str:
         try:
             split_resolver(text)
         except ValueError:
-            raise ValueError("not a DNS server; write it as 9.9.9.9 or 127.0.0.1:5353") from None
+            raise UnusableValueError(localized("value-resolver")) from None
     return text
 
 
@@ -367,7 +439,7 @@ def _ip(text: str) -> str:
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:
-        raise ValueError("not an IP address; write it as 192.0.2.7 or 2001:db8::7") from None
+        raise UnusableValueError(localized("value-ip")) from None
 
 
 class DoctorSettings(Table):

@@ -8,12 +8,13 @@ its place, never ignored.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -23,8 +24,8 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as SourceError
 
 from upcycle_news.config.errors import (
+    UnusableValueError,
     describe_validation_error,
-    line_of,
     unknown_variable,
     unreadable_variable,
 )
@@ -34,23 +35,35 @@ from upcycle_news.config.sections import (
     BackupSettings,
     BouncesSettings,
     CockpitSettings,
+    CollectSettings,
     DkimSettings,
     DoctorSettings,
     FeedsSettings,
     ImprintSettings,
     InboxSettings,
     IssueSettings,
+    JournalSettings,
     LogSettings,
     PublicationSettings,
     QuotaSettings,
     RelaySettings,
     RetrySettings,
     SenderSettings,
+    SourceSettings,
     WebSettings,
     WindowSettings,
 )
 from upcycle_news.errors import SettingsError
-from upcycle_news.fileio import toml_error
+from upcycle_news.fileio import (
+    exists,
+    line_of,
+    os_reason,
+    read_file,
+    read_given_file,
+    toml_error,
+)
+from upcycle_news.i18n.messages import LocalizedText, localized
+from upcycle_news.models import MAILBOX
 
 PREFIX = "UPCYCLE_NEWS_"
 FILE_NAME = "newsletter.toml"
@@ -75,6 +88,10 @@ class Settings(BaseSettings):
     imprint: ImprintSettings = Field(default_factory=ImprintSettings)
     issue: IssueSettings = Field(default_factory=IssueSettings)
     feeds: FeedsSettings = Field(default_factory=FeedsSettings)
+    sources: tuple[SourceSettings, ...] = Field(
+        (), description="Sites of your own whose posts become essays."
+    )
+    collect: CollectSettings = Field(default_factory=CollectSettings)
     relays: dict[str, RelaySettings] = Field(default_factory=dict)
     retry: RetrySettings = Field(default_factory=RetrySettings)
     quotas: QuotaSettings = Field(default_factory=QuotaSettings)
@@ -82,6 +99,7 @@ class Settings(BaseSettings):
     dkim: DkimSettings = Field(default_factory=DkimSettings)
     cockpit: CockpitSettings = Field(default_factory=CockpitSettings)
     backup: BackupSettings = Field(default_factory=BackupSettings)
+    journal: JournalSettings = Field(default_factory=JournalSettings)
     audience: AudienceSettings = Field(default_factory=AudienceSettings)
     web: WebSettings = Field(default_factory=WebSettings)
     inbox: InboxSettings = Field(default_factory=InboxSettings)
@@ -89,6 +107,26 @@ class Settings(BaseSettings):
     archive: ArchiveSettings = Field(default_factory=ArchiveSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     doctor: DoctorSettings = Field(default_factory=DoctorSettings)
+
+    @field_validator("sources")
+    @classmethod
+    def _sources_are_told_apart(
+        cls, sources: tuple[SourceSettings, ...]
+    ) -> tuple[SourceSettings, ...]:
+        for position, source in enumerate(sources):
+            for other in sources[:position]:
+                if source.name.casefold() == other.name.casefold() or source.url == other.url:
+                    raise UnusableValueError(localized("value-source-twice", name=source.name))
+        return sources
+
+    @field_validator("relays")
+    @classmethod
+    def _no_relay_is_called_as_the_mailbox(
+        cls, relays: dict[str, RelaySettings]
+    ) -> dict[str, RelaySettings]:
+        if MAILBOX in relays:
+            raise UnusableValueError(localized("value-relay-mailbox", name=MAILBOX))
+        return relays
 
     @classmethod
     def settings_customise_sources(
@@ -128,13 +166,13 @@ def _secrets_from_files(environment: Mapping[str, str]) -> dict[str, str | None]
     for variable, path in environment.items():
         if _names_a_file(variable):
             try:
-                text = Path(path).read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError) as error:
-                reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-                raise SettingsError(
-                    variable, None, f"cannot read the file it names ({reason}); check its path"
-                ) from None
-            secrets[variable.lower().removesuffix("_file")] = text
+                secret = read_given_file(Path(path)).decode("utf-8").strip()
+            except OSError as error:
+                text = localized("variable-file-unreadable", reason=os_reason(error))
+                raise SettingsError(variable, None, text) from None
+            except UnicodeDecodeError:
+                raise SettingsError(variable, None, localized("variable-file-not-utf8")) from None
+            secrets[variable.lower().removesuffix("_file")] = secret
     return secrets
 
 
@@ -143,17 +181,21 @@ def load_settings(home: Path | None = None) -> Settings:
     root = (home or Path(os.environ.get(f"{PREFIX}HOME") or ".")).resolve()
     path = root / FILE_NAME
     source, table = "", {}
-    if path.is_file():
+    if exists(path):
         try:
-            source = path.read_text(encoding="utf-8-sig")
+            source = read_file(path).decode("utf-8-sig").replace("\r\n", "\n")
             table = tomllib.loads(source)
         except UnicodeDecodeError:
-            raise SettingsError(FILE_NAME, None, "is not UTF-8 text; save it as UTF-8") from None
+            raise SettingsError(FILE_NAME, None, localized("settings-not-utf8")) from None
         except OSError as error:
-            raise SettingsError(FILE_NAME, None, f"cannot be read: {error.strerror}") from None
+            raise SettingsError(
+                FILE_NAME, None, localized("settings-unreadable", reason=os_reason(error))
+            ) from None
         except tomllib.TOMLDecodeError as error:
             line, what = toml_error(error, source)
-            raise SettingsError(FILE_NAME, line, f"is not TOML here: {what}") from None
+            raise SettingsError(
+                FILE_NAME, line, localized("settings-not-toml", reason=what)
+            ) from None
     _refuse_unknown_variables(os.environ)
     try:
         settings = Settings(**_refuse_home(table))
@@ -168,10 +210,25 @@ def load_settings(home: Path | None = None) -> Settings:
     return settings.model_copy(update={"home": root, "state": state})
 
 
+def publication_language(home: Path | None = None) -> str:
+    """Return the language of a publication whose settings cannot be read, for the sentence that says so."""
+    if variable := os.environ.get(f"{PREFIX}PUBLICATION__LANGUAGE"):
+        return variable
+    root = home or Path(os.environ.get(f"{PREFIX}HOME") or ".")
+    try:
+        source = read_file(root / FILE_NAME).decode("utf-8-sig", errors="replace")
+    except OSError:
+        source = ""
+    # The text may be no TOML: a line is looked for, not a key.
+    written = re.search(r"^\s*(?:publication\.)?language\s*=\s*[\"'](\w+)", source, re.MULTILINE)
+    default: str = PublicationSettings.model_fields["language"].default
+    return written[1] if written else default
+
+
 def _refuse_home(table: dict[str, Any]) -> dict[str, Any]:
     """Return the table; raises if it sets `home`, which decides where this file is read from."""
     if "home" in table:
-        raise SettingsError(FILE_NAME, None, "'home' is set by UPCYCLE_NEWS_HOME only; remove it")
+        raise SettingsError(FILE_NAME, None, localized("settings-home"))
     return table
 
 
@@ -184,42 +241,43 @@ def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
                 raise unknown_variable(variable, first, list(Settings.model_fields), PREFIX)
 
 
+def _secret_in_git(variable: str) -> LocalizedText:
+    return localized(
+        "settings-secret-in-git", variable=f"{PREFIX}{variable}", file=f"{PREFIX}{variable}_FILE"
+    )
+
+
 def _refuse_secrets_in_toml(table: dict[str, Any], source: str) -> None:
     for key in ("rsa_key", "ed25519_key"):
         if table.get("dkim", {}).get(key):
             raise SettingsError(
                 FILE_NAME,
                 line_of(source, ("dkim", key)),
-                f"a private key does not belong into git: set {PREFIX}DKIM__{key.upper()}_FILE "
-                "instead",
+                localized("settings-key-in-git", variable=f"{PREFIX}DKIM__{key.upper()}_FILE"),
             )
     for name, relay in table.get("relays", {}).items():
         if relay.get("password"):
             raise SettingsError(
                 FILE_NAME,
                 line_of(source, ("relays", name, "password")),
-                "a password does not belong into git: set "
-                f"{PREFIX}RELAYS__{name.upper()}__PASSWORD, or …__PASSWORD_FILE, instead",
+                _secret_in_git(f"RELAYS__{name.upper()}__PASSWORD"),
             )
     if table.get("inbox", {}).get("password"):
         raise SettingsError(
             FILE_NAME,
             line_of(source, ("inbox", "password")),
-            f"a password does not belong into git: set {PREFIX}INBOX__PASSWORD, or "
-            "…__PASSWORD_FILE, instead",
+            _secret_in_git("INBOX__PASSWORD"),
         )
     if table.get("cockpit", {}).get("webhook"):
         raise SettingsError(
             FILE_NAME,
             line_of(source, ("cockpit", "webhook")),
-            f"an address that anybody may post to does not belong into git: set {PREFIX}"
-            "COCKPIT__WEBHOOK, or …__WEBHOOK_FILE, instead",
+            _secret_in_git("COCKPIT__WEBHOOK"),
         )
     for name, secret in table.get("bounces", {}).get("webhooks", {}).items():
         if secret:
             raise SettingsError(
                 FILE_NAME,
                 line_of(source, ("bounces", "webhooks", name)),
-                f"a secret does not belong into git: set {PREFIX}BOUNCES__WEBHOOKS__{name.upper()}, "
-                f"or …__{name.upper()}_FILE, instead",
+                _secret_in_git(f"BOUNCES__WEBHOOKS__{name.upper()}"),
             )

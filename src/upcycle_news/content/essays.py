@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import MISSING, Field, dataclass, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import MISSING, Field, dataclass, fields, replace
 from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import Any, get_type_hints
@@ -14,17 +14,30 @@ from typing import Any, get_type_hints
 from upcycle_news.content import frontmatter
 from upcycle_news.content.frontmatter import FrontMatter
 from upcycle_news.errors import ContentError
-from upcycle_news.fileio import display_path, read_text
+from upcycle_news.fileio import (
+    display_path,
+    find_file,
+    list_folder,
+    os_reason,
+    read_text,
+    similar_name,
+)
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Essay, ImageRef
 from upcycle_news.models.content import LANGUAGE
 from upcycle_news.models.front_matter import front_matter_keys
 from upcycle_news.text.excerpts import summary_of_markdown
+from upcycle_news.text.image_paths import path_below_images
 from upcycle_news.text.sanitize import normalise_whitespace
+from upcycle_news.text.typography import language_and_region
 
 FRONT_MATTER = front_matter_keys(Essay)
 KEYS = tuple(name for field, key in FRONT_MATTER.items() for name in (field, *key.beside))
 """Every key that may stand in the front matter of an essay."""
+PROSE = ("title", "author", "summary", *FRONT_MATTER["image"].beside)
+"""Keys whose values are sentences that readers see."""
+WORDED = ("topics", "extra")
+"""Keys of lists and tables whose words readers see."""
 
 _DATE_PREFIX = re.compile(r"^\d{4}-\d{2}-\d{2}-(?=.)")
 
@@ -44,8 +57,14 @@ def read_essays(content: Path, root: Path, default_language: str) -> EssayCollec
     """
     essays: dict[str, Essay] = {}
     errors: list[ContentError] = []
-    for path in sorted((content / "essays").glob("*.md")):
-        if path.name.startswith("."):
+    folder = content / "essays"
+    try:
+        files = list_folder(folder)
+    except OSError as error:
+        reason = localized("folder-unreadable", reason=os_reason(error))
+        return EssayCollection((), (ContentError(display_path(folder, root), None, reason),))
+    for path in files:
+        if path.suffix != ".md" or path.name.startswith("."):
             continue
         where = display_path(path, root)
         try:
@@ -72,19 +91,37 @@ def _read(
     path: Path, where: str, images: Path, default_language: str
 ) -> tuple[Essay | None, list[ContentError]]:
     parts = frontmatter.split_front_matter(where, read_text(path, where))
-    head = FrontMatter(where, parts.head, KEYS)
+    head = FrontMatter(where, parts.head, KEYS, prose=PROSE, worded=WORDED, is_toml=parts.is_toml)
     if head.errors and not head.has("title") and not head.has("date"):
         return None, head.errors  # not parsed: "title is missing" would only confuse
     values = _values(head)
     values["date"] = values["date"] or date.min
-    values["image"] = _image(head, images)
-    language = values["language"] or default_language
+    image = _image(head, images)
+    _refuse_leftovers(head, values["extra"])
+    language = language_and_region(values["language"]) or default_language
     values["language"] = head.checked("language", language, _language_error)
+    from upcycle_news.text.markdown.parser import plain_line  # late: commands that read no essay
+
+    for name in ("title", "author", "summary"):  # no Markdown in a head, no entities in a subject
+        values[name] = plain_line(values[name], language)
+    values["image"] = image and replace(
+        image,
+        **{
+            name: plain_line(getattr(image, name), language)
+            for name in ("alt", "caption", "credit")
+        },
+    )
     _check_links(head, values["pin"])
+    if values["canonical"] and not _is_page(values["canonical"]):
+        head.add_error(
+            head.line("canonical"), localized("canonical-no-link", link=values["canonical"][:60])
+        )
     if not parts.body:
         head.add_error(parts.body_line, localized("essay-empty"))
     elif not head.errors and not values["summary"]:
-        values["summary"] = summary_of_markdown(parts.body)
+        values["summary"] = summary_of_markdown(
+            parts.body, language=language, title=values["title"], author=values["author"]
+        )
     essay = Essay(
         slug=slug_of(path), source=where, body=parts.body, body_line=parts.body_line, **values
     )
@@ -117,6 +154,47 @@ def _default(field: Field[Any]) -> Any:
     return "" if field.default is MISSING else field.default
 
 
+def title_error(title: str) -> LocalizedText | None:
+    """Return what is wrong with a title: it is empty, or no mail can show what it holds."""
+    if not normalise_whitespace(title):
+        return localized("title-empty")
+    return _leftover("title", title)
+
+
+def _refuse_leftovers(head: FrontMatter, extra: Mapping[str, Any]) -> None:
+    """Add an error for pieces of a template and private notes in what readers see of the head."""
+    written = {key: head.written(key) for key in (*PROSE, "topics")}
+    written["extra"] = "\n".join(_texts(extra))
+    for key, text in written.items():
+        if (leftover := _leftover(key, text)) is not None:
+            head.add_error(head.line(key), leftover)
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield all texts of a table of own fields."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(item)
+
+
+def _leftover(key: str, text: str) -> LocalizedText | None:
+    if mark := re.search(r"\{[{%]", text):
+        return localized("leftover", mark=mark[0])
+    if re.search(r"%%|<!--", text):
+        return localized("private-note-head", key=key)
+    if link := re.search(r"\[\[([^\[\]|]+)(?:\|([^\[\]]+))?\]\]", text):
+        written = (link[2] or link[1]).strip()[:60]
+        return localized("wiki-link-head", target=link[0][:60], text=written)
+    return None
+
+
+def _is_page(link: str) -> bool:
+    """Return whether a text is the whole address of a page."""
+    return bool(re.fullmatch(r"https?://[^\s/<>\"]+[^\s<>\"]*", link))
+
+
 def _check_links(head: FrontMatter, links: Sequence[str]) -> None:
     for link in links:
         if not re.match(r"https?://[^\s/]+", link):
@@ -124,40 +202,54 @@ def _check_links(head: FrontMatter, links: Sequence[str]) -> None:
 
 
 def _image(head: FrontMatter, images: Path) -> ImageRef | None:
-    """Read ``image: x.jpg`` with ``image_alt: …``, or ``image: {path: x.jpg, alt: …}``."""
+    """Read ``image: x.jpg`` with ``image_alt: …``, or ``image: {path: x.jpg, alt: …}``.
+
+    ``image_caption`` and ``image_credit``, or ``caption`` and ``credit``, are the lines below it.
+    """
     if not head.has("image"):
-        if head.has("image_alt"):
-            head.add_error(head.line("image_alt"), localized("image-alt-alone"))
+        for key in ("image_alt", "image_caption", "image_credit"):
+            if head.has(key):
+                head.add_error(head.line(key), localized("image-key-alone", key=key))
         return None
-    parts = head.mapping("image", ("path", "alt"))
+    parts = head.mapping("image", ("path", "alt", "caption", "credit"))
     if parts is None:
-        parts = {"path": head.text("image"), "alt": head.text("image_alt")}
+        parts = {name: head.text(f"image_{name}") for name in ("alt", "caption", "credit")}
+        parts["path"] = head.text("image")
         if not parts["path"]:
             return None  # 'image' is not a text, which is reported already
-    path, alt = parts.get("path", ""), parts.get("alt", "")
+    path, alt = path_below_images(parts.get("path", "")), parts.get("alt", "")
     head.checked("image", path, lambda value: _image_error(value, images))
     if not alt:
         head.add_error(head.line("image"), localized("image-no-alt"))
-    return ImageRef(path, alt)
+    return ImageRef(path, alt, parts.get("caption", ""), parts.get("credit", ""))
 
 
 def _image_error(path: str, images: Path) -> LocalizedText | None:
     pure = PurePosixPath(path)
     if not path or pure.is_absolute() or ".." in pure.parts or re.search(r"[\\:]", path):
-        return localized("image-outside", image=path[:60])
-    file = images / pure
+        return localized("image-outside", image=path[:60], name=_file_name(path))
+    file = find_file(images, path)
     try:
-        if not file.is_file():
-            return localized("image-not-there", image=path)
+        if file is None:
+            hint = similar_name(
+                path, (display_path(entry, images) for entry in images.rglob("*.*"))
+            )
+            return localized("image-not-there", image=path, hint=hint)
         if not file.resolve().is_relative_to(images.resolve()):
             return localized("image-leads-out", image=path)
         with file.open("rb") as stream:
             start = stream.read(512).lstrip().lower()
     except OSError as error:
-        return localized("image-unreadable", image=path, reason=error.strerror or str(error))
+        return localized("image-unreadable", image=path, reason=os_reason(error))
     if pure.suffix.lower() in (".svg", ".svgz") or start.startswith((b"<svg", b"<?xml")):
         return localized("image-svg", image=path)
     return None
+
+
+def _file_name(path: str) -> str:
+    """Return the last part of a path of any system or address, as an example of what to write."""
+    name = re.split(r"[\\/]", path.rstrip("\\/"))[-1]
+    return name if re.search(r"\w\.\w+$", name) else "name.jpg"
 
 
 def scaffold_essay(

@@ -1,7 +1,8 @@
-"""The YAML front matter of an essay, read node by node so that every error knows its line.
+"""The front matter of an essay, read node by node so that every error knows its line.
 
 PyYAML's constructors are not used: they turn ``2026-11-26`` into a date, ``no`` into False and keep
-the last of two equal keys silently. Here a scalar is the text the editor wrote.
+the last of two equal keys silently. Here a scalar is the text the editor wrote. TOML between two lines
+of ``+++`` becomes the same nodes (`toml_head`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,10 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 import yaml
 
+from upcycle_news.content import toml_head
+from upcycle_news.content.foreign_keys import explain_foreign_key
+from upcycle_news.content.head_mistakes import cut_entries, cut_value, explain_yaml_error
+from upcycle_news.content.written_days import guess_day, read_day
 from upcycle_news.errors import ContentError
 from upcycle_news.fileio import did_you_mean
 from upcycle_news.i18n.messages import LocalizedText, localized
@@ -22,6 +27,9 @@ from upcycle_news.i18n.messages import LocalizedText, localized
 _PLAIN_TAGS = {
     f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "timestamp", "value")
 }
+
+
+_FENCES = {"---": ("---", "..."), toml_head.FENCE: (toml_head.FENCE,)}
 
 
 @dataclass(frozen=True)
@@ -33,42 +41,70 @@ class EssayParts:
     body_line: int
     """The 1-based line of the file in which the body begins."""
 
+    is_toml: bool = False
+
 
 def split_front_matter(where: str, text: str) -> EssayParts:
     """Split a Markdown file at its fences; raises `ContentError` when one is missing."""
     lines = text.split("\n")
-    if lines[0].rstrip() != "---":
+    opening = lines[0].rstrip()
+    if opening not in _FENCES:
         raise ContentError(where, 1, localized("head-missing"))
-    fences = (n for n, line in enumerate(lines) if n and line.rstrip() in ("---", "..."))
+    closing = _FENCES[opening]
+    fences = (n for n, line in enumerate(lines) if n and line.rstrip() in closing)
     number = next(fences, 0)
     if not number:
-        raise ContentError(where, 1, localized("head-endless"))
+        raise ContentError(where, 1, localized("head-endless", fence=opening))
     first = number + 1
     while first < len(lines) and not lines[first].strip():
         first += 1
     body = "\n".join(lines[first:]).rstrip()
-    return EssayParts("\n".join(lines[1:number]), body, min(first + 1, len(lines)))
+    head, body_line = "\n".join(lines[1:number]), min(first + 1, len(lines))
+    return EssayParts(head, body, body_line, is_toml=opening == toml_head.FENCE)
 
 
 class FrontMatter:
     """The keys of one front matter, read one by one; `errors` collects what is wrong with them."""
 
-    def __init__(self, where: str, head: str, known: Collection[str]) -> None:
-        """Parse `head`, from line 2 of `where` on; keys that are not in `known` are errors."""
+    def __init__(
+        self,
+        where: str,
+        head: str,
+        known: Collection[str],
+        *,
+        prose: Collection[str] = (),
+        worded: Collection[str] = (),
+        is_toml: bool = False,
+    ) -> None:
+        """Parse `head`, from line 2 of `where` on; keys that are not in `known` are errors.
+
+        The values of `prose` are sentences, where an unquoted `` #`` is hardly meant as a comment;
+        `worded` are lists and tables of words, where ``#3`` is not.
+        """
         self.where = where
         self.errors: list[ContentError] = []
         self._known = known
         self._nodes: dict[str, tuple[yaml.Node, int]] = {}
+        self._lines = head.split("\n")
+        self._cut: set[str] = set()  # keys whose value a comment sign cuts off: reported already
         try:
-            root = yaml.compose(head, Loader=yaml.SafeLoader)
+            if is_toml:
+                root: yaml.Node | None = toml_head.compose_toml(head, where, 2)
+            else:
+                root = yaml.compose(head, Loader=yaml.SafeLoader)
+        except ContentError as error:
+            self.errors.append(error)
+            return
         except yaml.MarkedYAMLError as error:
-            self.add_error(*_explain_yaml_error(error, head))
+            self.add_error(*explain_yaml_error(error, self._lines, prose))
             return
         except (yaml.YAMLError, RecursionError, ValueError):
             self.add_error(1, localized("head-not-yaml"))
             return
         if isinstance(root, yaml.MappingNode):
             self._collect(root)
+            if not is_toml:
+                self._refuse_cut_values(prose, worded)
         elif root is not None:
             self.add_error(2, localized("head-no-keys"))
 
@@ -77,17 +113,50 @@ class FrontMatter:
             line = key.start_mark.line + 2
             name = key.value if isinstance(key, yaml.ScalarNode) else "?"
             if name not in self._known:
-                hint = did_you_mean(name, self._known)
-                self.add_error(line, localized("key-unknown", key=name[:40], hint=hint))
+                self.add_error(line, self._explain_unknown_key(name, value))
             elif name in self._nodes:
                 first = self._nodes[name][1]
                 self.add_error(line, localized("key-twice", key=name, first=first))
             else:
                 self._nodes[name] = (value, line)
 
+    def _explain_unknown_key(self, name: str, value: yaml.Node) -> LocalizedText:
+        explained = explain_foreign_key(name, value)
+        hint = did_you_mean(name, self._known)
+        return explained or localized("key-unknown", key=name[:40], hint=hint)
+
+    def _refuse_cut_values(self, prose: Collection[str], worded: Collection[str]) -> None:
+        """Add an error for each unquoted text that `` #`` ends: YAML 1.2, 6.6."""
+        for key in prose:
+            name, node, line = self._find(key)
+            if isinstance(node, yaml.ScalarNode) and node.style is None:
+                at = node.end_mark.line if node.value else line - 2
+                if cut := cut_value(name, node, self._lines[at : at + 1]):
+                    self.add_error(at + 2, cut)
+                    self._cut.add(key)
+        for key in self._nodes.keys() & worded:
+            for line, cut in cut_entries(self._nodes[key][0], self._lines):
+                self.add_error(line, cut)
+
+    def _find(self, key: str) -> tuple[str, yaml.Node | None, int]:
+        """Return name, node and line of a key; ``image_alt`` may stand as ``alt`` below ``image``."""
+        table, _, inner = key.partition("_")
+        if key not in self._nodes and isinstance(
+            self._nodes.get(table, (None,))[0], yaml.MappingNode
+        ):
+            for name, value in self._nodes[table][0].value:
+                if name.value == inner:
+                    return inner, value, name.start_mark.line + 2
+        node, line = self._nodes.get(key, (None, 1))
+        return key, node, line
+
     def add_error(self, line: int | None, text: LocalizedText) -> None:
         """Add an error at a line of the file."""
         self.errors.append(ContentError(self.where, line, text))
+
+    def keys(self) -> tuple[str, ...]:
+        """Return the keys that are there, in their order."""
+        return tuple(self._nodes)
 
     def has(self, key: str) -> bool:
         """Return whether `key` is present and not empty."""
@@ -100,11 +169,18 @@ class FrontMatter:
 
     def line(self, key: str) -> int:
         """Return the line of `key`, or 1."""
-        return self._nodes[key][1] if key in self._nodes else 1
+        return self._find(key)[2]
+
+    def written(self, key: str) -> str:
+        """Return all texts of `key` as they were written, for a look at their signs."""
+        node = self._find(key)[1]
+        if isinstance(node, yaml.SequenceNode):
+            return "\n".join(str(item.value) for item in node.value if _is_text(item))
+        return str(node.value) if node is not None and _is_text(node) else ""
 
     def require(self, key: str, example: str) -> None:
         """Add an error when `key` is missing or empty."""
-        if self.has(key):
+        if self.has(key) or key in self._cut:
             return
         if key in self._nodes:
             text = localized("key-empty", key=key, example=example)
@@ -123,19 +199,21 @@ class FrontMatter:
         return " ".join(node.value.split())
 
     def day(self, key: str) -> date | None:
-        """Return `key` as a date; None, with an error, for anything else than 2026-11-26."""
+        """Return `key` as a date, however people write one; None, with an error, for anything else."""
         if not self.has(key):
             return None
         node, line = self._nodes[key]
         written = node.value.strip() if _is_text(node) else ""
-        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", written, re.ASCII):
-            self.add_error(line, localized("date-wrong", key=key))
-            return None
         try:
-            return date.fromisoformat(written)
+            day = read_day(written)
         except ValueError:
-            self.add_error(line, localized("date-no-day", key=key, written=written))
+            self.add_error(line, localized("date-no-day", key=key, written=written[:40]))
             return None
+        if day is None:
+            meant = guess_day(written)
+            hint = localized("date-meant", key=key, day=meant.isoformat()) if meant else None
+            self.add_error(line, hint or localized("date-wrong", key=key))
+        return day
 
     def value(self, key: str, kind: Any, default: Any, example: str) -> Any:
         """Return `key` as the type of its field: text, day, list of texts, choice or table.
@@ -294,22 +372,3 @@ def _is_text(node: yaml.Node) -> bool:
 
 def _is_null(node: yaml.Node) -> bool:
     return bool(node.tag == "tag:yaml.org,2002:null")
-
-
-def _explain_yaml_error(error: yaml.MarkedYAMLError, head: str) -> tuple[int, LocalizedText]:
-    """Return line and text for editors; PyYAML's own messages name tokens and blocks."""
-    mark = error.problem_mark or error.context_mark
-    at = mark.line if mark else -1
-    problem = error.problem or "something is out of place"
-    lines = head.split("\n")
-    if "mapping values are not allowed" in problem:
-        return at + 2, localized("head-colon")
-    if "'\\t'" in problem:
-        return at + 2, localized("head-tab")
-    # An open quotation mark includes the lines below it: PyYAML fails there, the mistake is above.
-    for number, line in enumerate(lines[: at + 1]):
-        if re.match(r'[\w-]+:\s*"', line) and len(re.findall(r'(?<!\\)"', line)) % 2:
-            return number + 2, localized("head-quote-open")
-    if 0 <= at < len(lines) and lines[at].count('"') > 2:
-        return at + 2, localized("head-quotes-inside")
-    return at + 2, localized("head-broken", reason=problem)

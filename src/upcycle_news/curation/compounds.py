@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from upcycle_news.text.sanitize import word_set
 from upcycle_news.text.stemming import content_words, stem
+from upcycle_news.text.typography import base_language
 
 MIN_COMPOUND_LENGTH = 8
 MIN_PART_LENGTH = 3
@@ -33,14 +34,14 @@ class CompoundSplitter:
         self._known = frozenset(
             stem(word, language)
             for text, language in texts
-            if language.startswith("de")
+            if base_language(language) == "de"
             for word in content_words(text)
         )
         self._parts: dict[str, frozenset[str]] = {}
 
     def parts(self, word: str, language: str) -> frozenset[str]:
         """Return the stems of the corpus words that `word` begins or ends with."""
-        if not language.startswith("de") or len(word) < MIN_COMPOUND_LENGTH:
+        if base_language(language) != "de" or len(word) < MIN_COMPOUND_LENGTH:
             return frozenset()
         word = word.lower()
         if word not in self._parts:

@@ -1,15 +1,17 @@
 """Dictionary matching: which concepts of the editors' vocabulary a text mentions, and how surely.
 
 The vocabulary (content/vocabulary.toml) is a thesaurus: each concept lists words that name it alone
-and hints that count only beside others. `ConceptMatcher` compiles it into hash tables from German
-stems to entries and scans a text token by token for
+and hints that count only beside others. `ConceptMatcher` compiles it into hash tables from stems to
+entries (`_EntryTable`, one for each language) and scans a text token by token for
 
 - whole words and phrases, by stem;
 - prefixes (``versicker-``) and suffixes (``-dach``), as written;
-- compounds that begin or end with a word of the vocabulary (Stampflehm: Lehm), at `PART_WEIGHT`.
+- in German, compounds that begin or end with a word of the vocabulary (Stampflehm: Lehm), at
+  `PART_WEIGHT`.
 
-A noun of the vocabulary matches only capitalised tokens, ``!Lehmann`` excludes what begins so. For
-each concept the result is a `ConceptEvidence`: weights of distinct matched words added up, apart for
+``!Lehmann`` excludes what begins so. A German noun matches only capitalised tokens; in English
+capitals say nothing. Texts in other languages than English are searched for the German words. For each
+concept the result is a `ConceptEvidence`: weights of distinct matched words added up, apart for
 words and for hints, and the matched words themselves to show as reasons. `ConceptEvidence.activation`
 maps them to 0…1 by 1 − e^(−x), so that the first word counts most.
 """
@@ -19,12 +21,13 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 from upcycle_news.curation.vocabulary import Concept, Vocabulary
 from upcycle_news.text.stemming import is_stop_word, stem
+from upcycle_news.text.typography import base_language
 
 _TOKEN = re.compile(r"[^\W_]+")
 # Weights of a match, where a word of the concept counts 1.
@@ -41,12 +44,13 @@ class ConceptEvidence:
     """The matches of one concept in a text.
 
     `strong` and `weak` are the summed weights of words and of hints, `surfaces` the matched words as
-    written, the best first.
+    written, the best first, `stems` their stems.
     """
 
     strong: float
     weak: float
     surfaces: tuple[str, ...]
+    stems: frozenset[str]
 
     @property
     def activation(self) -> float:
@@ -64,54 +68,47 @@ class _Entry:
     text: str
     hint: bool
     noun: bool
+    language: str
 
 
 class ConceptMatcher:
-    """A vocabulary compiled into lookup tables. Words are compared by German stems."""
+    """A vocabulary compiled into lookup tables. Words are compared by stems of the text's language."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
-        self.names = tuple(concept.name for concept in vocabulary.concepts)
-        self.outside = frozenset(concept.name for concept in vocabulary.concepts if concept.outside)
-        self.everyday = frozenset(
+        concepts = vocabulary.concepts
+        self.names = tuple(concept.name for concept in concepts)
+        self.outside = frozenset(concept.name for concept in concepts if concept.outside)
+        self._english_names = {
+            concept.name: concept.english[0] for concept in concepts if concept.english
+        }
+        self._everyday = frozenset(
             form for word in vocabulary.everyday for form in (word.lower(), stem(word, "de"))
         )
-        self._whole: dict[str, list[_Entry]] = defaultdict(list)
-        self._parts: dict[str, list[_Entry]] = defaultdict(list)
-        self._prefixes: dict[str, list[_Entry]] = defaultdict(list)
-        self._suffixes: dict[str, list[_Entry]] = defaultdict(list)
-        self._phrases: dict[str, list[tuple[tuple[str, ...], _Entry]]] = defaultdict(list)
-        self._excluded: set[str] = set()
-        for concept in vocabulary.concepts:
-            self._add(concept)
-        self._longest_affix = max(
-            (len(key) for key in (*self._prefixes, *self._suffixes)), default=0
+        german = _EntryTable("de", map(_german_words, concepts))
+        english = _EntryTable("en", map(_english_words, concepts))
+        untranslated = [
+            concept for concept in concepts if not concept.english and not concept.english_hints
+        ]
+        self._tables: tuple[_EntryTable, ...] = (german,)
+        self._english_tables: tuple[_EntryTable, ...] = (
+            self._tables
+            if len(untranslated) == len(concepts)
+            else (_EntryTable("de", map(_german_words, untranslated)), english)
         )
 
-    def _add(self, concept: Concept) -> None:
-        listed = [(word, False) for word in dict.fromkeys((concept.name, *concept.words))]
-        listed += [(word, True) for word in concept.hints]
-        for text, hint in listed:
-            tokens = _TOKEN.findall(text)
-            if not tokens:
-                continue
-            entry = _Entry(concept.name, text, hint, text[0].isupper())
-            first = stem(tokens[0], "de")
-            if text[0] == "!":
-                self._excluded.add(tokens[0].lower())
-            elif len(tokens) > 1:
-                self._phrases[first].append((tuple(stem(token, "de") for token in tokens), entry))
-            elif text[-1] == "-":
-                self._prefixes[tokens[0].lower()].append(entry)
-            elif text[0] == "-":
-                self._suffixes[tokens[0].lower()].append(entry)
-            else:
-                self._whole[first].append(entry)
-                if entry.noun and len(first) >= MIN_PART_LENGTH:
-                    self._parts[first].append(entry)
+    def is_named(self, concept: str, topic: str) -> bool:
+        """Tell whether a topic is the name of a concept, in German or in English."""
+        english = self._english_names.get(concept, concept)
+        return stem(concept, "de") == stem(topic, "de") or stem(english, "en") == stem(topic, "en")
 
-    def match(self, title: str, text: str = "") -> dict[str, ConceptEvidence]:
-        """Return the evidence for each concept that a title or a text mentions."""
-        title_hits, text_hits = self._hits(title), self._hits(text)
+    def translates(self, language: str, other: str) -> bool:
+        """Tell whether one language is German, the other English, and concepts have English words."""
+        pair = {base_language(language), base_language(other)}
+        return pair == {"de", "en"} and self._english_tables is not self._tables
+
+    def match(self, title: str, text: str = "", language: str = "de") -> dict[str, ConceptEvidence]:
+        """Return the evidence for each concept that a title or a text in `language` mentions."""
+        title_hits, text_hits = self._hits(title, language), self._hits(text, language)
         evidence = {}
         for concept in {**title_hits, **text_hits}:
             hits = {**text_hits.get(concept, {}), **title_hits.get(concept, {})}
@@ -122,6 +119,7 @@ class ConceptMatcher:
                 strong + TITLE_BONUS * strong_in_title,
                 weak,
                 tuple(dict.fromkeys(surface for _, (_, surface) in ranked)),
+                frozenset(stem(surface, entry.language) for entry, (_, surface) in ranked),
             )
         return evidence
 
@@ -130,28 +128,76 @@ class ConceptMatcher:
         best: dict[str, tuple[float, bool]] = {}
         for entry, (weight, surface) in hits.items():
             common = (
-                surface.lower() in self.everyday
-                or stem(entry.text.strip("-"), "de") in self.everyday
+                surface.lower() in self._everyday
+                or stem(entry.text.strip("-"), entry.language) in self._everyday
             )
             value = weight * (HINT_WEIGHT if entry.hint else EVERYDAY_WEIGHT if common else 1.0)
-            key = stem(surface, "de")
+            key = stem(surface, entry.language)
             if value > best.get(key, (0.0, False))[0]:
                 best[key] = value, not entry.hint and not common
         strong = math.fsum(value for value, sure in best.values() if sure)
         return strong, math.fsum(value for value, sure in best.values() if not sure)
 
-    def _hits(self, text: str) -> dict[str, dict[_Entry, tuple[float, str]]]:
+    def _hits(self, text: str, language: str) -> dict[str, dict[_Entry, tuple[float, str]]]:
         """Return, by concept, the matched entries with weight and matched words."""
         tokens = _TOKEN.findall(text)
-        stems = [stem(token, "de") for token in tokens]
         hits: dict[str, dict[_Entry, tuple[float, str]]] = defaultdict(dict)
-        for place, (token, root) in enumerate(zip(tokens, stems, strict=True)):
-            for entry, weight, length in self._matches_at(place, token, root, stems):
+        for table in self._english_tables if base_language(language) == "en" else self._tables:
+            for entry, weight, surface in table.matches(tokens):
                 known = hits[entry.concept].get(entry)
                 if known is None or known[0] < weight:
-                    surface = " ".join(tokens[place : place + length])
                     hits[entry.concept][entry] = weight, surface
         return hits
+
+
+class _EntryTable:
+    """The entries of concepts in one language, found by stem and by affix."""
+
+    def __init__(self, language: str, concepts: Iterable[_ConceptWords]) -> None:
+        """Compile `concepts`; `language` is a primary subtag, and German has nouns and compounds."""
+        self._language = language
+        self._whole: dict[str, list[_Entry]] = defaultdict(list)
+        self._parts: dict[str, list[_Entry]] = defaultdict(list)
+        self._prefixes: dict[str, list[_Entry]] = defaultdict(list)
+        self._suffixes: dict[str, list[_Entry]] = defaultdict(list)
+        self._phrases: dict[str, list[tuple[tuple[str, ...], _Entry]]] = defaultdict(list)
+        self._excluded: set[str] = set()
+        for name, words, hints in concepts:
+            for text in dict.fromkeys(words):
+                self._add(name, text, hint=False)
+            for text in hints:
+                self._add(name, text, hint=True)
+        self._longest_affix = max(
+            (len(key) for key in (*self._prefixes, *self._suffixes)), default=0
+        )
+
+    def _add(self, name: str, text: str, *, hint: bool) -> None:
+        tokens = _TOKEN.findall(text)
+        if not tokens:
+            return
+        noun = self._language == "de" and text[0].isupper()
+        entry = _Entry(name, text, hint, noun, self._language)
+        first = stem(tokens[0], self._language)
+        if text[0] == "!":
+            self._excluded.add(tokens[0].lower())
+        elif len(tokens) > 1:
+            phrase = tuple(stem(token, self._language) for token in tokens)
+            self._phrases[first].append((phrase, entry))
+        elif text[-1] == "-":
+            self._prefixes[tokens[0].lower()].append(entry)
+        elif text[0] == "-":
+            self._suffixes[tokens[0].lower()].append(entry)
+        else:
+            self._whole[first].append(entry)
+            if entry.noun and len(first) >= MIN_PART_LENGTH:
+                self._parts[first].append(entry)
+
+    def matches(self, tokens: list[str]) -> Iterator[tuple[_Entry, float, str]]:
+        """Yield (entry, weight, matched words as written) for each match in a text."""
+        stems = [stem(token, self._language) for token in tokens]
+        for place, (token, root) in enumerate(zip(tokens, stems, strict=True)):
+            for entry, weight, length in self._matches_at(place, token, root, stems):
+                yield entry, weight, " ".join(tokens[place : place + length])
 
     def _matches_at(
         self, place: int, token: str, root: str, stems: list[str]
@@ -181,6 +227,17 @@ class ConceptMatcher:
             for length in range(MIN_PART_LENGTH, len(root) - MIN_REST_LENGTH + 1):
                 for entry in self._parts.get(root[-length:], ()):
                     yield entry, PART_WEIGHT, 1
+
+
+_ConceptWords = tuple[str, tuple[str, ...], tuple[str, ...]]  # name, words, hints
+
+
+def _german_words(concept: Concept) -> _ConceptWords:
+    return concept.name, (concept.name, *concept.words), concept.hints
+
+
+def _english_words(concept: Concept) -> _ConceptWords:
+    return concept.name, concept.english, concept.english_hints
 
 
 @lru_cache(maxsize=4)

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 
 from upcycle_news.curation.concept_matcher import ConceptEvidence, ConceptMatcher
 from upcycle_news.models import Essay, Story
-from upcycle_news.text.stemming import stem
 
 MIN_POOL_SIZE = 300  # in a pool of three document frequencies are chance
 MIN_TOPIC_WEIGHT = 0.5  # from here on a concept is what a topic of the essay means
@@ -53,10 +52,14 @@ class StoryPool:
     """The stories as concept vectors; `rarity` is the IDF of each concept in the pool, 0 to 1."""
 
     def __init__(self, stories: Sequence[Story], matcher: ConceptMatcher) -> None:
-        self.evidence = [matcher.match(story.lead.title, story.lead.summary) for story in stories]
+        self.evidence = [
+            matcher.match(story.lead.title, story.lead.summary, story.lead.language)
+            for story in stories
+        ]
         self.activations = [_activations(evidence) for evidence in self.evidence]
         self.title_activations = [
-            _activations(matcher.match("", story.lead.title)) for story in stories
+            _activations(matcher.match("", story.lead.title, story.lead.language))
+            for story in stories
         ]
         document_frequency: dict[str, float] = defaultdict(float)
         for activations in self.activations:
@@ -107,7 +110,8 @@ class EssayConcepts:
         for topic in essay.topics:
             # Editors write topics in small letters too; nouns of the vocabulary ask for capitals.
             capital = " ".join(word[0].upper() + word[1:] for word in topic.split())
-            matches = matcher.match("", capital)
+            # An English essay shares its topics with the German ones, so they may be German.
+            matches = matcher.match("", capital, essay.language) or matcher.match("", capital)
             whole_words = {
                 word
                 for evidence in matches.values()
@@ -118,10 +122,12 @@ class EssayConcepts:
                 # Kreislaufwirtschaft is a concept of its own: no Wirtschaft with something before it.
                 if evidence.strong < 1 and whole_words.issuperset(evidence.surfaces):
                     continue
-                certainty = 1.0 if stem(concept, "de") == stem(topic, "de") else 0.8
+                certainty = 1.0 if matcher.is_named(concept, topic) else 0.8
                 weight = certainty * min(1.0, evidence.strong) + 0.3 * min(1.0, evidence.weak)
                 named[concept] = max(named.get(concept, 0.0), weight)
-        mentioned = matcher.match("", f"{essay.title}. {essay.summary} {essay.body}")
+        mentioned = matcher.match(
+            "", f"{essay.title}. {essay.summary} {essay.body}", essay.language
+        )
         self.text = {
             concept: value
             for concept, evidence in mentioned.items()
@@ -146,9 +152,9 @@ class EssayConcepts:
             for concept in value
         }
         words = {
-            stem(surface, "de")
+            word
             for concept in self.topics.keys() & evidence.keys()
-            for surface in evidence[concept].surfaces
+            for word in evidence[concept].stems
         }
         return Signals(
             topics=math.fsum(w * value.get(c, 0.0) for c, w in self.topics.items()),
@@ -190,5 +196,14 @@ def _activations(evidence: Mapping[str, ConceptEvidence]) -> dict[str, float]:
 
 
 def _reason(concept: str, evidence: ConceptEvidence) -> str:
-    words = [word for word in evidence.surfaces if word.casefold() != concept.casefold()]
+    words = [
+        word
+        for word in evidence.surfaces
+        if word.casefold() != concept.casefold()
+        and not any(
+            f" {word.casefold()} " in f" {other.casefold()} "
+            for other in evidence.surfaces
+            if other != word
+        )
+    ]
     return f"{concept} ({', '.join(words[:MAX_REASON_WORDS])})" if words else concept

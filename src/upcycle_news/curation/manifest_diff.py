@@ -131,7 +131,8 @@ def _front_matter_lines(name: str, value: object) -> list[str]:
             for line in _front_matter_lines(f"{name}.{field}", inner)
         ]
     if isinstance(value, ImageRef):
-        return [f"{name}: {value.path} ({value.alt})"]
+        below = " · ".join(filter(None, (value.caption, value.credit)))
+        return [f"{name}: {value.path} ({value.alt})" + (f" {below}" if below else "")]
     if isinstance(value, tuple | list) and not any(isinstance(item, Mapping) for item in value):
         return [f"{name}: {', '.join(map(str, value))}"]
     if isinstance(value, tuple | list):

@@ -14,7 +14,8 @@ For one essay:
 4. The sum orders the stories (after a prior for freshness and the feed's weight). Only step 1 decides
    who passes `FLOOR`, so that a story never gets in because of its neighbours.
 
-Where the vocabulary knows nothing of the essay, BM25 alone is the score.
+Where the vocabulary knows nothing of the essay, BM25 alone is the score. Where essay and story are one
+in German and one in English, concepts alone decide (`MISSING_WORDS`).
 """
 
 from __future__ import annotations
@@ -54,6 +55,10 @@ FLOOR_MARGIN = 1.1
 # What it asks more where a single word matches the essay's topics: that may be chance.
 SINGLE_WORD_PENALTY = 1.0
 MAX_WORD_SCORE = 8.0  # a higher BM25 score proves nothing more
+# Where essay and story are in two languages that the vocabulary translates, words cannot match. At most
+# this much stands in for them: what words give a related story of the eighteen essays on average (a
+# BM25 of 2.5). Concepts alone with it pass as many unrelated ones as concepts and words do.
+MISSING_WORDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -109,7 +114,12 @@ def score_stories(
             common_topics = [_shared_topics(essay, story) for story in stories]
             if concepts.topics or concepts.text:
                 bm25 = [math.fsum(terms.values()) / query.chance for terms in term_scores]
-                scores, evidence = _score_by_concepts(concepts, pool, bm25, index, documents)
+                translated = [
+                    matcher.translates(essay.language, story.lead.language) for story in stories
+                ]
+                scores, evidence = _score_by_concepts(
+                    concepts, pool, bm25, translated, index, documents
+                )
             else:
                 scores = [math.fsum(terms.values()) for terms in term_scores]
                 evidence = [
@@ -157,12 +167,20 @@ def _score_by_concepts(
     concepts: EssayConcepts,
     pool: StoryPool,
     bm25: Sequence[float],
+    translated: Sequence[bool],
     index: BM25Index,
     documents: Sequence[Document],
 ) -> tuple[list[float], list[float]]:
-    """Return scores and evidence of all stories, scaled so that the floor is `FLOOR`."""
+    """Return scores and evidence of all stories, scaled so that the floor is `FLOOR`.
+
+    `translated` says which stories are in another language than the essay.
+    """
     signals = [concepts.signals(number, pool) for number in range(len(bm25))]
     sums = [combined_score(value, signal) for value, signal in zip(bm25, signals, strict=True)]
+    sums = [
+        total + min(max(total, 0.0), MISSING_WORDS) if in_other_language else total
+        for total, in_other_language in zip(sums, translated, strict=True)
+    ]
     boosts = pool.neighbour_boost(sums, DECISION_BOUNDARY)
     boosted = [total + NEIGHBOUR_WEIGHT * boost for total, boost in zip(sums, boosts, strict=True)]
     likelihoods = [probability(total, DECISION_BOUNDARY + FEEDBACK_MARGIN) for total in boosted]

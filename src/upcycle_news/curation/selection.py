@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -91,29 +91,66 @@ def select_candidates(
     decision and comes first, however old or unrelated. Without essays there is no floor. `used`
     and `excluded` hold keys and canonical links: of items in earlier issues, and of those that an
     editor left out of this one. `rejections` are items that are out for a reason of their own.
+
+    Leaving out an item, or banning it, takes away that item and nothing else: all are scored and chosen
+    as if nobody had, what was chosen stays, and the places that become free are filled.
     """
     pins = list(dict.fromkeys(canonical_link(pin) for essay in essays for pin in essay.pin))
-    eligible, rejected = _filter_items(
+    sorted_out = _sort_out(
         essays, candidates, used, feeds, limits, day, pins, excluded, rejections or {}
     )
     weights = {feed.name: feed.weight for feed in feeds}
-    stories = story_clusters.cluster_stories(eligible, weights)
-    fresh: list[Story] = []
-    for story in stories:
-        out = [item for item in story.items if _is_used(item, used) or _is_used(item, excluded)]
-        if not out:
-            fresh.append(story)
-            continue
-        sent = any(_is_used(item, used) for item in out)
-        reason = "its story was in an earlier issue" if sent else "an editor left its story out"
-        rejected += [_rejected(item, reason) for item in story.items if item not in out]
-    scores = ranking.score_stories(essays, fresh, today=day, weights=weights, vocabulary=vocabulary)
-    decided = _choose(essays, scores, feeds, limits, pins)
+    rejected = list(sorted_out.rejected)
+    shown: list[Story] = []  # as they would be without a person's choice
+    rest: dict[Story, Story] = {}  # what a person's choice leaves of them
+    for story in story_clusters.cluster_stories(sorted_out.eligible, weights):
+        sent = any(_is_used(item, used) for item in story.items)
+        if sent or any(item in sorted_out.story_left_out for item in story.items):
+            reason = "its story was in an earlier issue" if sent else "an editor left its story out"
+            rejected += [
+                _rejected(item, reason)
+                for item in story.items
+                if item not in sorted_out.recognised and item not in sorted_out.left_out
+            ]
+        elif left := tuple(item for item in story.items if item not in sorted_out.left_out):
+            rest[story] = Story(left)
+        if not sent and any(item not in sorted_out.recognised for item in story.items):
+            shown.append(story)
+    scores = ranking.score_stories(essays, shown, today=day, weights=weights, vocabulary=vocabulary)
+    kept = frozenset[Story]()
+    if any(rest.get(story) != story for story in shown):
+        before = _choose(essays, scores, feeds, limits, pins)
+        kept = frozenset(
+            rest[story]
+            for candidate in before
+            for story in [candidate.story]
+            if candidate.chosen and story in rest
+        )
+        scores = [
+            replace(scored, story=rest[scored.story]) for scored in scores if scored.story in rest
+        ]
+    decided = _choose(essays, scores, feeds, limits, pins, kept)
     ranked = sorted(decided, key=lambda candidate: not candidate.chosen)
     return (*ranked, *sorted(rejected, key=_by_date))
 
 
-def _filter_items(
+@dataclass(frozen=True)
+class _SortedOut:
+    """Items by what is known of each alone.
+
+    `eligible` make the stories. Of these, `left_out` are out by a person's choice, which decides about
+    nothing else: they are scored with the others. `story_left_out` are those of which editors left out
+    the whole story. `recognised` are out by a rule and only there to recognise their story.
+    """
+
+    eligible: tuple[FeedItem, ...]
+    left_out: frozenset[FeedItem]
+    story_left_out: frozenset[FeedItem]
+    recognised: frozenset[FeedItem]
+    rejected: tuple[Candidate, ...]
+
+
+def _sort_out(
     essays: Sequence[Essay],
     candidates: Sequence[FeedItem],
     used: Collection[str],
@@ -123,42 +160,69 @@ def _filter_items(
     pins: Sequence[str],
     excluded: Collection[str],
     rejections: Mapping[FeedItem, str],
-) -> tuple[list[FeedItem], list[Candidate]]:
-    """Split items into eligible and rejected ones.
-
-    Used ones and those that an editor left out stay eligible, to recognise their story.
-    """
+) -> _SortedOut:
     active = {feed.name for feed in feeds if feed.active}
     bans = [ban for essay in essays for ban in essay.ban]
     unique = {(item.key, item.canonical, item.feed): item for item in candidates}
     eligible: list[FeedItem] = []
+    left_out: set[FeedItem] = set()
+    story_left_out: set[FeedItem] = set()
+    recognised: set[FeedItem] = set()
     rejected: list[Candidate] = []
     for item in unique.values():
-        age = (day - item.date.date()).days
-        pinned = is_pinned(item, pins)
-        why_not = ""
-        if _is_used(item, excluded):
-            why_not = "an editor left it out of this issue"
-        elif _is_used(item, used):
-            why_not = "it was in an earlier issue"
-        elif item in rejections:
-            why_not = rejections[item]
-        elif item.feed not in active:
-            why_not = "its feed is inactive or no longer in feeds.toml"
-        elif age < 0:
-            why_not = "it is dated after the issue"
-        elif is_banned(item, bans):
-            why_not = "an essay bans it"
-        elif item.date_source == "archive" and not pinned:
-            why_not = "it has no date and was there when its feed was first read: it may be old"
-        elif age > limits.max_age_days and not pinned:
-            why_not = f"it is {age} days old; the limit is {limits.max_age_days}"
-        if why_not:
-            rejected.append(_rejected(item, why_not))
-        recognises = _is_used(item, used) or _is_used(item, excluded)
-        if not why_not or (recognises and not pinned):
+        pinned, is_excluded = is_pinned(item, pins), _is_used(item, excluded)
+        choice = (
+            "an editor left it out of this issue"
+            if is_excluded
+            else "an essay bans it"
+            if is_banned(item, bans)
+            else ""
+        )
+        rule = _rule_against(item, used, active, limits, day, pinned, rejections)
+        if choice or rule:
+            rejected.append(_rejected(item, choice if is_excluded else rule or choice))
+        if is_excluded and not pinned:
+            story_left_out.add(item)
+        if not rule:
             eligible.append(item)
-    return eligible, rejected
+            if choice:
+                left_out.add(item)
+        elif (is_excluded or _is_used(item, used)) and not pinned:
+            eligible.append(item)
+            recognised.add(item)
+    return _SortedOut(
+        tuple(eligible),
+        frozenset(left_out),
+        frozenset(story_left_out),
+        frozenset(recognised),
+        tuple(rejected),
+    )
+
+
+def _rule_against(
+    item: FeedItem,
+    used: Collection[str],
+    active: Collection[str],
+    limits: SelectionLimits,
+    day: date,
+    pinned: bool,
+    rejections: Mapping[FeedItem, str],
+) -> str:
+    """Return why an item cannot be in the issue, whatever a person chose; empty when it can."""
+    age = (day - item.date.date()).days
+    if _is_used(item, used):
+        return "it was in an earlier issue"
+    if item in rejections:
+        return rejections[item]
+    if item.feed not in active:
+        return "its feed is inactive or no longer in feeds.toml"
+    if age < 0:
+        return "it is dated after the issue"
+    if item.date_source == "archive" and not pinned:
+        return "it has no date and was there when its feed was first read: it may be old"
+    if age > limits.max_age_days and not pinned:
+        return f"it is {age} days old; the limit is {limits.max_age_days}"
+    return ""
 
 
 def is_pinned(item: FeedItem, pins: Collection[str]) -> bool:
@@ -185,11 +249,17 @@ def _choose(
     feeds: Sequence[Feed],
     limits: SelectionLimits,
     pins: Sequence[str],
+    kept: Collection[Story] = (),
 ) -> list[Candidate]:
-    """Choose among eligible stories: the pinned ones, then by score within the limits per feed and essay."""
+    """Choose among eligible stories: the pinned ones, then by score within the limits per feed and essay.
+
+    Those that are `kept` come before others with a higher score; all are returned in the order of the
+    scores.
+    """
     per_story: dict[Story, list[ranking.StoryScore]] = defaultdict(list)
     for scored in sorted(scores, key=ranking.sort_key):
         per_story[scored.story].append(scored)
+    places = {story: place for place, story in enumerate(per_story)}
     feed_limits = {
         feed.name: limits.per_feed if feed.limit is None else feed.limit for feed in feeds
     }
@@ -215,8 +285,9 @@ def _choose(
                 decided.append(
                     _left_out(scored, f"the issue has its {limits.items} items", pinned=True)
                 )
+    pinned_count = len(decided)
     floor = ranking.FLOOR if essays else 0.0
-    for ranked in per_story.values():
+    for ranked in sorted(per_story.values(), key=lambda ranked: ranked[0].story not in kept):
         scored = ranked[0]
         feed = scored.story.lead.feed
         allowed = feed_limits.get(feed, limits.per_feed)
@@ -238,7 +309,8 @@ def _choose(
             for other in ranked[1:]
             if other.evidence >= floor
         ]
-    return decided
+    by_score = sorted(decided[pinned_count:], key=lambda candidate: places[candidate.story])
+    return [*decided[:pinned_count], *by_score]
 
 
 def _score_for_pin(

@@ -12,9 +12,12 @@ One page under two feeds is one item, not two sources: the feed with the higher 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from bisect import bisect_left
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
+from heapq import nsmallest
+from itertools import pairwise
 
 from upcycle_news.models import FeedItem, Story
 from upcycle_news.text.typography import base_language
@@ -24,6 +27,11 @@ CONTAINMENT = 0.66
 MIN_NGRAMS = 30  # shorter texts resemble everything
 COMPARED = 300  # characters of the summary that are compared
 WINDOW = timedelta(days=7)  # a repetition after that is another story
+# How candidates for a comparison are found: by the rarest words and word pairs that others have, too.
+PROBED_FEATURES = 24  # of an item
+NEIGHBOURS = 6  # items of the same feature, each way in the order of dates
+CANDIDATES = 8  # of an item, those with the most probed features
+MIN_SHARE = 0.2  # of the features of the item that has fewer
 
 
 def cluster_stories(
@@ -66,24 +74,27 @@ def _lead_first(group: list[FeedItem], weights: Mapping[str, float]) -> tuple[Fe
 
 
 class _DisjointSets:
-    """Disjoint sets of indices (union-find); the lowest index is the root of its set."""
+    """Disjoint sets of indices (union-find) with the members of each set."""
 
     def __init__(self, size: int) -> None:
-        self._parent = list(range(size))
+        self._root = list(range(size))
+        self._members = [[index] for index in range(size)]
 
     def root(self, index: int) -> int:
-        while self._parent[index] != index:
-            self._parent[index] = self._parent[self._parent[index]]
-            index = self._parent[index]
-        return index
+        return self._root[index]
 
     def join(self, first: int, second: int) -> None:
-        low, high = sorted((self.root(first), self.root(second)))
-        self._parent[high] = low
+        """Join the sets of two indices; the lowest index of a set is its root."""
+        low, high = sorted((self._root[first], self._root[second]))
+        if low == high:
+            return
+        for member in self._members[high]:
+            self._root[member] = low
+        self._members[low] += self._members[high]
+        self._members[high] = []
 
     def members(self, index: int) -> list[int]:
-        root = self.root(index)
-        return [member for member in range(len(self._parent)) if self.root(member) == root]
+        return self._members[self._root[index]]
 
 
 def _join_same_page(items: Sequence[FeedItem], groups: _DisjointSets) -> None:
@@ -93,15 +104,12 @@ def _join_same_page(items: Sequence[FeedItem], groups: _DisjointSets) -> None:
 
 
 def _join_same_text(items: Sequence[FeedItem], groups: _DisjointSets) -> None:
-    ngrams = [character_ngrams(_text(item)) for item in items]
-    numbers = [_numbers(_text(item)) for item in items]
-    places = [_places(item) for item in items]
+    compared = _ComparedTexts(items)
     pairs = [
         (-containment, first, second)
-        for first, second, containment in _similar_pairs(items, ngrams)
-        if base_language(items[first].language) == base_language(items[second].language)
-        and not _contradict(numbers[first], numbers[second])
-        and not _elsewhere(places[first], places[second], items[first], items[second])
+        for first, second in sorted(set(candidate_pairs(items)))
+        if (containment := compared.containment(first, second)) >= CONTAINMENT
+        and not compared.contradict(first, second)
     ]
     # The most similar first: a joined item may keep a less similar one of the same feed out.
     for _, first, second in sorted(pairs):
@@ -115,33 +123,71 @@ def _may_join(items: Sequence[FeedItem], groups: _DisjointSets, first: int, seco
     return next(feeds).isdisjoint(next(feeds))
 
 
-def _similar_pairs(
-    items: Sequence[FeedItem], ngrams: Sequence[frozenset[str]]
-) -> Iterator[tuple[int, int, float]]:
-    """Yield the pairs of which one contains the other and how much; `items` are sorted by date.
+def candidate_pairs(items: Sequence[FeedItem]) -> Iterator[tuple[int, int]]:
+    """Yield the pairs of items that may tell the same; `items` are sorted by date, newest first.
 
-    Each set is one long integer with a bit for each 4-gram, so that comparing two is one `&`: 1,500
-    items take about a second.
+    Candidates of an item are those that share the most of its rarest words and pairs of neighbouring
+    words, come from another feed, are in its language and at most `WINDOW` away. Texts of which one
+    contains two thirds of the other's 4-grams share many of these, so few other pairs need a closer
+    look; and since each item has at most `CANDIDATES`, their number grows with the items and not
+    with their square.
     """
-    bits: dict[str, int] = {}
-    masks = []
-    for item_ngrams in ngrams:
-        mask = 0
-        for ngram in item_ngrams:
-            mask |= 1 << bits.setdefault(ngram, len(bits))
-        masks.append(mask)
-    sizes = [len(item_ngrams) if len(item_ngrams) >= MIN_NGRAMS else 0 for item_ngrams in ngrams]
-    for first, item in enumerate(items):
-        if not sizes[first]:
-            continue
-        mask, size, oldest = masks[first], sizes[first], item.date - WINDOW
-        for second in range(first + 1, len(items)):
-            if items[second].date < oldest:
-                break
-            smaller = min(size, sizes[second])
-            common = (mask & masks[second]).bit_count()
-            if smaller and common >= CONTAINMENT * smaller:
-                yield first, second, common / smaller
+    features = [_features(_text(item)) for item in items]
+    holders: dict[str, list[int]] = defaultdict(list)
+    for index, found in enumerate(features):
+        for feature in found:
+            holders[feature].append(index)
+    languages = [base_language(item.language) for item in items]
+    for index, found in enumerate(features):
+        shared = [holding for feature in found if len(holding := holders[feature]) > 1]
+        hits: Counter[int] = Counter()
+        for holding in sorted(shared, key=len)[:PROBED_FEATURES]:
+            place = bisect_left(holding, index)
+            hits.update(holding[max(place - NEIGHBOURS, 0) : place + NEIGHBOURS + 1])
+        feed, language, date = items[index].feed, languages[index], items[index].date
+        others = [
+            (-count, abs(index - other), other)
+            for other, count in hits.items()
+            if items[other].feed != feed and languages[other] == language
+        ]
+        for _, _, other in nsmallest(CANDIDATES, others):
+            smaller = min(len(found), len(features[other]))
+            if (
+                abs(items[other].date - date) <= WINDOW
+                and len(found.keys() & features[other].keys()) >= MIN_SHARE * smaller
+            ):
+                yield min(index, other), max(index, other)
+
+
+def _features(text: str) -> dict[str, None]:
+    """Return the words of a text and its pairs of neighbouring words, in lower case and in order."""
+    words = re.findall(r"[^\W_]+", text.casefold())
+    return dict.fromkeys((*words, *(f"{first} {second}" for first, second in pairwise(words))))
+
+
+class _ComparedTexts:
+    """What is compared of each item, computed when it is first asked for."""
+
+    def __init__(self, items: Sequence[FeedItem]) -> None:
+        self._items = items
+        self._ngrams: dict[int, frozenset[str]] = {}
+
+    def containment(self, first: int, second: int) -> float:
+        """Return the share, 0 to 1, of the shorter text's 4-grams in the other; 0 for a short text."""
+        grams = self._grams_of(first), self._grams_of(second)
+        smaller = min(len(grams[0]), len(grams[1]))
+        return len(grams[0] & grams[1]) / smaller if smaller >= MIN_NGRAMS else 0.0
+
+    def contradict(self, first: int, second: int) -> bool:
+        """Tell whether numbers or places of two items contradict each other."""
+        items = self._items[first], self._items[second]
+        numbers = _numbers(_text(items[0])), _numbers(_text(items[1]))
+        return _contradict(*numbers) or _elsewhere(_places(items[0]), _places(items[1]), *items)
+
+    def _grams_of(self, index: int) -> frozenset[str]:
+        if index not in self._ngrams:
+            self._ngrams[index] = character_ngrams(_text(self._items[index]))
+        return self._ngrams[index]
 
 
 def _text(item: FeedItem) -> str:

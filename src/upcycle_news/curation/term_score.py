@@ -18,6 +18,7 @@ from upcycle_news.curation.bm25_index import BM25Index
 from upcycle_news.curation.compounds import CompoundSplitter
 from upcycle_news.models import Essay, FeedItem
 from upcycle_news.text.stemming import content_words, stem
+from upcycle_news.text.typography import base_language
 
 MAX_WORDS = 5
 # BM25 weights of a document's fields: title, summary, and the compound parts of each.
@@ -47,6 +48,7 @@ class Document:
     def _terms(
         self, text: str, language: str, compounds: CompoundSplitter
     ) -> tuple[list[str], list[str]]:
+        german = base_language(language) == "de"
         whole: list[str] = []
         parts: list[str] = []
         for word in content_words(text):
@@ -56,7 +58,7 @@ class Document:
             ]:
                 field.append(term)
                 self.surface.setdefault(term, word)
-                if word[0].isupper() or not language.startswith("de"):
+                if word[0].isupper() or not german:
                     self.nouns.add(term)
         return whole, parts
 
@@ -71,13 +73,14 @@ class Query:
 
     def __init__(self, essay: Essay, compounds: CompoundSplitter) -> None:
         terms: dict[str, float] = defaultdict(float)
+        german = base_language(essay.language) == "de"
         topics = " . ".join(essay.topics)
         for weight, text in (
             (TITLE_WEIGHT, essay.title), (TOPICS_WEIGHT, topics),
             (TEXT_WEIGHT, essay.summary), (TEXT_WEIGHT, essay.body),
         ):  # fmt: skip
             for word in content_words(text):
-                noun = word[0].isupper() or not essay.language.startswith("de")
+                noun = word[0].isupper() or not german
                 word_weight = weight * (1.0 if noun else NON_NOUN_WEIGHT)
                 term = stem(word, essay.language)
                 terms[term] = max(terms[term], word_weight)

@@ -11,13 +11,14 @@ from upcycle_news.errors import ContentError
 from upcycle_news.fileio import (
     did_you_mean,
     display_path,
+    exists,
     parse_toml,
     read_text,
 )
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.text.sanitize import normalise_whitespace
 
-KEYS = ("words", "hints", "outside")
+KEYS = ("words", "hints", "outside", "english", "english_hints")
 EVERYDAY = "everyday"
 MAX_CONCEPTS, MAX_WORDS, MAX_LENGTH = 2000, 50_000, 80
 
@@ -27,12 +28,16 @@ class Concept:
     """A subject of the field. `words` name it alone, `hints` only count beside others.
 
     A concept that is `outside` belongs to a section the publication does not write about.
+    `english` and `english_hints` are the same for English texts; the first of `english` is the
+    concept's name there. Without both, English texts are searched for the German words.
     """
 
     name: str
     words: tuple[str, ...]
     hints: tuple[str, ...] = ()
     outside: bool = False
+    english: tuple[str, ...] = ()
+    english_hints: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,17 +51,18 @@ class Vocabulary:
 def load_vocabulary(path: Path, root: Path) -> Vocabulary:
     """Read the file, if it is there; raises `ContentError` with the line of the first mistake."""
     where = display_path(path, root)
-    if not path.exists():
+    if not exists(path):
         return Vocabulary()
     text = read_text(path, where)
-    data = parse_toml(text, where, '["Leerstand"] and below it words = "…"')
+    data = parse_toml(text, where, localized("vocabulary-example"))
     file = _VocabularyFile(where, text)
     everyday = file.entries("", EVERYDAY, data.pop(EVERYDAY, ""))
     vocabulary = Vocabulary(
         tuple(file.concept(name, table) for name, table in data.items()), everyday
     )
-    count = sum(len(concept.words) + len(concept.hints) for concept in vocabulary.concepts) + len(
-        everyday
+    count = len(everyday) + sum(
+        len(concept.words) + len(concept.hints) + len(concept.english) + len(concept.english_hints)
+        for concept in vocabulary.concepts
     )
     if len(vocabulary.concepts) > MAX_CONCEPTS or count > MAX_WORDS:
         message = localized("vocabulary-too-large", concepts=MAX_CONCEPTS, words=MAX_WORDS)
@@ -90,6 +96,8 @@ class _VocabularyFile:
             self.entries(name, "words", table["words"]),
             self.entries(name, "hints", table.get("hints", "")),
             outside,
+            self.entries(name, "english", table.get("english", "")),
+            self.entries(name, "english_hints", table.get("english_hints", "")),
         )
 
     def entries(self, name: str, key: str, value: Any) -> tuple[str, ...]:

@@ -15,7 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from upcycle_news.api import App, open_app
-from upcycle_news.api.publications import ENVIRONMENT_PREFIX, SETTINGS_FILE, bundled_publication
+from upcycle_news.api.publications import (
+    DEMO_STAND_INS,
+    ENVIRONMENT_PREFIX,
+    SETTINGS_FILE,
+    bundled_publication,
+)
 from upcycle_news.demo.feed_server import DemoSite
 from upcycle_news.errors import UpcycleError
 from upcycle_news.i18n.messages import format_count
@@ -26,11 +31,6 @@ if TYPE_CHECKING:
 
 _SUBSCRIBERS = Path(__file__).with_name("subscribers.csv")
 _FLOW_TIMEOUT = 300  # seconds that the flow may take on a slow machine
-_PLACEHOLDERS = {
-    "SENDER__ADDRESS": "newsletter@example.org",
-    "PUBLICATION__PUBLIC_URL": "https://newsletter.example.org",
-    "IMPRINT__LINES": '["Musterverein e. V., Musterstraße 1, 12345 Musterstadt"]',
-}
 
 
 def run_demo(cwd: Path, *, show: Callable[[str], None]) -> Iterator[str]:
@@ -90,10 +90,10 @@ def _enter_environment(home: Path, state: Path) -> None:
         "ARCHIVE__INDEX_HTML": "true",  # a browser reads it from the disk
     }
     with open_app(home) as app:
-        for name, value in _PLACEHOLDERS.items():
+        for name, value in DEMO_STAND_INS.items():
             table, key = name.lower().split("__")
             if not getattr(getattr(app.settings, table), key):
-                variables[name] = value
+                variables[name] = value if isinstance(value, str) else json.dumps(value)
     os.environ.update({ENVIRONMENT_PREFIX + name: value for name, value in variables.items()})
 
 

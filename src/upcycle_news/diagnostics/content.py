@@ -77,6 +77,16 @@ def evaluate_feeds(health: Sequence[FeedStatus], now: datetime) -> list[CheckRes
                 fix="write the new url into feeds.toml; 'upcycle-news feeds health' names it",
             )
         )
+    odd = [feed for feed in active if feed.odd]
+    if odd:
+        results.append(
+            warning(
+                "feeds",
+                f"{len(odd)} of {format_count(len(active), 'feed')} odd: {_named(odd)}",
+                impact="they answer, but little or nothing of them gets into an issue, or not as it was written",
+                fix="'upcycle-news feeds health' says of each what is odd and what to do",
+            )
+        )
     if results:
         return results
     retried = f"; {len(failing)} failed lately and are tried again" if failing else ""

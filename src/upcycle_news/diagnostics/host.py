@@ -197,6 +197,16 @@ def evaluate_keys(
     return [ok("secrets", f"the keys in {folder.name} are there, and readable by their owner only")]
 
 
+def unreadable_keys(path: str, reason: str) -> CheckResult:
+    """Return the result for keys, or a folder of them, that this user may not read."""
+    return problem(
+        "secrets",
+        f"{path} cannot be read ({reason})",
+        impact="no mail can be made and no subscriber can confirm or unsubscribe",
+        fix="run as the user that it belongs to, or make it readable for this one (folder 700, files 600)",
+    )
+
+
 def evaluate_secret_files(files: Iterable[SecretFile]) -> list[CheckResult]:
     """Evaluate the files that `…_FILE` variables name."""
     exposed = [file.name for file in files if file.is_exposed]

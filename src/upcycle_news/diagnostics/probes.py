@@ -34,6 +34,7 @@ from upcycle_news.diagnostics.results import (
     skipped,
 )
 from upcycle_news.errors import SettingsError, UpcycleError
+from upcycle_news.fileio import list_folder
 from upcycle_news.prefect_api.client import PrefectClient, read_automations
 from upcycle_news.prefect_api.environment import is_loopback
 from upcycle_news.prefect_api.schedules import FILE
@@ -44,10 +45,13 @@ from upcycle_news.services.bounces import process
 from upcycle_news.services.checks import run
 from upcycle_news.services.feeds.collect import feeds_health
 from upcycle_news.services.issues import ids
+from upcycle_news.services.journal import files
+from upcycle_news.services.journal.consistency import find_contradiction
 from upcycle_news.services.subscribers import subscriptions
 from upcycle_news.storage import inspect, pending_suppressions, send_hold, subscribers
 from upcycle_news.storage.inspect import StoreFacts
 from upcycle_news.subscribers.link_tokens import Purpose
+from upcycle_news.subscribers.signing_keys import token_key_files
 from upcycle_news.transports.probe import inspect_relay
 
 _OFFLINE = "not asked (--offline)"
@@ -72,7 +76,10 @@ class CheckContext:
     @property
     def token_keys(self) -> list[Path]:
         """Return the files of the keys that sign the subscribers' links."""
-        return sorted(self.app.secrets_folder.glob("token-*.key"))
+        try:
+            return token_key_files(self.app.secrets_folder)
+        except OSError:
+            return []  # `probe_host` says that they cannot be read
 
 
 def probe_settings(check_context: CheckContext) -> list[CheckResult]:
@@ -104,18 +111,30 @@ def probe_host(check_context: CheckContext) -> list[CheckResult]:
     facts = host.inspect_host(own_lock if own_lock.is_file() else bundled_publication() / host.LOCK)
     existing = next(path for path in (settings.state, *settings.state.parents) if path.is_dir())
     usage = shutil.disk_usage(existing)
-    folder = check_context.app.secrets_folder
-    keys = [host.inspect_secret(path, path.name) for path in folder.glob("*")]
     return [
         *host.evaluate(facts),
         _check_zones(check_context),
         storage.evaluate_disk(
             str(settings.state), usage.free, usage.total, check_context.store.size
         ),
-        *host.evaluate_keys(
-            host.inspect_secret(folder, str(folder)), keys, in_use=check_context.mailed
-        ),
+        *_check_keys(check_context),
     ]
+
+
+def _check_keys(check_context: CheckContext) -> list[CheckResult]:
+    folder = check_context.app.secrets_folder
+    try:
+        files = list_folder(folder)
+        for file in files:
+            with file.open("rb"):
+                pass
+    except OSError as error:
+        return [host.unreadable_keys(error.filename or str(folder), error.strerror or str(error))]
+    return host.evaluate_keys(
+        host.inspect_secret(folder, str(folder)),
+        [host.inspect_secret(path, path.name) for path in files],
+        in_use=check_context.mailed,
+    )
 
 
 def _check_zones(check_context: CheckContext) -> CheckResult:
@@ -145,9 +164,29 @@ def probe_store(check_context: CheckContext) -> list[CheckResult]:
         and (hold := send_hold.active_hold(check_context.app.store)) is not None
     ):
         results.append(storage.send_hold_active(hold.explanation))
+    try:
+        results.append(_check_history(check_context))
+    except UpcycleError as error:
+        results.append(storage.history_unreadable(str(error)))
     newest = next(iter(create.list_backups(check_context.app)), None)
     made = None if newest is None else datetime.fromtimestamp(newest.stat().st_mtime, UTC)
     return [*results, storage.evaluate_backup(made, check_context.now, has_store=facts.exists)]
+
+
+def _check_history(check_context: CheckContext) -> CheckResult:
+    """Compare the store with what the keys, the journal and the archive know of what went out."""
+    context, facts = check_context.app, check_context.store
+    if facts.trouble or facts.version not in (None, facts.newest):
+        return skipped("journal", "the store cannot be compared with the journal as it is")
+    if not facts.exists or facts.version is None:
+        return storage.evaluate_history(find_contradiction(context, None), entries=0, places=0)
+    with create.open_unmigrated(context) as store:
+        contradiction = find_contradiction(context, store)
+    read = files.read_places(context)
+    entries = max((len(entries) for entries in read.values()), default=0)
+    if entries:
+        files.raise_unless_writable(context)
+    return storage.evaluate_history(contradiction, entries=entries, places=len(read))
 
 
 def probe_relays(check_context: CheckContext) -> list[CheckResult]:
@@ -341,7 +380,10 @@ def probe_content(check_context: CheckContext) -> list[CheckResult]:
 PROBES: Mapping[str, tuple[Callable[[CheckContext], list[CheckResult]], tuple[str, ...]]] = {
     "settings": (probe_settings, ("settings", "secret-files")),
     "machine": (probe_host, ("python", "packages", "timezone", "disk", "secrets")),
-    "store": (probe_store, ("store", "store-version", "store-check", "pause", "backup")),
+    "store": (
+        probe_store,
+        ("store", "store-version", "store-rights", "store-check", "pause", "journal", "backup"),
+    ),
     "relay": (probe_relays, ("relay", "relay-tls", "relay-login", "relay-size", "relay-offers")),
     "dns": (probe_dns, ("dns", "resolver", "spf", "dkim", "dmarc", "mx", "ptr")),
     "leaving": (

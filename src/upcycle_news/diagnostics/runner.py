@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.diagnostics.content import LastIssue
 from upcycle_news.diagnostics.probes import PROBES, CheckContext
 from upcycle_news.diagnostics.results import CheckResult, Report, problem
 from upcycle_news.errors import UpcycleError
+from upcycle_news.fileio import read_file
+from upcycle_news.i18n.messages import FALLBACK
 from upcycle_news.rendering.render import encoded_size
 from upcycle_news.services.issues.ids import latest_issue
 from upcycle_news.services.issues.render import RenderedRevision, sample_message
 from upcycle_news.storage import inspect, issues, revisions
+from upcycle_news.subscribers.signing_keys import PERSON_KEY, token_key_files
 
 
 def known_checks() -> tuple[str, ...]:
@@ -48,7 +52,7 @@ def unreadable(error: UpcycleError) -> Report:
     """Return the report for settings that cannot be read, which keeps every check from running."""
     result = problem(
         "settings",
-        str(error),
+        error.in_language(FALLBACK),  # as all of the doctor's sentences
         impact="no command works, and no other check can run",
         fix="correct that place",
     )
@@ -74,6 +78,15 @@ def _run_probe(
                 fix="correct that first, then run the doctor again",
             )
         ]
+    except PermissionError as error:
+        return [
+            problem(
+                name,
+                f"{error.filename or name} cannot be read ({error.strerror})",
+                impact="the rest of this group could not be checked",
+                fix="run as the user that it belongs to, or make it readable for this one",
+            )
+        ]
     except Exception as error:
         return [
             problem(
@@ -92,7 +105,7 @@ def _check_context(context: AppContext, *, offline: bool) -> CheckContext:
         facts.exists
         and not facts.trouble
         and facts.version == facts.newest
-        and (context.secrets_folder / "person.key").is_file()
+        and _is_readable(context.secrets_folder / PERSON_KEY)
     )
     last, mailed = None, False
     if usable:
@@ -102,6 +115,13 @@ def _check_context(context: AppContext, *, offline: bool) -> CheckContext:
         except UpcycleError:
             usable = False
     return CheckContext(context, context.clock(), facts, usable, last, mailed, offline)
+
+
+def _is_readable(file: Path) -> bool:
+    try:
+        return bool(read_file(file))
+    except OSError:
+        return False
 
 
 def _last_issue(context: AppContext) -> LastIssue | None:
@@ -117,8 +137,6 @@ def _last_issue(context: AppContext) -> LastIssue | None:
         return None
     html = encoded_size(rendered.html)
     message = 0
-    if any(
-        context.secrets_folder.glob("token-*.key")
-    ):  # a sample needs links, and links need a key
+    if token_key_files(context.secrets_folder):  # a sample needs links, and links need a key
         message = len(sample_message(context, RenderedRevision(revision, rendered, (), html)))
     return LastIssue(str(issue), html, message)

@@ -11,6 +11,7 @@ from upcycle_news.diagnostics.results import (
     skipped,
     warning,
 )
+from upcycle_news.i18n.messages import LocalizedText, format_count
 from upcycle_news.storage.database import PRE_RELEASES
 from upcycle_news.storage.inspect import StoreFacts
 
@@ -37,8 +38,19 @@ def evaluate(facts: StoreFacts) -> list[CheckResult]:
     size = f"{facts.size / 1e6:.1f} MB"
     results = [_access(facts, size), _version(facts)]
     if facts.kind == "sqlite":
-        results.append(_integrity(facts))
+        results += [_rights(facts), _integrity(facts)]
     return results
+
+
+def _rights(facts: StoreFacts) -> CheckResult:
+    if not facts.exposed:
+        return ok("store-rights", "only its owner can read the store")
+    return problem(
+        "store-rights",
+        f"others on this machine can read {', '.join(facts.exposed)}",
+        impact="they hold the addresses of all subscribers",
+        fix=f"chmod 600 {facts.name}*, as their owner; the next command of their owner does it, too",
+    )
 
 
 def _access(facts: StoreFacts, size: str) -> CheckResult:
@@ -153,3 +165,30 @@ def send_hold_active(sentence: str) -> CheckResult:
     return problem(
         "pause", finding, impact="queued issues wait, and planned issues are missed", fix=fix
     )
+
+
+def evaluate_history(
+    contradiction: LocalizedText | None, *, entries: int, places: int
+) -> CheckResult:
+    """Evaluate whether the store knows what went out; `entries` are those of the journal.
+
+    `places` are the files that hold it.
+    """
+    if contradiction is not None:
+        finding, _, rest = str(contradiction).partition("; nothing is sent, ")
+        return problem(
+            "journal",
+            finding,
+            impact="nothing is sent, no old backup and no page of the archive is deleted",
+            fix=rest.partition("; ")[2],
+        )
+    if not entries:
+        return ok("journal", "nothing went out that the store does not know")
+    where = format_count(places, "place")
+    return ok("journal", f"the store knows what the journal says ({entries} lines in {where})")
+
+
+def history_unreadable(sentence: str) -> CheckResult:
+    """Return the result when the journal, the archive or the keys cannot be read or written."""
+    finding, _, fix = sentence.partition(": ")
+    return problem("journal", finding, impact="nothing is sent until that is mended", fix=fix)

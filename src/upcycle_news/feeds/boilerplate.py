@@ -12,8 +12,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from upcycle_news.text.excerpts import split_sentences
 from upcycle_news.text.sanitize import word_set
+from upcycle_news.text.sentences import split_sentences
 
 MIN_REPEATED = 3  # texts that end alike
 MAX_TRAILER = 200  # characters of a sentence that is a trailer because it is repeated
@@ -58,6 +58,11 @@ def without_trailer(passage: Passage, names: Sequence[str]) -> str:
             break
         text = text[:start].rstrip(" [(<|–—-")
     return text
+
+
+def invites_to_read_on(passage: Passage, names: Sequence[str]) -> bool:
+    """Tell whether a text ends with an invitation to read the rest of it elsewhere."""
+    return _read_on(passage.text, passage.title, names) < len(passage.text)
 
 
 def without_repeated_endings(passages: Sequence[Passage]) -> list[str]:

@@ -57,7 +57,8 @@ class RawEntry:
 
     `permalink` tells whether the id is declared to be the entry's address, or not declared not to be
     (RSS 2.0, guid). `updated` is the raw date of the last change. `images` are address, width and
-    height as they were written.
+    height as they were written. `contents` are those of the `texts` that the format means for the whole
+    text, `summaries` those for a summary; `authors` and `categories` are plain.
     """
 
     id: str
@@ -69,6 +70,10 @@ class RawEntry:
     updated: str = ""
     language: str = ""
     images: tuple[tuple[str, str, str], ...] = ()
+    contents: tuple[RawText, ...] = ()
+    summaries: tuple[RawText, ...] = ()
+    authors: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,16 @@ from upcycle_news.errors import ContentError
 from upcycle_news.fileio import (
     did_you_mean,
     display_path,
+    exists,
     parse_toml,
     read_text,
 )
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Feed
 from upcycle_news.models.content import LANGUAGE
-from upcycle_news.text.sanitize import normalise_whitespace
-from upcycle_news.text.urls import BadLinkError, canonical_link, safe_link
+from upcycle_news.text.sanitize import neutralise_braces, normalise_whitespace
+from upcycle_news.text.typography import language_and_region
+from upcycle_news.text.urls import BadLinkError, canonical_link, safe_link, without_feed_scheme
 
 KEYS = ("name", "url", "topics", "weight", "language", "limit", "active")
 MAX_WEIGHT = 10.0
@@ -27,10 +29,10 @@ MAX_WEIGHT = 10.0
 def load_feeds(path: Path, root: Path) -> tuple[Feed, ...]:
     """Read feeds.toml, if it is there; raises `ContentError` with the line of the first mistake."""
     where = display_path(path, root)
-    if not path.exists():
+    if not exists(path):
         return ()
     text = read_text(path, where)
-    data = parse_toml(text, where, 'lines such as name = "…"')
+    data = parse_toml(text, where, 'name = "…"')
     for key in data:
         if key != "feeds":
             message = localized("feeds-key", key=key[:40], hint=did_you_mean(key, ["feeds"]))
@@ -97,7 +99,7 @@ class _Table:
         if limit is not None and limit < 1:
             raise self.error("limit", localized("feed-limit"))
         return Feed(
-            name=name,
+            name=neutralise_braces(name),
             url=self._url(),
             topics=tuple(dict.fromkeys(normalise_whitespace(topic) for topic in topics)),
             weight=self._weight(),
@@ -134,25 +136,22 @@ class _Table:
 
     def _language(self) -> str:
         language: str = self._get("language", str, localized("feed-is-language"), "de")
-        # RFC 5646, 2.1.1: de_CH, de-ch and DE-CH are one.
-        base, _, region = language.strip().replace("_", "-").partition("-")
-        language = f"{base.lower()}-{region.upper()}" if region else base.lower()
+        language = language_and_region(language)
         if not LANGUAGE.fullmatch(language):
             expected = localized("feed-is-language")
             raise self.error("language", localized("feed-wrong", key="language", expected=expected))
         return language
 
     def _url(self) -> str:
-        url = self._get("url", str, localized("feed-is-url"), None).strip()
+        url = without_feed_scheme(self._get("url", str, localized("feed-is-url"), None).strip())
         try:
-            if not re.match(r"https?://", url, re.IGNORECASE):
-                raise BadLinkError("it is not http or https")
             if "@" in url.partition("//")[2].partition("/")[0]:
-                raise BadLinkError("it carries a user name, which does not belong into git")
+                raise BadLinkError(localized("feed-url-user"))
             return safe_link(url)
         except BadLinkError as error:
-            reason = str(error).replace("its link", "it")
-            raise self.error("url", localized("feed-url", reason=reason)) from None
+            raise self.error(
+                "url", localized("feed-url", reason=error.about(localized("href-it")))
+            ) from None
 
 
 def _unique(tables: list[_Table]) -> tuple[Feed, ...]:

@@ -10,24 +10,22 @@ import hashlib
 import re
 import ssl
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import httpcore
 
+from upcycle_news.feeds.cookies import RedirectCookies
 from upcycle_news.feeds.host_throttle import HostThrottle, host_of, run_in_threads
-from upcycle_news.feeds.http_guard import (
-    BodyError,
-    Deadline,
-    GuardedBackend,
-    decode_body,
-    describe_error,
-)
+from upcycle_news.feeds.http_body import BodyError, decode_body
+from upcycle_news.feeds.http_guard import Deadline, GuardedBackend, describe_error
+from upcycle_news.feeds.http_response import Response, ResponseError
 from upcycle_news.feeds.results import (
     Deferred,
     Failed,
@@ -38,7 +36,9 @@ from upcycle_news.feeds.results import (
     Validators,
     status_reason,
 )
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Feed
+from upcycle_news.text.private_hosts import PrivateAccess
 from upcycle_news.text.urls import BadLinkError, safe_link
 
 Output = TypeVar("Output")
@@ -48,6 +48,7 @@ ACCEPT = (
 )
 # Retry-After holds back all feeds of a host, so it is honoured for a day at most.
 MAX_RETRY_AFTER = timedelta(days=1)
+_OK = {200, 203}  # 203: a 200 that a proxy changed (RFC 9110, 15.3.4)
 _REDIRECTS = {301, 302, 303, 307, 308}
 _PERMANENT = {301, 308}
 
@@ -57,7 +58,7 @@ def fetch_feeds(
     validators: Mapping[str, Validators],
     *,
     user_agent: str,
-    allow_private: bool,
+    allow_private: bool | Collection[str],
     now: datetime,
     limits: FetchLimits | None = None,
 ) -> list[FetchResult]:
@@ -87,7 +88,7 @@ def stream_feeds(
     process: Callable[[FetchResult], Output],
     *,
     user_agent: str,
-    allow_private: bool,
+    allow_private: bool | Collection[str],
     now: datetime,
     limits: FetchLimits | None = None,
     addresses: Mapping[str, str] | None = None,
@@ -96,10 +97,12 @@ def stream_feeds(
 
     Hosts are requested in parallel, the feeds of a host one after the other; `process` runs in the
     fetching threads. Few bodies are in memory at a time, because the threads wait for the consumer.
-    `validators`, and in `addresses` where a feed moved to, are keyed by `Feed.url`.
+    `validators`, and in `addresses` where a feed moved to, are keyed by `Feed.url`. `allow_private` are
+    the hosts and networks of one's own that may be asked, True for all (`PrivateAccess.parse`).
     """
     addresses = addresses or {}
-    fetcher = _Fetcher(user_agent, allow_private, now, limits or FetchLimits())
+    access = PrivateAccess.parse(allow_private)
+    fetcher = _Fetcher(user_agent, access, now, limits or FetchLimits())
     hosts: dict[str, list[Feed]] = defaultdict(list)
     for feed in feeds:
         hosts[host_of(addresses.get(feed.url) or feed.url)].append(feed)
@@ -123,32 +126,36 @@ class _FetchError(Exception):
     """A feed cannot be fetched; the message is one sentence."""
 
     def __init__(
-        self, reason: str, status: int | None = None, retry_after: datetime | None = None
+        self,
+        reason: LocalizedText | str,
+        status: int | None = None,
+        retry_after: datetime | None = None,
     ) -> None:
-        super().__init__(reason)
+        super().__init__(str(reason))
         self.status = status
         self.retry_after = retry_after
 
 
 @dataclass
 class _Exchange:
-    """A request and its redirects: the present address, and where permanent redirects led."""
+    """A request and its redirects: the present address, where permanent ones led, and their cookies."""
 
     url: str
     deadline: Deadline
     moved_to: str | None = None
     permanent: bool = True
+    cookies: RedirectCookies = field(default_factory=RedirectCookies)
 
-    def redirect(self, response: _Response) -> None:
+    def redirect(self, response: Response) -> None:
+        location = response.head.first("location")
+        if not location:
+            raise _FetchError(localized("redirect-nowhere"), response.status)
+        self.cookies.store(self.url, response.head.fields.get("set-cookie", ()))
         try:
-            self.url = safe_link(response.headers.get("location", ""), self.url).partition("#")[0]
+            self.url = safe_link(_location(location), self.url).partition("#")[0]
         except BadLinkError as error:
-            raise _FetchError(
-                f"it is redirected to where we cannot go: {error}".replace(
-                    "its link", "the target"
-                ),
-                response.status,
-            ) from None
+            reason = localized("redirect-unusable", reason=error.about(localized("href-target")))
+            raise _FetchError(reason, response.status) from None
         self.permanent = self.permanent and response.status in _PERMANENT
         if self.permanent:
             self.moved_to = self.url
@@ -158,7 +165,7 @@ class _Fetcher:
     """The settings and the throttle that all requests of a collection share."""
 
     def __init__(
-        self, user_agent: str, allow_private: bool, now: datetime, limits: FetchLimits
+        self, user_agent: str, access: PrivateAccess, now: datetime, limits: FetchLimits
     ) -> None:
         self.limits = limits
         self._headers = {
@@ -167,7 +174,7 @@ class _Fetcher:
             "Accept-Encoding": "gzip",
             "Connection": "close",
         }
-        self._allow_private = allow_private
+        self._access = access
         self._now = now
         self._throttle = HostThrottle(limits.spacing_seconds)
 
@@ -178,8 +185,11 @@ class _Fetcher:
             return self._follow(feed, known, exchange)
         except _FetchError as error:
             reason, status, retry_after = str(error), error.status, error.retry_after
+        except ResponseError as error:
+            reason, status, retry_after = str(error), None, None
         except Exception as error:
-            reason, status, retry_after = describe_error(error, self.limits.seconds), None, None
+            reason = str(describe_error(error, self.limits.seconds))
+            status, retry_after = None, None
         return Failed(feed, self._now, exchange.url, reason, status, retry_after, exchange.moved_to)
 
     def _follow(
@@ -193,34 +203,43 @@ class _Fetcher:
                     if response.status not in _REDIRECTS:
                         return self._result(feed, known, exchange, response)
                     exchange.redirect(response)
-        raise _FetchError(f"it is redirected more than {self.limits.redirects} times")
+        raise _FetchError(localized("redirect-many", count=self.limits.redirects))
 
     @contextmanager
-    def _request(self, exchange: _Exchange, known: Validators) -> Iterator[_Response]:
+    def _request(self, exchange: _Exchange, known: Validators) -> Iterator[Response]:
         """Make a request over a connection of its own."""
-        seconds = dict.fromkeys(("connect", "read", "write", "pool"), self.limits.wait_seconds)
-        backend = GuardedBackend(exchange.deadline, allow_private=self._allow_private)
-        with (
-            httpcore.ConnectionPool(
-                ssl_context=_tls() if exchange.url.startswith("https:") else _NO_TLS,
-                network_backend=backend,
-            ) as pool,
-            pool.stream(
-                "GET",
-                exchange.url,
-                headers=list({**self._headers, **_conditions(known)}.items()),
-                extensions={"timeout": seconds},
-            ) as response,
-        ):
-            yield _Response(response)
+        seconds = self.limits.wait_seconds
+        try:
+            url = urlsplit(exchange.url)
+            host, secure = url.hostname or "", url.scheme == "https"
+            port = url.port or (443 if secure else 80)
+        except ValueError:
+            raise _FetchError(localized("fetch-address")) from None
+        headers = {
+            "Host": url.netloc.rpartition("@")[2],
+            **self._headers,
+            **_conditions(known),
+            "Cookie": exchange.cookies.header(exchange.url),
+        }
+        target = f"{url.path or '/'}{'?' if url.query else ''}{url.query}"
+        request = _request_bytes(target, headers)
+        backend = GuardedBackend(exchange.deadline, self._access)
+        stream = backend.connect_tcp(host, port, timeout=seconds)
+        try:
+            if secure:
+                stream = stream.start_tls(_tls(), host.rstrip("."), seconds)
+            stream.write(request, seconds)
+            yield Response(lambda: stream.read(1 << 16, seconds))
+        finally:
+            stream.close()
 
     def _result(
-        self, feed: Feed, known: Validators, exchange: _Exchange, response: _Response
+        self, feed: Feed, known: Validators, exchange: _Exchange, response: Response
     ) -> Fetched | NotModified:
         status = response.status
         fresh = Validators(
-            _usable_validator(response.headers.get("etag")),
-            _usable_validator(response.headers.get("last-modified")),
+            _usable_validator(response.head.text("etag")),
+            _usable_validator(response.head.text("last-modified")),
         )
         if status == 304 and (known.etag or known.last_modified):
             # A server may give a new ETag with a 304 (RFC 9110, 15.4.5).
@@ -230,7 +249,7 @@ class _Fetcher:
                 known.body_hash,
             )
             return NotModified(feed, self._now, exchange.url, status, updated, exchange.moved_to)
-        if status != 200:
+        if status not in _OK:
             # Only these two define Retry-After (RFC 9110, 10.2.3; RFC 6585, 4).
             until = self._retry_after(response) if status in (429, 503) else None
             raise _FetchError(status_reason(status), status, until)
@@ -238,27 +257,26 @@ class _Fetcher:
         validators = Validators(fresh.etag, fresh.last_modified, hashlib.sha256(body).hexdigest())
         if validators.body_hash == known.body_hash:
             return NotModified(feed, self._now, exchange.url, status, validators, exchange.moved_to)
-        content_type = response.headers.get("content-type", "")
+        content_type = response.head.text("content-type")
         return Fetched(
             feed, self._now, exchange.url, status, body, content_type, validators, exchange.moved_to
         )
 
-    def _body(self, response: _Response, deadline: Deadline) -> bytes:
-        encoding = response.headers.get("content-encoding", "")
-
+    def _body(self, response: Response, deadline: Deadline) -> bytes:
         def chunks() -> Iterator[bytes]:
-            for chunk in response.chunks():
+            for chunk in response.body():
                 deadline.remaining()
                 yield chunk
 
         try:
-            return decode_body(chunks(), encoding, self.limits.body_bytes)
+            codings = response.head.members("content-encoding")
+            return decode_body(chunks(), codings, self.limits.body_bytes)
         except BodyError as error:
             raise _FetchError(str(error), response.status) from None
 
-    def _retry_after(self, response: _Response) -> datetime | None:
+    def _retry_after(self, response: Response) -> datetime | None:
         """Read Retry-After, in seconds or as a date (RFC 9110, 10.2.3), at most a day ahead."""
-        raw = response.headers.get("retry-after", "").strip()
+        raw = response.head.text("retry-after").strip()
         try:
             if re.fullmatch(r"\d{1,9}", raw, re.ASCII):
                 until = self._now + timedelta(seconds=int(raw))
@@ -270,24 +288,30 @@ class _Fetcher:
         return max(self._now, min(until, self._now + MAX_RETRY_AFTER))
 
 
-# Never used: a context without certificates, because the pool would load them for http too.
-_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-
 @cache
 def _tls() -> ssl.SSLContext:
     return httpcore.default_ssl_context()
 
 
-class _Response:
-    """A response whose head has arrived: status, headers in lower case, and the body as chunks."""
+def _request_bytes(target: str, headers: Mapping[str, str]) -> bytes:
+    """Write a request; what is not ASCII or would begin another line is no address of ours."""
+    lines = [
+        f"GET {target} HTTP/1.1",
+        *(f"{name}: {value}" for name, value in headers.items() if value),
+    ]
+    if not re.fullmatch(r"[!-~]+", target) or any(re.search(r"[\r\n\0]", line) for line in lines):
+        raise _FetchError(localized("fetch-address"))
+    return "".join(f"{line}\r\n" for line in (*lines, "")).encode("latin-1", "replace")
 
-    def __init__(self, response: httpcore.Response) -> None:
-        self.status = response.status
-        self.headers: dict[str, str] = {}
-        for name, value in response.headers:
-            self.headers.setdefault(name.decode("latin-1").lower(), value.decode("latin-1").strip())
-        self.chunks = response.iter_stream
+
+def _location(value: bytes) -> str:
+    """Return a Location as browsers read it (WHATWG URL).
+
+    What is not UTF-8 is percent-encoded byte by byte; a backslash in host or path is a slash.
+    """
+    text = value.decode("utf-8", "surrogateescape")
+    text = re.sub(r"^[^?#]*", lambda match: match[0].replace("\\", "/"), text)
+    return re.sub("[\udc80-\udcff]", lambda match: f"%{ord(match[0]) - 0xDC00:02X}", text)
 
 
 def _conditions(known: Validators) -> dict[str, str]:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from upcycle_news.feeds.http_guard import is_global
+from upcycle_news.text.private_hosts import is_global
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")

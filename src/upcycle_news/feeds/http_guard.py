@@ -1,4 +1,4 @@
-"""Protection against SSRF, slow servers and decompression bombs for outgoing HTTP.
+"""Protection against SSRF and slow servers for outgoing HTTP.
 
 The name is resolved here, every address is checked, and the socket is opened to the very address
 that was checked: between the check and the connection no other answer can come (no DNS rebinding).
@@ -13,36 +13,29 @@ import socket
 import ssl
 import threading
 import time
-import zlib
 from collections.abc import Iterable
 from typing import Any
 
 import httpcore
 
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_SITE_LOCAL = ipaddress.ip_network("fec0::/10")
+from upcycle_news.i18n.messages import LocalizedText, localized
+from upcycle_news.text.private_hosts import PrivateAccess, is_global, is_never_asked
+
+
+class UnknownNameError(httpcore.ConnectError):
+    """The name has no address."""
 
 
 class PrivateAddressError(Exception):
-    """The name resolves only to addresses inside a private network."""
+    """The name resolves only to addresses that may not be asked; `text` says why."""
+
+    def __init__(self, text: LocalizedText) -> None:
+        super().__init__(str(text))
+        self.text = text
 
 
 class DeadlineExceededError(Exception):
     """The deadline of the whole request has passed."""
-
-
-def is_global(address: str) -> bool:
-    """Tell whether an IP address belongs to the public internet, embedded IPv4 addresses included."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
-        if ip in _NAT64:
-            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-        if inner is not None:
-            return is_global(str(inner))
-        if ip in _SITE_LOCAL:
-            return False
-    return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified)
 
 
 class Deadline:
@@ -88,7 +81,7 @@ def resolve(host: str, port: int, seconds: float) -> list[str]:
         resolver.start()
         resolver.join(seconds)
     if failure is not None:
-        raise httpcore.ConnectError("the name is unknown") from None
+        raise UnknownNameError from None
     if addresses is None:
         raise httpcore.ConnectTimeout("the name server does not answer")
     return addresses
@@ -105,10 +98,10 @@ def _is_literal(host: str) -> bool:
 class GuardedBackend(httpcore.NetworkBackend):
     """A network backend for one request: checks addresses, ends every wait at the deadline."""
 
-    def __init__(self, deadline: Deadline, *, allow_private: bool) -> None:
-        """Set the deadline, and whether addresses inside private networks are allowed."""
+    def __init__(self, deadline: Deadline, access: PrivateAccess) -> None:
+        """Set the deadline, and which addresses inside private networks are allowed."""
         self._deadline = deadline
-        self._allow_private = allow_private
+        self._access = access
         self._plain = httpcore.SyncBackend()
 
     def connect_tcp(
@@ -129,12 +122,19 @@ class GuardedBackend(httpcore.NetworkBackend):
         return self._connect(addresses[-1], port, timeout, socket_options)
 
     def _allowed(self, host: str, port: int, seconds: float) -> list[str]:
+        """Return the addresses of `host` that may be dialled; raises `PrivateAddressError` for none."""
         addresses = resolve(host, port, seconds)
-        if not self._allow_private:
-            addresses = [address for address in addresses if is_global(address)]
-        if not addresses:
-            raise PrivateAddressError
-        return addresses
+        allowed = [
+            address
+            for address in addresses
+            if is_global(address) or self._access.allows(host, address)
+        ]
+        if not allowed:
+            never = all(map(is_never_asked, addresses))
+            raise PrivateAddressError(
+                localized("fetch-link-local") if never else localized("fetch-private")
+            )
+        return allowed
 
     def _connect(
         self, address: str, port: int, timeout: float | None, options: Iterable[Any] | None
@@ -176,74 +176,46 @@ class _TimedStream(httpcore.NetworkStream):
         return self._stream.get_extra_info(info)
 
 
-def describe_error(error: Exception, seconds: float) -> str:
+def describe_error(error: Exception, seconds: float) -> LocalizedText:
     """Describe a failed request in one sentence, without quoting what a server sent."""
     if isinstance(error, PrivateAddressError):
-        return "its name resolves to a private network (feeds.allow_private would allow that)"
+        return error.text
     if isinstance(error, DeadlineExceededError):
-        return f"it did not arrive within {seconds:g} seconds"
+        return localized("fetch-deadline", seconds=f"{seconds:g}")
     if isinstance(error, httpcore.TimeoutException):
-        return "the server did not answer in time"
+        return localized("fetch-silent")
     if isinstance(error, httpcore.ConnectError):
-        if "CERTIFICATE" in str(error).upper() or isinstance(error.__cause__, ssl.SSLError):
-            return "its certificate cannot be trusted"
-        return "the server cannot be reached"
+        return _describe_connect_error(error)
     if isinstance(error, httpcore.NetworkError | httpcore.RemoteProtocolError):
-        return "the reply broke off"
-    return f"it cannot be fetched ({type(error).__name__})"
+        return localized("fetch-lost")
+    return localized("fetch-error", kind=type(error).__name__)
 
 
-class BodyError(Exception):
-    """A body cannot be decoded; the message is one sentence."""
+# By OpenSSL's number of a failed verification (x509_vfy.h).
+_CERTIFICATE_FAULTS = {
+    9: localized("certificate-early"),
+    10: localized("certificate-expired"),
+    18: localized("certificate-self-signed"),
+    19: localized("certificate-unknown-issuer"),
+    20: localized("certificate-unknown-issuer"),
+    21: localized("certificate-unknown-issuer"),
+    23: localized("certificate-revoked"),
+    62: localized("certificate-other-host"),
+    64: localized("certificate-other-host"),
+}
 
 
-def decode_body(chunks: Iterable[bytes], encoding: str, max_bytes: int) -> bytes:
-    """Join and decode the chunks of a reply; raises `BodyError` above `max_bytes` decoded bytes."""
-    encoding = encoding.strip().lower()
-    if encoding not in ("", "identity", "gzip", "x-gzip", "deflate"):
-        raise BodyError(f"it is encoded as {encoding[:20]!r}, which was not asked for")
-    inflate = None if encoding in ("", "identity") else _Inflater(encoding)
-    body = bytearray()
-    for chunk in chunks:
-        body += inflate(chunk, max_bytes + 1 - len(body)) if inflate else chunk
-        if len(body) > max_bytes:
-            raise BodyError(f"it is larger than {max_bytes / 1024 / 1024:.0f} MiB")
-    if inflate and not inflate.complete:
-        raise BodyError("the reply broke off")
-    return bytes(body)
-
-
-class _Inflater:
-    """Decodes gzip (also of several members) and deflate, with a cap on each step."""
-
-    def __init__(self, encoding: str) -> None:
-        self._bits = zlib.MAX_WBITS | 32  # gzip or zlib, by the header
-        self._deflate = encoding == "deflate"
-        self._decompressor = zlib.decompressobj(self._bits)
-        self._started = False
-
-    def __call__(self, data: bytes, max_bytes: int) -> bytes:
-        out = bytearray()
-        while data and len(out) < max_bytes:
-            if self._decompressor.eof:
-                self._decompressor, self._started = zlib.decompressobj(self._bits), False
-            try:
-                out += self._decompressor.decompress(data, max_bytes - len(out))
-            except zlib.error:
-                if not self._deflate or self._started:
-                    raise BodyError("its compression is broken") from None
-                # Some servers mean raw deflate (RFC 1951) where RFC 9110 says zlib.
-                self._bits = -zlib.MAX_WBITS
-                self._decompressor, self._started = zlib.decompressobj(self._bits), True
-                continue
-            self._started = True
-            data = (
-                self._decompressor.unused_data
-                if self._decompressor.eof
-                else self._decompressor.unconsumed_tail
-            )
-        return bytes(out)
-
-    @property
-    def complete(self) -> bool:
-        return self._decompressor.eof or not self._started
+def _describe_connect_error(error: httpcore.ConnectError) -> LocalizedText:
+    cause = error.__cause__ or error.__context__
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        fault = _CERTIFICATE_FAULTS.get(cause.verify_code)
+        if fault is None:
+            return localized("fetch-certificate")
+        return localized("fetch-certificate-why", fault=fault)
+    if isinstance(cause, ssl.SSLError):
+        return localized("fetch-no-tls")
+    if isinstance(cause, ConnectionRefusedError):
+        return localized("fetch-refused")
+    if isinstance(error, UnknownNameError):
+        return localized("fetch-name-unknown")
+    return localized("fetch-unreachable")

@@ -28,8 +28,8 @@ from urllib.parse import urlsplit
 
 from upcycle_news.feeds.boilerplate import folded
 from upcycle_news.models import Feed, FeedItem
-from upcycle_news.text.excerpts import split_sentences
 from upcycle_news.text.sanitize import normalise_whitespace
+from upcycle_news.text.sentences import split_sentences
 from upcycle_news.text.urls import canonical_link, fragment_of, page_key
 
 MAX_KEY = 400

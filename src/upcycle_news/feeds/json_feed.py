@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from upcycle_news.feeds.entries import RawEntry, RawFeed, RawLink, RawText
+from upcycle_news.i18n.messages import LocalizedText, localized
 
 _VERSION = re.compile(r"https?://jsonfeed\.org/version/1(?:\.(\d))?/?")
 _EMPTY = RawText("", html=False)
@@ -24,16 +25,16 @@ def parse_json_feed(text: str) -> RawFeed:
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):
-        return _no_feed("it is not valid JSON")
+        return _no_feed(localized("feed-json-invalid"))
     version = _VERSION.fullmatch(str(data.get("version"))[:60]) if isinstance(data, dict) else None
     if version is None:
-        return _no_feed("it is JSON, but not a JSON Feed (there is no 'version' of jsonfeed.org)")
+        return _no_feed(localized("feed-json-other"))
     items = data.get("items")
     if not isinstance(items, list):
-        return _no_feed("its 'items' are not a list")
+        return _no_feed(localized("feed-json-items"))
     entries = tuple(_entry(item) for item in items if isinstance(item, dict))
     skipped = sum(not isinstance(item, dict) for item in items)
-    problems = (f"{skipped} items are not objects and were skipped",) if skipped else ()
+    problems = (str(localized("feed-json-skipped", number=skipped)),) if skipped else ()
     return RawFeed(
         f"json1{version[1] or 0}",
         RawText(_text(data, "title"), html=False),
@@ -46,8 +47,8 @@ def parse_json_feed(text: str) -> RawFeed:
     )
 
 
-def _no_feed(problem: str) -> RawFeed:
-    return RawFeed("", _EMPTY, (), (problem,))
+def _no_feed(problem: LocalizedText) -> RawFeed:
+    return RawFeed("", _EMPTY, (), (str(problem),))
 
 
 def _entry(item: dict[str, Any]) -> RawEntry:
@@ -70,7 +71,23 @@ def _entry(item: dict[str, Any]) -> RawEntry:
         images=tuple(
             (_text(item, key), "", "") for key in ("image", "banner_image") if key in item
         ),
+        contents=tuple(text for text in reversed(texts[1:]) if text.value),
+        summaries=texts[:1] if texts[0].value else (),
+        authors=tuple(_authors(item)),
+        categories=tuple(tag for tag in _list(item, "tags") if isinstance(tag, str)),
     )
+
+
+def _authors(item: dict[str, Any]) -> Iterator[str]:
+    """Yield the names of an item's authors: a list since 1.1, one before."""
+    for author in (*_list(item, "authors"), item.get("author")):
+        if isinstance(author, dict) and (name := _text(author, "name")):
+            yield name
+
+
+def _list(item: dict[str, Any], key: str) -> list[Any]:
+    value = item.get(key)
+    return value if isinstance(value, list) else []
 
 
 def _links(item: dict[str, Any]) -> Iterator[RawLink]:

@@ -35,9 +35,11 @@ from upcycle_news.feeds.entries import (
 )
 from upcycle_news.feeds.item_identity import BodyItem, distinct_items, item_key
 from upcycle_news.feeds.json_feed import is_json, parse_json_feed
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Feed, FeedItem
-from upcycle_news.text.excerpts import excerpt, split_sentences
+from upcycle_news.text.excerpts import excerpt
 from upcycle_news.text.sanitize import truncate
+from upcycle_news.text.sentences import split_sentences
 from upcycle_news.text.typography import base_language
 from upcycle_news.text.urls import (
     BadLinkError,
@@ -61,7 +63,8 @@ class ParsedFeed:
     `images` are candidates only, by the key of their item: https, and not known to be tiny. No mail
     shows one unless an editor chose it. `complete`: all that the body has is in `items`, so what is
     not there is not in the feed. `other_guids` are those of an item's repetitions, by its key.
-    `guessed_encoding`: the encoding, where it is not the declared one.
+    `guessed_encoding`: the encoding, where it is not the declared one. `language` is what the feed says
+    to be written in, as it says it. `entries` counts all that the body has, usable or not.
     """
 
     format: str
@@ -72,6 +75,8 @@ class ParsedFeed:
     complete: bool = False
     guessed_encoding: str = ""
     other_guids: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    language: str = ""
+    entries: int = 0
 
     @property
     def usable(self) -> bool:
@@ -84,7 +89,9 @@ def parse_feed(
 ) -> ParsedFeed:
     """Parse the `body` fetched from `url`; items without a usable date are dated `now`."""
     if len(body) > MAX_BODY:
-        return ParsedFeed("", "", (), ("it is larger than 15 MiB",))
+        return ParsedFeed(
+            "", "", (), (str(localized("body-large", size=MAX_BODY // 1024 // 1024)),)
+        )
     decoded = decode_body(body, content_type)
     if is_json(decoded.text, content_type):
         raw = parse_json_feed(decoded.text)
@@ -108,6 +115,8 @@ def parse_feed(
         complete=raw.complete and len(problems) == len(raw.problems),
         guessed_encoding=decoded.encoding if decoded.guessed else "",
         other_guids={body.item.key: body.other_guids for body in bodies if body.other_guids},
+        language=raw.language.strip()[:40],
+        entries=len(raw.entries),
     )
 
 
@@ -137,13 +146,10 @@ def newest_entries(entries: Sequence[RawEntry], now: datetime) -> tuple[tuple[Ra
         front = undated[: (room + 1) // 2]
         back = undated[len(front) :][-(room // 2) :] if room > 1 else []
         chosen += [*front, *back]
-    sentence = f"it has more than {MAX_ENTRIES} entries; the newest {MAX_ENTRIES} were read"
+    sentence = localized("feed-long", limit=MAX_ENTRIES)
     if len(undated) > len(dated):
-        sentence = (
-            f"it has more than {MAX_ENTRIES} entries, most without a date; "
-            f"{MAX_ENTRIES} from its beginning and its end were read"
-        )
-    return tuple(entries[index] for index in sorted(chosen)), sentence
+        sentence = localized("feed-long-undated", limit=MAX_ENTRIES)
+    return tuple(entries[index] for index in sorted(chosen)), str(sentence)
 
 
 @dataclass
@@ -173,7 +179,7 @@ class _Reading:
             try:
                 item = self._item(entry, passage.title, text)
             except BadLinkError as error:
-                problems.append(f"entry {number} was left out: {error}")
+                problems.append(str(localized("entry-left-out", number=number, reason=error.text)))
                 continue
             items.append(BodyItem(item, self._updated(entry, item), self._images(entry)))
         page = canonical_link(self.raw.page) if self.raw.page else ""
@@ -199,7 +205,7 @@ class _Reading:
     def _item(self, entry: RawEntry, title: str, text: str) -> FeedItem:
         link = self._link(entry)
         if not title:
-            raise BadLinkError("it has neither a title nor a text")
+            raise BadLinkError(localized("entry-empty"))
         canonical = canonical_link(link)
         date = item_date(entry.dates, now=self.now, language=self.feed.language, order=self.order)
         summary = truncate(text, MAX_SUMMARY)
@@ -241,7 +247,7 @@ class _Reading:
                 return safe_link(self._resolved(link))
             except BadLinkError as error:
                 failure = failure or error
-        raise failure or BadLinkError("it has no link")
+        raise failure or BadLinkError(localized("href-missing"))
 
     def _links(self, entry: RawEntry) -> list[RawLink]:
         """Return the links that may stand for an entry, best first (RFC 4287, 4.1.2 and 4.2.7.2).

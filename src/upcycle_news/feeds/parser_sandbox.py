@@ -23,7 +23,9 @@ from typing import IO, Any, Self
 
 from upcycle_news.feeds.entries import MAX_BODY
 from upcycle_news.feeds.parser import ParsedFeed, parse_feed
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Feed, FeedItem
+from upcycle_news.models.posts import ParsedPosts, Post
 
 LARGE_BODY = 4 * 1024 * 1024  # after such a body a child uses too much memory to be kept
 START_SECONDS = 60.0
@@ -56,15 +58,37 @@ class ParserSandbox:
         self, body: bytes, *, url: str, content_type: str, feed: Feed, now: datetime
     ) -> ParsedFeed:
         """Parse a body like `parser.parse_feed`; exceeded limits become a problem."""
-        if len(body) > MAX_BODY:
-            return _rejected("it is larger than 15 MiB")
         task = {
             "url": url,
             "content_type": content_type,
             "feed": asdict(feed),
             "now": now.isoformat(),
-            "seconds": self.limits.seconds,
         }
+        answer = self._ask(task, body)
+        return _rejected(answer) if isinstance(answer, LocalizedText) else _from_json(answer)
+
+    def parse_posts(
+        self, body: bytes, *, url: str, content_type: str, name: str, language: str, now: datetime
+    ) -> ParsedPosts:
+        """Parse a body like `posts.parse_posts`; exceeded limits become a problem."""
+        task = {
+            "posts": True,
+            "url": url,
+            "content_type": content_type,
+            "name": name,
+            "language": language,
+            "now": now.isoformat(),
+        }
+        answer = self._ask(task, body)
+        if isinstance(answer, LocalizedText):
+            return ParsedPosts("", (), (str(answer),))
+        return _posts_from_json(answer)
+
+    def _ask(self, task: dict[str, Any], body: bytes) -> bytes | LocalizedText:
+        """Return the child's answer in JSON, or why there is none."""
+        if len(body) > MAX_BODY:
+            return localized("body-large", size=MAX_BODY // 1024 // 1024)
+        task["seconds"] = self.limits.seconds
         try:
             child = self._running_child()
             assert child.stdin is not None and child.stdout is not None
@@ -74,14 +98,14 @@ class ParserSandbox:
             answer = _receive(child.stdout.fileno(), deadline)
         except TimeoutError:
             self.close()
-            return _rejected(f"reading it takes longer than {self.limits.seconds:g} seconds")
+            return localized("feed-slow", seconds=f"{self.limits.seconds:g}")
         except (OSError, EOFError):
             # Killed by its limits: memory that Python could not even report, or processor time.
             self.close()
-            return _rejected("reading it takes more time or memory than is allowed")
+            return localized("feed-costly")
         if len(body) > LARGE_BODY:
             self.close()
-        return _from_json(answer)
+        return answer
 
     def close(self) -> None:
         """End the child, whatever it is doing."""
@@ -135,8 +159,8 @@ class SandboxPool:
             self._free.put(sandbox)
 
 
-def _rejected(problem: str) -> ParsedFeed:
-    return ParsedFeed("", "", (), (problem,))
+def _rejected(problem: LocalizedText) -> ParsedFeed:
+    return ParsedFeed("", "", (), (str(problem),))
 
 
 def _send(pipe: IO[bytes], data: bytes) -> None:
@@ -185,6 +209,23 @@ def _from_json(answer: bytes) -> ParsedFeed:
     )
 
 
+def _posts_from_json(answer: bytes) -> ParsedPosts:
+    fields = json.loads(answer)
+    if "posts" not in fields:  # the child's own answer to what it could not read
+        return ParsedPosts("", (), tuple(fields["problems"]))
+    posts = tuple(
+        Post(
+            **{
+                **post,
+                "at": datetime.fromisoformat(post["at"]) if post["at"] else None,
+                "topics": tuple(post["topics"]),
+            }
+        )
+        for post in fields["posts"]
+    )
+    return ParsedPosts(fields["format"], posts, tuple(fields["problems"]))
+
+
 # --- the child ----------------------------------------------------------------------------------
 
 
@@ -205,12 +246,12 @@ def _serve() -> None:
         body = source.read(int.from_bytes(source.read(8), "big"))
         _limit_processor(task["seconds"])
         try:
-            feed = _parse(task, body)
+            answer = _answer_posts(task, body) if "posts" in task else _as_json(_parse(task, body))
         except MemoryError:
-            feed = _rejected("reading it takes more memory than is allowed")
+            answer = _as_json(_rejected(localized("feed-memory")))
         except Exception as error:
-            feed = _rejected(f"it cannot be read ({type(error).__name__})")
-        _send(target, _as_json(feed))
+            answer = _as_json(_rejected(localized("feed-unreadable", kind=type(error).__name__)))
+        _send(target, answer)
 
 
 def _limit_processor(seconds: float) -> None:
@@ -230,6 +271,21 @@ def _parse(task: dict[str, Any], body: bytes) -> ParsedFeed:
         feed=feed,
         now=datetime.fromisoformat(task["now"]),
     )
+
+
+def _answer_posts(task: dict[str, Any], body: bytes) -> bytes:
+    from upcycle_news.feeds.posts import parse_posts  # late: most collections have no source
+
+    parsed = parse_posts(
+        body,
+        url=task["url"],
+        content_type=task["content_type"],
+        name=task["name"],
+        language=task["language"],
+        now=datetime.fromisoformat(task["now"]),
+    )
+    posts = [{**vars(post), "at": post.at.isoformat() if post.at else ""} for post in parsed.posts]
+    return json.dumps({**vars(parsed), "posts": posts}).encode()
 
 
 def _as_json(parsed: ParsedFeed) -> bytes:

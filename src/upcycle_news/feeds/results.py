@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Feed
 
 
@@ -99,10 +100,11 @@ FetchResult = Fetched | NotModified | Failed | Deferred
 def status_reason(status: int) -> str:
     """Describe an HTTP error status in one sentence."""
     if status == 410:
-        return "the publisher has closed it for good (410); remove it from feeds.toml"
+        return str(localized("status-gone"))
     try:
-        phrase = f" {HTTPStatus(status).phrase}"
+        named = f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
-        phrase = ""
-    fix = "; check its address" if status in (404, 401, 403) else ""
-    return f"the server answered {status}{phrase}{fix}"
+        named = str(status)
+    if status in (404, 401, 403):
+        return str(localized("status-check", status=named))
+    return str(localized("status-other", status=named))

@@ -20,6 +20,7 @@ import feedparser.exceptions
 
 from upcycle_news.feeds.entries import RawEntry, RawFeed, RawLink, RawText
 from upcycle_news.feeds.xml_text import is_netscape, normalise_xml
+from upcycle_news.i18n.messages import localized
 from upcycle_news.text.sanitize import normalise_whitespace, truncate
 
 _EMPTY = RawText("", html=False)
@@ -34,11 +35,17 @@ _PUBLISHED = ("published", "pubdate", "issued", "dcterms:issued")
 _UPDATED = ("updated", "modified", "dc:date", "dcterms:modified", "lastbuilddate")
 _CREATED = ("created", "dcterms:created", "dcterms:date", "date")
 _DATES = (*_PUBLISHED, *_UPDATED, *_CREATED)
-_PLAIN = frozenset({*_DATES, "guid", "id", "link", "dc:language", "enclosure"})
+# What holds a whole text where a feed has one (Atom 4.1.3; RSS content module), best first.
+_CONTENTS = ("content:encoded", "content", "body", "xhtml:body", "fullitem")
+_SUMMARIES = ("description", "summary", "abstract", "dc:description")
+_AUTHORS = ("dc:creator", "name", "author", "itunes:author")
+_PLAIN = frozenset(
+    {*_DATES, *_AUTHORS, "guid", "id", "link", "dc:language", "enclosure", "category"}
+)
 _MEDIA = frozenset({"media:content", "media:thumbnail"})
 # What may stand in these is the entry's own as well (Media RSS, "media:group").
-_TRANSPARENT = frozenset({"media:group", "media:content"})
-_IN_TRANSPARENT = frozenset({*_MEDIA, "media:title", "media:description"})
+_TRANSPARENT = frozenset({"media:group", "media:content", "author"})
+_IN_TRANSPARENT = frozenset({*_MEDIA, "media:title", "media:description", "name"})
 _OWN = frozenset({*_TITLES, *_TEXTS, *_PLAIN, *_MEDIA})
 # Children of an entry that have children of their own; others were not closed where some begin.
 _WITH_CHILDREN = frozenset(
@@ -58,12 +65,14 @@ def parse_xml_feed(text: str, url: str) -> RawFeed:
     version = "rss091n" if is_netscape(text) and reader.version else reader.version
     if not version and not reader.own_entries:
         page = re.search(r"<(?:!doctype\s+)?html", text[:2000], re.IGNORECASE)
-        problem = "it is a web page, not a feed" if page else "it is not a feed"
-        return RawFeed("", _EMPTY, (), (problem if text.strip() else "it is empty",))
+        problem = localized("feed-is-page") if page else localized("feed-is-none")
+        if not text.strip():
+            problem = localized("feed-empty")
+        return RawFeed("", _EMPTY, (), (str(problem),))
     problems: tuple[str, ...] = ()
     if error is not None:
         reason = truncate(normalise_whitespace(str(error)), 160)
-        problems = (f"it is not well-formed ({reason}); what could be read was used",)
+        problems = (str(localized("feed-malformed", reason=reason)),)
     atom = version.startswith("atom")
     channel = reader.feeddata
     return RawFeed(
@@ -158,6 +167,10 @@ class _OwnEntry:
             updated=next(iter(self._values(_UPDATED)), ""),
             language=self.language or next(iter(languages), ""),
             images=tuple(self.images),
+            contents=tuple(self._typed(_CONTENTS, atom)),
+            summaries=tuple(self._typed(_SUMMARIES, atom)),
+            authors=tuple(self._values(_AUTHORS)),
+            categories=tuple(self._values(("category",))),
         )
 
     def _values(self, names: tuple[str, ...]) -> list[str]:
@@ -321,6 +334,11 @@ class _EntryReader:
             entry.permalink = self.attributes.get("ispermalink", "true").strip().lower() != "false"
         elif name in ("link", "enclosure"):
             self._add_link(name, value)
+        elif name == "category":
+            if term := value or self.attributes.get("label") or self.attributes.get("term", ""):
+                entry.texts.append(
+                    (name, term, "text/plain")
+                )  # Atom has attributes (RFC 4287, 4.2.2)
         elif value:
             entry.texts.append((name, value, "text/plain"))
 

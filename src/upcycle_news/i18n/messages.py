@@ -1,7 +1,8 @@
 """Texts for editors and operators in their publication's language, from message catalogues.
 
 Code names a text by its key and gives the values in it. The catalogues lie beside this file:
-``findings.de.toml`` (findings of `check`) and ``pages.de.toml`` (preview, approval request, report).
+``findings.de.toml`` (findings of `check`), ``lists.de.toml`` (subscribers' lists), ``operations.de.toml``
+(what machine and servers refuse) and ``pages.de.toml`` (preview, approval request, report).
 A language without a catalogue falls back to English. Texts for subscribers are not here but in
 templates/texts.*.toml, where a publication changes them.
 """
@@ -16,7 +17,17 @@ from string import Formatter
 from typing import Any
 
 FOLDER = Path(__file__).parent
-CATALOGUE_FILES = ("findings", "pages")
+CATALOGUE_FILES = (
+    "feeds",
+    "findings",
+    "forms",
+    "lists",
+    "operations",
+    "pages",
+    "runs",
+    "sending",
+    "settings",
+)
 LANGUAGES = ("de", "en")
 FALLBACK = "en"
 

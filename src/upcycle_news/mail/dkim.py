@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from upcycle_news.errors import UpcycleError
+from upcycle_news.i18n.messages import localized
 from upcycle_news.mail.mime import Gap, Piece
 
 if TYPE_CHECKING:
@@ -36,6 +37,20 @@ _SIGNED = (
 _OVERSIGNED = ("from", "subject", "list-unsubscribe", "list-unsubscribe-post")
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?\Z")
 _RSA_BITS = 2048
+# A word of a selector: sub-domain of RFC 5321, section 4.1.2, of at most 63 octets (RFC 1035, 2.3.4).
+_WORD = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", re.ASCII)
+_MAX_NAME = 253  # characters of a name in DNS
+
+
+def raise_unless_selector(selector: str, domain: str) -> None:
+    """Raise `UpcycleError` for what cannot be a selector of `domain`.
+
+    RFC 6376, section 3.1: sub-domain *("." sub-domain), so words of letters, digits and inner hyphens.
+    """
+    if not all(_WORD.fullmatch(word) for word in selector.split(".")):
+        raise UpcycleError(localized("selector-bad", selector=selector[:80]))
+    if len(f"{selector}._domainkey.{domain}") > _MAX_NAME:
+        raise UpcycleError(localized("selector-long", selector=f"{selector[:60]}…"))
 
 
 @dataclass(frozen=True, repr=False)

@@ -18,6 +18,7 @@ from upcycle_news.models.content import (
     Story,
 )
 from upcycle_news.models.delivery import (
+    MAILBOX,
     ClaimResult,
     ClaimStatus,
     Delivery,
@@ -41,6 +42,8 @@ from upcycle_news.models.issue import (
 )
 from upcycle_news.models.personal_data import PersonalData
 from upcycle_news.models.subscriber import (
+    AddressChange,
+    ConfirmationMailKind,
     ConfirmationResult,
     Consent,
     EmailAddress,
@@ -54,9 +57,12 @@ from upcycle_news.models.subscriber import (
 )
 
 __all__ = [
+    "MAILBOX",
+    "AddressChange",
     "Bounce",
     "ClaimResult",
     "ClaimStatus",
+    "ConfirmationMailKind",
     "ConfirmationResult",
     "Consent",
     "DateSource",

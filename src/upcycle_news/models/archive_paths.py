@@ -16,6 +16,7 @@ ROBOTS = "robots.txt"
 STYLE = "style.css"
 MISSING = "404.html"
 INDEX = "index.html"
+REVISION = "revision.txt"
 
 _SUFFIXES = {"image/png": "png", "image/jpeg": "jpg", "image/gif": "gif"}
 
@@ -23,6 +24,11 @@ _SUFFIXES = {"image/png": "png", "image/jpeg": "jpg", "image/gif": "gif"}
 def issue_path(issue: str) -> str:
     """Return the path of an issue's page, ``archive/2026-11-26/``."""
     return f"{ARCHIVE}{issue}/"
+
+
+def revision_path(issue: str) -> str:
+    """Return the path of the file that says which revision of an issue went out."""
+    return f"{issue_path(issue)}{REVISION}"
 
 
 def essay_path(slug: str) -> str:

@@ -43,10 +43,15 @@ class IssueId:
 
 @dataclass(frozen=True)
 class ImageRef:
-    """An image of an essay: its path below content/images and its alternative text."""
+    """An image of an essay: its path below content/images, and its alternative text.
+
+    `caption` and `credit` stand below it; the credit names who made it (in Germany § 13 UrhG).
+    """
 
     path: str
     alt: str
+    caption: str = ""
+    credit: str = ""
 
 
 Length = Literal["full", "teaser", "auto"]
@@ -91,9 +96,9 @@ class Essay:
     image: ImageRef | None = field(
         default=None,
         metadata=front_matter(
-            "A picture below content/images, and what it shows.",
+            "A picture below content/images, what it shows, and the lines below it.",
             "image: bahnhof.jpg",
-            beside=("image_alt",),
+            beside=("image_alt", "image_caption", "image_credit"),
         ),
     )
     status: Literal["draft", "ready"] = field(
@@ -125,6 +130,13 @@ class Essay:
             "A table of fields of your own, for your templates: `essay.extra.series`.",
             "extra: {series: Umbau}",
             in_templates=True,
+        ),
+    )
+    canonical: str = field(
+        default="",
+        metadata=front_matter(
+            "Where it was published first: its page in the archive names that one as the original.",
+            "canonical: https://example.org/essay",
         ),
     )
 

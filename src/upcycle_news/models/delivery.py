@@ -158,6 +158,10 @@ class Rate:
         return earlier + timedelta(seconds=self.seconds)
 
 
+MAILBOX = "mailbox"
+"""The name of the embedded mailbox as a relay; `[relays.mailbox]` is refused."""
+
+
 @dataclass(frozen=True)
 class Relay:
     """An SMTP relay. `timeout` is in seconds; 0 `processes`: chosen by the number of deliveries."""
@@ -202,13 +206,17 @@ class IssueState(StrEnum):
 
 @dataclass(frozen=True)
 class IssueStatus:
-    """Delivery counts of an issue, checked against the audience stored when it was queued."""
+    """Delivery counts of an issue, checked against the audience stored when it was queued.
+
+    `in_mailbox`: they are of the embedded mailbox on this machine, and no reader has the issue.
+    """
 
     issue: str
     revision_id: str
     audience: int
     counts: Mapping[DeliveryState, int]
     state: IssueState
+    in_mailbox: bool = field(default=False, compare=False)
 
     def as_dict(self) -> dict[str, str | int | bool]:
         """Return the counts as the JSON of `issue status`; the keys and their order are stable."""

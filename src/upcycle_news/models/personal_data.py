@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from upcycle_news.models.bounces import Bounce
 from upcycle_news.models.delivery import Delivery
-from upcycle_news.models.subscriber import Consent, Subscriber, Suppression, Unsubscribe
+from upcycle_news.models.subscriber import (
+    AddressChange,
+    Consent,
+    Subscriber,
+    Suppression,
+    Unsubscribe,
+)
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,7 @@ class PersonalData:
     suppression: Suppression | None
     bounces: tuple[Bounce, ...]
     deliveries: tuple[Delivery, ...]
+    address_changes: tuple[AddressChange, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON object of `subscribers show`; times in ISO 8601, to the second."""
@@ -40,13 +47,8 @@ class PersonalData:
             "groups": list(subscriber.groups),
             "created_at": _iso(subscriber.created_at),
             "chosen_at": _iso(self.preferences_set_at),
-            "consents": [
-                {
-                    key: _iso(value) if key.endswith("_at") else value
-                    for key, value in asdict(consent).items()
-                }
-                for consent in self.consents
-            ],
+            "consents": [consent.as_dict() for consent in self.consents],
+            "address_changes": [_address_change(change) for change in self.address_changes],
             "departures": [
                 {"at": _iso(row.at), "way": row.method.value} for row in self.unsubscribes
             ],
@@ -63,6 +65,18 @@ class PersonalData:
                 for row in self.deliveries
             ],
         }
+
+
+def _address_change(change: AddressChange) -> dict[str, Any]:
+    return {
+        "requested_at": _iso(change.requested_at),
+        "mailed_at": _iso(change.mailed_at),
+        "confirmed_at": _iso(change.confirmed_at),
+        "ended_at": _iso(change.ended_at),
+        "new": None if change.new_email is None else change.new_email.address,
+        "old": None if change.old_email is None else change.old_email.address,
+        "token_hash": change.token_hash,
+    }
 
 
 def _bounce(row: Bounce) -> dict[str, Any]:

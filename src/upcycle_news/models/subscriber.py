@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Self
+from typing import Any, Self
 
 from upcycle_news.errors import AddressError
+from upcycle_news.i18n.messages import LocalizedText, localized
 
 
 @dataclass(frozen=True, repr=False)
@@ -29,7 +30,8 @@ class EmailAddress:
         except EmailNotValidError as error:
             # The library's sentences may quote the domain: keep to its class of complaint.
             raise AddressError(_complaint(text)) from error
-        return cls(validated.ascii_email or validated.normalized)
+        # A local part with umlauts has no ASCII form; its domain has one, under which it is suppressed.
+        return cls(f"{validated.local_part}@{validated.ascii_domain}")
 
     @property
     def domain(self) -> str:
@@ -47,16 +49,15 @@ class EmailAddress:
     __str__ = __repr__
 
 
-def _complaint(text: str) -> str:
+def _complaint(text: str) -> LocalizedText:
     """Return what is wrong with an address, without quoting it."""
-    cure = "write it as name@example.org"
     if re.search(r"[\r\n]", text):
-        return f"an address must not contain a line break; {cure}"
+        return localized("address-line-break")
     if re.search(r"[\x00-\x1f\x7f]", text):
-        return f"an address must not contain control characters; {cure}"
+        return localized("address-control")
     if text.count("@") != 1:
-        return f"an address has exactly one @; {cure}"
-    return f"not a valid e-mail address; {cure}"
+        return localized("address-at-sign")
+    return localized("address-invalid")
 
 
 class SubscriberStatus(StrEnum):
@@ -80,6 +81,19 @@ class Subscriber:
     groups: tuple[str, ...] = ()
     created_at: datetime | None = None
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON object of `subscribers list`."""
+        return {
+            "id": self.id,
+            "email": self.email.address,
+            "name": self.name,
+            "language": self.language,
+            "status": self.status.value,
+            "topics": list(self.topics),
+            "groups": list(self.groups),
+            "created_at": self.created_at and self.created_at.isoformat(timespec="seconds"),
+        }
+
 
 class UnsubscribeMethod(StrEnum):
     """How a subscriber unsubscribed."""
@@ -96,7 +110,7 @@ class SuppressionSource(StrEnum):
 
     `BOUNCE` and `COMPLAINT`: a report in the inbox. `SMTP`: a refusal by the relay while sending.
     `COMMAND`: an operator, for one address or domain. `LIST`: a list of another system. `ERASURE`:
-    the subscriber was erased.
+    the subscriber was erased. `CHANGE`: the subscriber has another address since.
     """
 
     BOUNCE = "bounce"
@@ -105,6 +119,7 @@ class SuppressionSource(StrEnum):
     COMMAND = "command"
     LIST = "list"
     ERASURE = "erasure"
+    CHANGE = "change"
 
 
 @dataclass(frozen=True)
@@ -154,6 +169,13 @@ class Consent:
     token_hash: str = ""
     ip: str = ""
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON object of one consent in `subscribers show`; times in ISO 8601."""
+        return {
+            key: value.isoformat(timespec="seconds") if isinstance(value, datetime) else value
+            for key, value in asdict(self).items()
+        }
+
 
 @dataclass(frozen=True)
 class Signup:
@@ -167,12 +189,53 @@ class Signup:
 
 
 class ConfirmationResult(StrEnum):
-    """The result of following a confirmation link."""
+    """The result of following a confirmation link. `REFUSED`: the address may not be written to.
+
+    Only a change of address is refused: to one that is suppressed, or somebody else's by now.
+    """
 
     NOW = "now"
     ALREADY = "already"
     EXPIRED = "expired"
     UNKNOWN = "unknown"
+    REFUSED = "refused"
+
+
+class ConfirmationMailKind(StrEnum):
+    """What a mail of a sign-up or a change of address is about.
+
+    `SIGN_UP`, `LIST` and `CHANGE` ask the owner of an address to confirm, `LIST` those on a list without
+    proof of consent; `CHANGED` tells the old address.
+    """
+
+    SIGN_UP = "sign-up"
+    LIST = "list"
+    CHANGE = "change"
+    CHANGED = "changed"
+
+    @property
+    def is_about_consent(self) -> bool:
+        """Whether confirming it makes a consent hold."""
+        return self in (ConfirmationMailKind.SIGN_UP, ConfirmationMailKind.LIST)
+
+
+@dataclass(frozen=True)
+class AddressChange:
+    """A change of address that a subscriber asked for.
+
+    `new_email` is None once it was confirmed or ended, `old_email` once the old address was told of
+    it. `token_hash` proves the link that the new address got.
+    """
+
+    id: int
+    subscriber: int
+    requested_at: datetime
+    new_email: EmailAddress | None = None
+    old_email: EmailAddress | None = None
+    mailed_at: datetime | None = None
+    confirmed_at: datetime | None = None
+    ended_at: datetime | None = None
+    token_hash: str = ""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ The package never imports Prefect; docs/dependencies.md says why. The URL comes 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import httpx
 
 ADDRESS_FILE = "api-url"
+ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED", "CANCELLING")
 TIMEOUT = 15.0  # seconds for one response
 
 
@@ -91,9 +93,53 @@ class PrefectClient:
         state = {"type": "CANCELLED", "name": name, "message": message}
         self._call("POST", f"/flow_runs/{run}/set_state", {"state": state, "force": True}, lost={})
 
+    def run_page(self, run: str) -> str:
+        """Return the address of a run in Prefect's pages; ``PREFECT_UI_URL`` says where they are else."""
+        pages = os.environ.get("PREFECT_UI_URL", "") or self.url.removesuffix("/api")
+        return f"{pages.rstrip('/')}/runs/flow-run/{run}"
+
+    def has_ended(self, run: str) -> bool:
+        """Return whether a run has ended, is being cancelled, or was deleted.
+
+        Deleted is what Prefect itself says it does not find; raises `PrefectApiError` for all else that
+        leaves it open, such as a proxy's 404.
+        """
+        response = self._request("GET", f"/flow_runs/{run}")
+        try:
+            body = response.json()
+            if response.status_code == 404:
+                if body["detail"] == "Flow run not found":
+                    return True
+            else:
+                return str(body["state"]["type"]) in ENDED
+        except (ValueError, KeyError, TypeError):
+            pass
+        raise PrefectApiError(
+            f"{self.url} does not answer as Prefect's API does: correct PREFECT_API_URL"
+        )
+
     def deployment_id(self, name: str) -> str:
         """Return the id of the deployment ``flow/deployment``."""
         return str(self._call("GET", f"/deployments/name/{name}")["id"])
+
+    def renew_parameters(
+        self, describe: Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
+    ) -> int:
+        """Replace the properties of each deployment's parameters by `describe(flow name, properties)`.
+
+        Returns how many deployments changed. Types, defaults and what is required stay.
+        """
+        changed = 0
+        for row in self._call("POST", "/deployments/filter", {"limit": 200}):
+            flow = re.split("[.:]", str(row["entrypoint"]))[-1].replace("_", "-")
+            schema = row["parameter_openapi_schema"] or {}
+            old = schema.get("properties") or {}
+            new = describe(flow, old)
+            if new != old:
+                body = {"parameter_openapi_schema": {**schema, "properties": new}}
+                self._call("PATCH", f"/deployments/{row['id']}", body)
+                changed += 1
+        return changed
 
     def save_automation(self, automation: Mapping[str, Any]) -> bool:
         """Create an automation, or replace the one of that name; True when it is new."""

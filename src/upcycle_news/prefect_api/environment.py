@@ -21,6 +21,11 @@ QUIET_ENVIRONMENT = {
     "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_CLI_PROMPT": "false",
 }
+# The server's own vacuum: runs that ended 30 days ago go, with logs and artifacts; those that wait stay.
+HISTORY_ENVIRONMENT = {
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": "2592000",  # seconds
+}
 LOGIN_VARIABLE = "PREFECT_SERVER_API_AUTH_STRING"
 
 
@@ -66,6 +71,7 @@ def server_environment(
     client_host = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104  named, not bound
     return {
         **QUIET_ENVIRONMENT,
+        **HISTORY_ENVIRONMENT,
         # Prefect unpacks its pages before it serves them: not beside its program, which may be root's.
         "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(home / "ui"),
         **environment,

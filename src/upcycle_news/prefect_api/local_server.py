@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +19,8 @@ from upcycle_news.prefect_api.client import ADDRESS_FILE, PrefectClient
 from upcycle_news.prefect_api.environment import server_environment
 
 RUNNER = "upcycle_news_flows.serve"  # the module that serves the deployments of prefect.yaml
+# What a run does stands beside it in Prefect's pages: Prefect's lines, and ours, which name nobody.
+_RUN_LOGS = {"PREFECT_LOGGING_EXTRA_LOGGERS": "upcycle_news", "UPCYCLE_NEWS_LOG__LEVEL": "info"}
 _START = 120.0  # seconds a server may take to answer; the first time it makes its database
 _STOP = 15.0  # seconds a process may take to end before it is killed
 
@@ -58,7 +60,11 @@ def run_local_server(
         try:
             _wait(client, server, stopping)
             if not stopping():
-                runner = _start(["-W", "ignore", "-m", RUNNER], environment, home)
+                runner = _start(
+                    ["-W", "ignore", "-m", RUNNER],
+                    {**_RUN_LOGS, **environment, **_log_level(os.environ)},
+                    home,
+                )
                 write_atomically(address, url.encode())
                 on_started(url.removesuffix("/api"))
             while not stopping() and server.poll() is None:
@@ -71,6 +77,11 @@ def run_local_server(
                 _stop(process)
     if not stopping():
         raise UpcycleError("Prefect's server ended by itself; is the port free?")
+
+
+def _log_level(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the level of a run's log: the one that is set, else every step, unlike the server's."""
+    return {"PREFECT_LOGGING_LEVEL": environment.get("PREFECT_LOGGING_LEVEL") or "INFO"}
 
 
 @contextmanager

@@ -11,7 +11,8 @@ import jinja2
 from upcycle_news.models import Essay
 from upcycle_news.models.front_matter import front_matter_keys
 from upcycle_news.rendering.template_strings import TemplateStrings
-from upcycle_news.text.typography import one_line, typeset
+from upcycle_news.rendering.typesetter import Typesetter
+from upcycle_news.text.typography import one_line
 
 View = TypeVar("View")
 
@@ -27,9 +28,11 @@ class ExtraFields:
 
     __slots__ = ("_values",)
 
-    def __init__(self, values: Mapping[str, Any], language: str) -> None:
+    def __init__(self, values: Mapping[str, Any], language: str, typesetter: Typesetter) -> None:
         """Typeset the texts among `values`, which are in `language`."""
-        self._values = {name: _typeset(value, language) for name, value in values.items()}
+        self._values = {
+            name: _typeset(value, language, typesetter) for name, value in values.items()
+        }
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -61,9 +64,11 @@ def with_essay_fields(view: type[View]) -> type[View]:
     return view
 
 
-def essay_fields(essay: Essay, strings: TemplateStrings) -> dict[str, Any]:
+def essay_fields(essay: Essay, strings: TemplateStrings, typesetter: Typesetter) -> dict[str, Any]:
     """Return the values of the declared fields as templates print them."""
-    return {name: _shown(getattr(essay, name), essay.language, strings) for name in _SHOWN}
+    return {
+        name: _shown(getattr(essay, name), essay.language, strings, typesetter) for name in _SHOWN
+    }
 
 
 def _shown_kind(kind: Any) -> Any:
@@ -72,20 +77,20 @@ def _shown_kind(kind: Any) -> Any:
     return str if kind is date else kind
 
 
-def _shown(value: Any, language: str, strings: TemplateStrings) -> Any:
+def _shown(value: Any, language: str, strings: TemplateStrings, typesetter: Typesetter) -> Any:
     if isinstance(value, date):
         return strings.long_date(value)
     if isinstance(value, tuple):
-        return tuple(_typeset(item, language) for item in value)
-    return _typeset(value, language)
+        return tuple(_typeset(item, language, typesetter) for item in value)
+    return _typeset(value, language, typesetter)
 
 
-def _typeset(value: Any, language: str) -> Any:
+def _typeset(value: Any, language: str, typesetter: Typesetter) -> Any:
     """Set texts as titles are set; addresses stay as they were written."""
     if isinstance(value, str):
-        return one_line(value) if "://" in value else typeset(value, language)
+        return one_line(value) if "://" in value else typesetter(value, language)
     if isinstance(value, Mapping):
-        return ExtraFields(value, language)
+        return ExtraFields(value, language, typesetter)
     if isinstance(value, list):
-        return [_typeset(item, language) for item in value]
+        return [_typeset(item, language, typesetter) for item in value]
     return value

@@ -1,36 +1,25 @@
-"""Parses essays' Markdown into tokens, and writes HTML fragments for mails and web pages from them.
+"""Essays' Markdown as tokens for a mail or a page, and the HTML fragments of these tokens.
 
-`plaintext` writes the text part from the same tokens, so both parts have the same words and links.
+`text.markdown` parses; `plaintext` writes the text part from the same tokens, so both parts have the same
+words and links.
 """
 
 from __future__ import annotations
 
-import posixpath
-import re
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from html import escape
 from typing import Any, Literal, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
-from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markdown_it.utils import OptionsDict, OptionsType
-from mdit_py_plugins.footnote import footnote_plugin
 
+from upcycle_news.models import Essay
 from upcycle_news.rendering.images import DisplayedImage
-from upcycle_news.text.typography import (
-    QUOTES,
-    base_language,
-    dashes,
-    insert_no_break_spaces,
-    normalise_text,
-)
-
-NOTE_RULES = ("ref", "block_open", "block_close", "open", "close", "anchor")
-"""Rules of the footnote plugin that `FootnoteRules` replaces, without their prefix."""
+from upcycle_news.text.image_paths import image_path
+from upcycle_news.text.markdown.parser import markdown_parser, parse_body
 
 
 class FootnoteRules:
@@ -84,10 +73,6 @@ class FootnoteRules:
         return f' <a class="back" href="#zu-{number}" aria-label="{name} {number}">↑</a>'
 
 
-MAX_NESTING = 20
-"""Levels of nesting, such as quotes in lists in quotes; deeper markup is shown as text."""
-
-
 @dataclass(frozen=True)
 class Reference:
     """A link or an image of an essay as written, with its 1-based line within the body.
@@ -101,19 +86,34 @@ class Reference:
     text: str = ""
 
 
-def parse(body: str, *, language: str, below: int | None = 1) -> list[Token]:
+def parse_essay(essay: Essay, marks: str = "") -> list[Token]:
+    """Return the tokens of an essay as it is shown below its title; see `parse`."""
+    return parse(
+        essay.body, language=essay.language, title=essay.title, author=essay.author, marks=marks
+    )
+
+
+def parse(
+    body: str,
+    *,
+    language: str,
+    below: int | None = 1,
+    title: str = "",
+    author: str = "",
+    marks: str = "",
+) -> list[Token]:
     """Parse Markdown into tokens: typography applied, dead links dropped, headings demoted.
 
     `below` is the level of the heading above the essay: its first level becomes
     `below` + 1, and no level is skipped on the way down. With None they stay as written.
+    A first line that repeats `title` or `author` is left out.
     """
-    tokens = _parser(base_language(language)).parse(normalise_text(body))
+    tokens = parse_body(body, language=language, title=title, author=author, marks=marks)
     if below is not None:
         _demote(tokens, below)
     for token in tokens:
         if token.type == "inline" and token.children is not None:
             token.children = _drop_dead_links(token.children)
-            _apply_typography(token.children, language)
     return tokens
 
 
@@ -129,12 +129,11 @@ def to_html(
     With `note_labels`, the accessible names of links to a footnote and back, footnotes are linked
     and elements are HTML's rather than XML's: for a web page.
     """
-    parser = _parser(base_language(language))
-    options = parser.options
-    if note_labels is not None:
-        options = OptionsDict(cast(OptionsType, {**parser.options, "xhtmlOut": False}))
+    given = markdown_parser(language).options
+    xhtml = note_labels is None
+    options = OptionsDict(cast(OptionsType, {**given, "xhtmlOut": xhtml}))
     env = {"images": images, "note_labels": note_labels}
-    html: str = parser.renderer.render(tokens, options, env)
+    html: str = _RENDERER.render(tokens, options, env)
     return html
 
 
@@ -152,6 +151,27 @@ def opening_blocks(tokens: Sequence[Token], words: int) -> list[Token]:
         count += len(token.content.split()) if token.type == "inline" else 0
         blocks.append(token)
     return blocks
+
+
+OPENING = 120
+"""Words after which the opening of an essay ends, at the end of a paragraph."""
+
+LONG_OPENING = 5 * OPENING
+"""Words of an opening above which it is no longer one."""
+
+
+def long_opening(essay: Essay) -> tuple[int, int] | None:
+    """Return the words of an essay's opening and its 1-based line in the file, where it is too long.
+
+    An opening ends with a block: one that goes on and on is shown as a whole.
+    """
+    opening = opening_blocks(parse_essay(essay), OPENING)
+    texts = [token for token in opening if token.type == "inline"]
+    count = sum(len(token.content.split()) for token in texts)
+    if count <= LONG_OPENING:
+        return None
+    longest = max(texts, key=lambda token: len(token.content))
+    return count, essay.body_line + (longest.map[0] if longest.map else 0)
 
 
 def _notes_of(blocks: Sequence[Token], rest: Sequence[Token]) -> list[Token]:
@@ -182,21 +202,7 @@ def _notes_of(blocks: Sequence[Token], rest: Sequence[Token]) -> list[Token]:
 
 def references(body: str) -> tuple[Reference, ...]:
     """Return all links and images of an essay as written, valid or not."""
-    return tuple(_references(_parser("de").parse(normalise_text(body))))
-
-
-def image_path(target: str) -> str | None:
-    """Return the path below content/images that an image refers to, or None for foreign ones.
-
-    Editors see the image in their own viewer when they write ``../images/x.jpg``; ``x.jpg``,
-    ``images/x.jpg`` and ``/content/images/x.jpg`` mean the same.
-    """
-    parts = urlsplit(target)
-    if parts.scheme or parts.netloc or not parts.path:
-        return None
-    path = posixpath.normpath(unquote(parts.path)).lstrip("/")
-    path = re.sub(r"^(?:\.\./)*(?:content/)?(?:images/)?", "", path)
-    return None if path.startswith("..") or path in ("", ".") else path
+    return tuple(_references(parse_body(body, language="de")))
 
 
 def is_mail_link(target: str) -> bool:
@@ -221,9 +227,13 @@ class _Renderer(FootnoteRules, RendererHTML):
         alt = self.renderInlineAsText(token.children or [], options, env)
         path = image_path(str(token.attrs.get("src", "")))
         image: DisplayedImage | None = env["images"].get(path)
-        if image is None:
-            return escape(alt)
-        return image.tag(alt)
+        shown = escape(alt) if image is None else image.tag(alt)
+        caption = escape(str(token.attrs.get("title", "")))
+        if not caption:
+            return shown
+        line_break = self.hardbreak(tokens, idx, options, env).rstrip()
+        more = line_break if idx + 1 < len(tokens) else ""
+        return f'{shown}{line_break}<span class="caption soft">{caption}</span>{more}'
 
     def table_open(self, *_: Any) -> str:
         return '<div class="scroll"><div tabindex="0"><table>\n'
@@ -242,28 +252,7 @@ class _Renderer(FootnoteRules, RendererHTML):
         return self.renderToken(tokens, idx, options, env)
 
 
-@lru_cache(maxsize=4)
-def _parser(language: str) -> MarkdownIt:
-    parser = MarkdownIt(
-        "commonmark",
-        {
-            "html": False,
-            "xhtmlOut": True,
-            "typographer": True,
-            "maxNesting": MAX_NESTING,
-            "quotes": QUOTES.get(language, QUOTES["en"]),
-        },
-        renderer_cls=_Renderer,
-    )
-    # Bad links are dropped in `_living_links` and reported by preflight; markdown-it would print
-    # their source into the mail.
-    parser.validateLink = lambda url: True  # type: ignore[method-assign]
-    parser.use(footnote_plugin)
-    renderer = parser.renderer
-    assert isinstance(renderer, _Renderer)
-    for name in NOTE_RULES:  # the plugin has registered its own
-        renderer.rules[f"footnote_{name}"] = getattr(renderer, f"footnote_{name}")
-    return parser.enable(["table", "strikethrough", "smartquotes"])
+_RENDERER = _Renderer()
 
 
 def _demote(tokens: list[Token], below: int) -> None:
@@ -290,14 +279,6 @@ def _drop_dead_links(children: list[Token]) -> list[Token]:
         else:
             tokens.append(token)
     return tokens
-
-
-def _apply_typography(children: list[Token], language: str) -> None:
-    for token in children:
-        if token.type == "text" and token.info != "auto":
-            token.content = insert_no_break_spaces(dashes(token.content), language)
-        elif token.type == "image" and token.children:
-            _apply_typography(token.children, language)
 
 
 def _references(tokens: Sequence[Token]) -> Iterator[Reference]:

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from markdown_it.common.normalize_url import normalizeLinkText
 from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
 
@@ -48,6 +49,7 @@ def wrap(text: str, width: int = WIDTH, first: str = "", rest: str | None = None
             width,
             initial_indent=first if number == 0 else rest,
             subsequent_indent=rest,
+            expand_tabs=False,  # a tab is a blank, as in the HTML
             break_long_words=False,
             break_on_hyphens=False,
         )
@@ -114,14 +116,15 @@ class _TextWriter:
         return [f"> {line}".rstrip() for line in self.blocks(node.children, max(width - 2, 20))]
 
     def items(self, node: SyntaxTreeNode, width: int) -> list[str]:
-        number = int(node.attrs.get("start", 1))
+        number = int(node.attrs.get("start", 1)) - 1
         lines: list[str] = []
         loose = any(not child.hidden for item in node.children for child in item.children[:1])
-        for position, item in enumerate(node.children):
-            mark = f"{number + position}. " if node.type == "ordered_list" else "- "
+        for item in node.children:
+            number = int(item.attrs.get("value", number + 1))
+            mark = f"{number}{item.markup} " if node.type == "ordered_list" else "- "
             inner = self.blocks(item.children, max(width - len(mark), 20)) or [""]
             if not loose:  # a nested list follows the line above it directly
-                inner = _without_blank_lines(inner)
+                inner = _without_blank_lines(inner) or [""]
             if lines and loose:
                 lines.append("")
             lines.append((mark + inner[0]).rstrip())
@@ -152,10 +155,8 @@ class _TextWriter:
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         if sum(widths) + 3 * (len(widths) - 1) > width:
             return self.stacked_table(rows, width)
-        lines = [
-            " | ".join(cell.ljust(size) for cell, size in zip(row, widths, strict=True)).rstrip()
-            for row in rows
-        ]
+        sides = [str(cell.attrs.get("class", "")) for cell in node.children[0].children[0].children]
+        lines = [" | ".join(map(_aligned, row, widths, sides)).rstrip() for row in rows]
         return [lines[0], "-+-".join("-" * size for size in widths), *lines[1:]]
 
     def stacked_table(self, rows: Sequence[Sequence[str]], width: int) -> list[str]:
@@ -182,7 +183,7 @@ class _TextWriter:
             case "hardbreak":
                 return "\n"
             case "image":
-                return f"[{self.image_label}: {self.inline(node)}]"
+                return self.image(node)
             case "link":
                 return self.link(node)
             case "footnote_ref":
@@ -193,14 +194,29 @@ class _TextWriter:
                 return f"*{self.inline(node)}*"
             case "em":
                 return f"_{self.inline(node)}_"
+            case "s":
+                return f"~~{self.inline(node)}~~"
             case _:
                 return self.inline(node)
 
+    def image(self, node: SyntaxTreeNode) -> str:
+        """Write an image as its alt text, and its caption below it or, within a sentence, behind it."""
+        text = f"[{self.image_label}: {self.inline(node)}]"
+        caption = str(node.attrs.get("title", ""))
+        between = "\n" if len(node.siblings) == 1 else " "
+        return f"{text}{between}{caption}" if caption else text
+
     def link(self, node: SyntaxTreeNode) -> str:
-        text, url = self.inline(node), str(node.attrs["href"]).removeprefix("mailto:")
-        if text.removeprefix("mailto:") == url:
-            return url
+        text, url = self.inline(node), str(node.attrs["href"])
+        if url.startswith("mailto:") and "?" not in url:
+            url = url.removeprefix("mailto:")
+        if node.info == "auto" or text in (url, normalizeLinkText(url)):
+            return text if "?" in text else text.removeprefix("mailto:")
         return f"{text} [{self.links.number(url)}]"
+
+
+def _aligned(cell: str, size: int, side: str) -> str:
+    return {"right": cell.rjust, "center": cell.center}.get(side, cell.ljust)(size)
 
 
 def _without_blank_lines(lines: Sequence[str]) -> list[str]:

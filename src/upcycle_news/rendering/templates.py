@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from upcycle_news.errors import TemplateError
+from upcycle_news.fileio import files_below, os_reason
 from upcycle_news.i18n.messages import localized
 
 SUFFIXES = frozenset({".mjml", ".txt", ".css", ".toml", ".html"})
@@ -21,10 +22,16 @@ def load_templates(folder: Path) -> dict[str, str]:
     """
     if not folder.is_dir():
         raise TemplateError(folder, None, localized("template-folder"))
+    try:
+        files = files_below(folder)
+    except OSError as error:
+        raise TemplateError(
+            error.filename or folder, None, localized("folder-unreadable", reason=os_reason(error))
+        ) from None
     texts = {
         path.relative_to(folder).as_posix(): _read(path)
-        for path in sorted(folder.rglob("*"))
-        if path.suffix in SUFFIXES and path.is_file() and not path.name.startswith(".")
+        for path in files
+        if path.suffix in SUFFIXES and not path.name.startswith(".")
     }
     for name in REQUIRED:
         if name not in texts:
@@ -37,7 +44,7 @@ def _read(path: Path) -> str:
         data = path.read_bytes()
     except OSError as error:
         raise TemplateError(
-            path, None, localized("file-unreadable", reason=str(error.strerror))
+            path, None, localized("file-unreadable", reason=os_reason(error))
         ) from error
     try:
         text = data.decode("utf-8-sig")

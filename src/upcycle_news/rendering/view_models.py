@@ -33,7 +33,9 @@ from upcycle_news.rendering import markdown, plaintext
 from upcycle_news.rendering.essay_fields import essay_fields, with_essay_fields
 from upcycle_news.rendering.images import DisplayedImage, read_image
 from upcycle_news.rendering.template_strings import TemplateStrings
-from upcycle_news.text.typography import base_language, one_line, typeset
+from upcycle_news.rendering.typesetter import read_typesetter
+from upcycle_news.text import image_paths
+from upcycle_news.text.typography import base_language, direction, one_line
 
 READING_SPEED = 200
 """Words a minute."""
@@ -42,10 +44,6 @@ READING_SPEED = 200
 def reading_minutes(body: str) -> int:
     """Return the minutes that reading an essay takes, at least one."""
     return max(1, round(len(body.split()) / READING_SPEED))
-
-
-OPENING = 120
-"""Words after which the opening of an essay ends, at the end of a paragraph."""
 
 
 @dataclass(frozen=True)
@@ -60,19 +58,27 @@ class Links:
 
 @dataclass(frozen=True)
 class ImageView:
-    """An essay's image; `html` is the ``img`` element, sizes are CSS pixels."""
+    """An essay's image; `html` is the ``img`` element, sizes are CSS pixels.
+
+    `caption` and `credit` are the lines below it, each empty where the essay has none.
+    """
 
     src: str
     alt: str
     width: int
     height: int
     html: Markup
+    caption: str = ""
+    credit: str = ""
 
 
 @dataclass(frozen=True)
 @with_essay_fields
 class LeadView:
-    """The essay that leads. `lang` is set where it differs from the issue's, `more` if it goes on."""
+    """The essay that leads. `lang` is set where it differs from the issue's, `more` if it goes on.
+
+    `dir` is ``rtl`` for a language that is written from the right, else empty.
+    """
 
     title: str
     byline: str
@@ -80,6 +86,7 @@ class LeadView:
     minutes: int
     url: str
     lang: str
+    dir: str
     image: ImageView | None
     html: Markup
     text: str
@@ -99,6 +106,7 @@ class TeaserView:
     summary: str
     url: str
     lang: str
+    dir: str
     image: ImageView | None
 
 
@@ -120,6 +128,7 @@ class StoryView:
     date: str
     excerpt: str
     lang: str
+    dir: str
     also: tuple[SourceView, ...]
 
 
@@ -179,7 +188,7 @@ def build_template_context(
         issue=IssueView(
             id=str(issue.id),
             subject=subject(manifest),
-            preheader=typeset(issue.preheader, language),
+            preheader=builder.typeset(issue.preheader, language),
             language=language,
             date=strings.full_date(issue.id.day),
         ),
@@ -196,7 +205,8 @@ def build_template_context(
 def subject(manifest: Manifest) -> str:
     """Return the subject line: with the language's quotation marks, without no-break spaces."""
     issue = manifest.issue
-    return " ".join(typeset(issue.subject, issue.language).split())
+    typesetter = read_typesetter(manifest.templates)
+    return " ".join(typesetter(issue.subject, issue.language).split())
 
 
 def _links(publication: Publication, issue: str) -> Links:
@@ -219,12 +229,13 @@ class ViewModelBuilder:
         self.publication = manifest.publication
         self.files: Mapping[str, bytes] = manifest.images
         self.strings = strings
+        self.typeset = read_typesetter(manifest.templates)
         self.zone = ZoneInfo(manifest.publication.timezone)
         self.images: dict[str, InlineImage] = {}
 
     def lead(self, essay: Essay, in_full: bool) -> LeadView:
-        whole = markdown.parse(essay.body, language=essay.language)
-        tokens = whole if in_full else markdown.opening_blocks(whole, OPENING)
+        whole = markdown.parse_essay(essay, self.typeset.marks_of(essay.language))
+        tokens = whole if in_full else markdown.opening_blocks(whole, markdown.OPENING)
         html = self.html(essay, tokens)
         plain, links = plaintext.to_text(tokens, image_label=self.strings("image"))
         return LeadView(
@@ -242,20 +253,21 @@ class ViewModelBuilder:
 
     def teaser(self, essay: Essay) -> TeaserView:
         return TeaserView(
-            **self.common_fields(essay), summary=typeset(essay.summary, essay.language)
+            **self.common_fields(essay), summary=self.typeset(essay.summary, essay.language)
         )
 
     def common_fields(self, essay: Essay) -> dict[str, Any]:
         """Return the fields that lead and teaser have in common."""
         return {
-            "title": typeset(essay.title, essay.language),
+            "title": self.typeset(essay.title, essay.language),
             "byline": one_line(essay.author),
             "date": self.strings.long_date(essay.date),
             "minutes": reading_minutes(essay.body),
             "url": self.essay_url(essay.slug),
             "lang": self.lang_attribute(essay.language),
+            "dir": direction(essay.language),
             "image": self.image(essay),
-            **essay_fields(essay, self.strings),
+            **essay_fields(essay, self.strings, self.typeset),
         }
 
     def essay_url(self, slug: str) -> str:
@@ -269,12 +281,13 @@ class ViewModelBuilder:
             if other.feed != item.feed:
                 others.setdefault(other.feed, SourceView(one_line(other.feed), other.link))
         return StoryView(
-            title=typeset(item.title, item.language),
+            title=self.typeset(item.title, item.language),
             url=item.link,
             source=one_line(item.feed),
             date=self.strings.long_date(self.local_time(item.date).date()),
-            excerpt=typeset(self.summary(item), item.language),
+            excerpt=self.typeset(self.summary(item), item.language),
             lang=self.lang_attribute(item.language),
+            dir=direction(item.language),
             also=tuple(others.values()),
         )
 
@@ -294,9 +307,13 @@ class ViewModelBuilder:
         if essay.image is None:
             return None
         image = self.displayed_image(essay.source, None, essay.image.path)
-        alt = typeset(essay.image.alt, essay.language)
+        alt = self.typeset(essay.image.alt, essay.language)
         tag = Markup(image.tag(alt))  # noqa: S704  the tag escapes what it is given
-        return ImageView(image.src, alt, image.width, image.height, tag)
+        below = (
+            self.typeset(essay.image.caption, essay.language),
+            self.typeset(essay.image.credit, essay.language),
+        )
+        return ImageView(image.src, alt, image.width, image.height, tag, *below)
 
     def body_images(self, essay: Essay) -> dict[str, DisplayedImage]:
         """Return the images in an essay's body by path; raises `ContentError` for a missing one."""
@@ -305,7 +322,7 @@ class ViewModelBuilder:
             path: load(essay.body_line + reference.line - 1, path)
             for reference in markdown.references(essay.body)
             if reference.kind == "image"
-            and (path := markdown.image_path(reference.target)) is not None
+            and (path := image_paths.image_path(reference.target)) is not None
         }
 
     def displayed_image(self, source: str, line: int | None, path: str) -> DisplayedImage:

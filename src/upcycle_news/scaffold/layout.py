@@ -8,6 +8,7 @@ from pathlib import Path
 
 from upcycle_news.errors import UpcycleError
 from upcycle_news.fileio import write_atomically
+from upcycle_news.scaffold.sample_settings import scaffold_settings
 
 _SHARED = ("templates", "deploy/systemd", "deploy/proxy")
 _SHARED_FILES = (
@@ -50,7 +51,7 @@ def init_publication(folder: Path, *, name: str, today: date) -> tuple[Path, ...
 def _contents(name: str, today: date) -> dict[str, bytes]:
     source = bundled_publication()
     own = files("upcycle_news.scaffold")
-    settings = (own / "newsletter.toml").read_text(encoding="utf-8")
+    settings = scaffold_settings()
     essay = (own / "willkommen.md").read_text(encoding="utf-8")
     quoted = name.replace("\\", "\\\\").replace('"', '\\"')
     contents = {
@@ -63,7 +64,7 @@ def _contents(name: str, today: date) -> dict[str, bytes]:
         for path in sorted((source / folder).rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
                 contents[str(path.relative_to(source))] = path.read_bytes()
-    for path in sorted((source / "flows").glob("*.py")):
+    for path in sorted((source / "flows").glob("[!_]*.py")):
         contents[f"flows/{path.name}"] = _FLOW.format(name=path.stem).encode()
     for file in _SHARED_FILES:
         contents[file] = (source / file).read_bytes()

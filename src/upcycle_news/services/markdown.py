@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from babel.dates import format_datetime
@@ -28,9 +29,37 @@ class Translator:
         return text
 
 
-def escape_markdown(text: str) -> str:
-    """Return untrusted text (titles, feed names, errors) with Markdown and HTML escaped."""
-    plain = " ".join(text.split())
+# An address ends at a quotation mark of any language, which Prefect's pages would take along.
+_ADDRESS = re.compile(r"""https?://[^\s<>"„“”‚‘’«»‹›`|\\\x00-\x1f]+""", re.IGNORECASE)
+
+
+def markdown_of_sentence(sentence: str) -> str:
+    """Return a sentence escaped like `escape_markdown`, the addresses in it as links (CommonMark 6.5)."""
+    parts, end = [], 0
+    for found in _ADDRESS.finditer(sentence):
+        address = _without_punctuation(found[0])
+        if address.endswith("//"):
+            continue  # the scheme alone
+        parts += [escape_markdown(sentence[end : found.start()], strip=False), f"<{address}>"]
+        end = found.start() + len(address)
+    return "".join([*parts, escape_markdown(sentence[end:], strip=False)]).strip()
+
+
+def _without_punctuation(address: str) -> str:
+    """Return an address without what belongs to the sentence around it."""
+    while address[-1] in ".,;:!?'*_~)]}":
+        if address[-1] == ")" and address.count("(") >= address.count(")"):
+            break
+        address = address[:-1]
+    return address
+
+
+def escape_markdown(text: str, *, strip: bool = True) -> str:
+    """Return untrusted text (titles, feed names, errors) with Markdown and HTML escaped.
+
+    `strip` takes away space at its ends, too.
+    """
+    plain = " ".join(text.split()) if strip else re.sub(r"\s+", " ", text)
     for char in "\\`*_[]<>#|":
         plain = plain.replace(char, f"\\{char}")
     return plain

@@ -2,51 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from upcycle_news.i18n.messages import format_count
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import IssueStatus
 from upcycle_news.models.runs import RunResult
 from upcycle_news.services.feeds.collect import FeedRunReport
 from upcycle_news.services.runs.deliver import ResumedDelivery
 
 
-def publish_result(status: IssueStatus, collected: FeedRunReport | None = None) -> RunResult:
-    """Return the result of publish-issue; Degraded when a feed or the pull failed."""
-    counts = status.as_dict()
-    message = f"issue {status.issue}: sent to {counts['sent']} of {status.audience}"
-    for key in ("rejected", "unknown", "suppressed", "cancelled", "deferred", "queued"):
-        if counts[key]:
-            message += f", {counts[key]} {key}"
-    if collected and (troubles := _troubles(collected)):
+def publish_result(
+    status: IssueStatus, collected: FeedRunReport | None = None, language: str = "en"
+) -> RunResult:
+    """Return the result of publish-issue; Degraded when a feed or the pull failed.
+
+    Deliveries of which nobody knows whether they arrived are no success: they wait for a person.
+    """
+    counts, issue = status.as_dict(), str(status.issue)
+    text = localized("result-sent", issue=issue, sent=counts["sent"], audience=status.audience)
+    message = ", ".join(each.in_language(language) for each in (text, *_others(counts)))
+    if status.in_mailbox:
+        message += localized("result-in-mailbox").in_language(language)
+    troubles = _troubles(collected, language) if collected else ""
+    if counts["unknown"]:
+        cure = localized("result-unknown-cure", issue=issue).in_language(language)
+        sentences = [message, cure, *([troubles] if troubles else [])]
+        return RunResult("failed", "Unknown", "; ".join(sentences))
+    if troubles:
         return RunResult("completed", "Degraded", f"{message}; {troubles}")
     return RunResult("completed", "Completed", message)
+
+
+def _others(counts: Mapping[str, Any]) -> list[LocalizedText]:
+    """Return the deliveries that are not sent, by state, as far as there are any."""
+    texts = {
+        "rejected": localized("result-rejected", count=counts["rejected"]),
+        "unknown": localized("result-unknown", count=counts["unknown"]),
+        "suppressed": localized("result-suppressed", count=counts["suppressed"]),
+        "cancelled": localized("result-cancelled", count=counts["cancelled"]),
+        "deferred": localized("result-deferred", count=counts["deferred"]),
+        "queued": localized("result-queued", count=counts["queued"]),
+    }
+    return [text for state, text in texts.items() if counts[state]]
 
 
 def delivery_result(
     delivered: Sequence[ResumedDelivery],
     hold: RunResult | None = None,
     halted: Sequence[str] = (),
+    language: str = "en",
 ) -> RunResult:
     """Return the result of a run that delivered what was left.
 
-    `halted` are sentences about issues that wait for a person. Neither they nor a send hold are a
-    failure here: this run comes every few minutes, and an operator was told.
+    `halted` are sentences about issues that wait for a person: then it is not shown as done. Neither they
+    nor a send hold are a failure here: this run comes every few minutes, and an operator was told.
     """
     if hold:
         return RunResult("completed", hold.name, hold.message)
     if not delivered and not halted:
-        return RunResult("completed", "NothingPending", "no issue has deliveries left")
+        return RunResult(
+            "completed", "NothingPending", localized("result-nothing-pending").in_language(language)
+        )
     waits = [delivery.waits for delivery in delivered if delivery.waits]
-    done = [publish_result(delivery.status).message for delivery in delivered if not delivery.waits]
-    name = "RelayAway" if waits else "Halted" if halted else "Completed"
-    return RunResult("completed", name, "; ".join([*waits, *halted, *done]))
+    results = [
+        publish_result(delivery.status, language=language)
+        for delivery in delivered
+        if not delivery.waits
+    ]
+    done = [result.message for result in results]
+    message = "; ".join([*waits, *halted, *done])
+    if (halted or any(result.kind == "failed" for result in results)) and not waits:
+        return RunResult("cancelled", "Halted", message)
+    return RunResult("completed", "RelayAway" if waits else "Completed", message)
 
 
-def collection_result(collected: FeedRunReport) -> RunResult:
+def collection_result(collected: FeedRunReport, language: str = "en") -> RunResult:
     """Return the result of collect-feeds; Degraded when a feed or the pull failed."""
-    message = f"{format_count(collected.asked, 'feed')} asked, {format_count(collected.items, 'new item')}"
-    deferred = [f"{feed} waits: {reason}" for feed, reason in collected.waiting]
+    message = localized(
+        "result-collected",
+        feeds=localized("result-feeds", count=collected.asked),
+        items=localized("result-items", count=collected.items),
+    ).in_language(language)
+    deferred = [
+        localized("result-feed-waits", feed=feed, why=reason).in_language(language)
+        for feed, reason in collected.waiting
+    ]
     message = "; ".join([message, *deferred])
     if collected.failed or collected.pull:
         errors = [f"{feed}: {error}" for feed, error in collected.failed]
@@ -55,10 +96,11 @@ def collection_result(collected: FeedRunReport) -> RunResult:
     return RunResult("completed", "Completed", message)
 
 
-def _troubles(collected: FeedRunReport) -> str:
+def _troubles(collected: FeedRunReport, language: str) -> str:
     """Return what an issue had to do without: the pull, feeds."""
     missing = [*collected.failed, *collected.waiting]
     troubles = [collected.pull] if collected.pull else []
     if missing:
-        troubles.append(f"without these feeds: {', '.join(feed for feed, _ in missing)}")
+        names = ", ".join(feed for feed, _ in missing)
+        troubles.append(localized("result-without-feeds", feeds=names).in_language(language))
     return "; ".join(troubles)

@@ -7,9 +7,10 @@ power cut; with Postgres the server's settings decide.
 from __future__ import annotations
 
 import sqlite3
+import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from upcycle_news.storage.schema import HEAD
 log = Log(__name__)
 
 BUSY_SECONDS = 30
+_OWNER_ONLY = 0o600
 
 # Migrations of the versions before the first release; there is no way forward from them.
 PRE_RELEASES = frozenset({"0001", "0002", "0003", "0004", "0005", "0006"})
@@ -41,6 +43,11 @@ class Store:
         self.dialect = engine.dialect.name
         # Keys the hashes of erased subscribers; set by the application, which reads the secrets.
         self.erasure_key = b""
+
+    @property
+    def place(self) -> str:
+        """The file or the address of the store, without a password."""
+        return self.name.removeprefix("store ")
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -141,6 +148,7 @@ def open_store(url: str, *, migrated: bool = True) -> Store:
                 raise StoreError("UPCYCLE_NEWS_STORE: write a file, as in sqlite:///var/upcycle.db")
             name = f"store {parsed.database}"
             _make_folder(Path(parsed.database).parent, name)
+            store_file_exists(Path(parsed.database))
         options = {"hide_parameters": True, "connect_args": _connect_args(parsed)}
         if parsed.get_backend_name() == "sqlite":
             engine = raw_engine = create_engine(parsed, **options)
@@ -190,6 +198,7 @@ def _prepare_sqlite(engine: Engine) -> None:
         # We begin transactions ourselves: the driver's own begin comes too late for a lock.
         connection.isolation_level = None
         cursor = connection.cursor()
+        _close_to_others(cursor)
         _use_wal(cursor)
         # Erased means overwritten, also where a row lay before its page was split: some builds of
         # SQLite leave the bytes.
@@ -201,6 +210,52 @@ def _prepare_sqlite(engine: Engine) -> None:
     def begin(connection: Connection) -> None:
         immediate = connection.get_execution_options().get("immediate", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+def store_files(file: Path) -> tuple[Path, Path, Path]:
+    """Return the files of a store of SQLite: its own, the write-ahead log and its index."""
+    return file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm")
+
+
+def _close_to_others(cursor: Any) -> None:
+    """Make the store's files readable by their owner only: they hold the readers' addresses.
+
+    Before the write-ahead log is made, which gets the mode of the store's file. Who is not the owner
+    leaves them as they are, and `upcycle-news doctor` tells.
+    """
+    for _, name, file in cursor.execute("PRAGMA database_list").fetchall():
+        if name != "main" or not file:  # a store in memory has no file
+            continue
+        for path in store_files(Path(file)):
+            with suppress(OSError):
+                found = path.stat()
+                mode = stat.S_IMODE(found.st_mode)
+                # A new one is as the umask made it; one that its owner may only read stays so.
+                wanted = mode & _OWNER_ONLY if found.st_size else _OWNER_ONLY
+                if mode != wanted:
+                    path.chmod(wanted)
+
+
+def store_file_exists(path: Path) -> bool:
+    """Return True if a store of SQLite is there; raises `StoreError` for what can be none.
+
+    SQLite would wait for ever for a pipe, and cannot say that something is a folder.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise StoreError(
+            f"store {path}: cannot be looked at ({error.strerror}); check the owner and the "
+            "permissions of the file and folder"
+        ) from None
+    if not stat.S_ISREG(mode):
+        what = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
+        raise StoreError(
+            f"store {path}: cannot be opened, it is {what} and not a file; name a file with UPCYCLE_NEWS_STORE"
+        )
+    return True
 
 
 def _begin_immediate(cursor: Any) -> None:

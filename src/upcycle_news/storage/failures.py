@@ -11,7 +11,7 @@ from upcycle_news.models import DeliveryState, IssueId
 from upcycle_news.storage.bounces import UNCLEAR
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import bounces, deliveries, issues, subscribers
-from upcycle_news.storage.suppressions import suppression_reason_sql
+from upcycle_news.storage.suppressions import address_since, suppression_reason_sql
 
 
 @dataclass(frozen=True)
@@ -35,25 +35,32 @@ class RefusedDelivery:
 
 
 def soft_reports(store: Store, subscriber: int) -> tuple[SoftReport, ...]:
-    """Return the soft reports of a subscriber, one for each issue and kind."""
+    """Return the soft reports of a subscriber's present address, one for each issue and kind."""
     query = (
         select(bounces.c.issue_id, bounces.c.kind, func.max(bounces.c.received_at).label("at"))
         .where(bounces.c.subscriber_id == subscriber, bounces.c.kind.in_(("soft", UNCLEAR)))
         .group_by(bounces.c.issue_id, bounces.c.kind)
     )
     with store.reading() as connection:
+        since = address_since(connection, subscriber)
+        if since is not None:
+            query = query.join(deliveries, deliveries.c.id == bounces.c.delivery_id).where(
+                deliveries.c.changed_at > since
+            )
         rows = connection.execute(query).all()
     return tuple(SoftReport(row.issue_id, row.at, row.kind != UNCLEAR) for row in rows)
 
 
 def refused_deliveries(store: Store, subscriber: int) -> tuple[RefusedDelivery, ...]:
-    """Return the deliveries of a subscriber that a relay refused."""
+    """Return the deliveries to a subscriber's present address that a relay refused."""
     query = select(deliveries).where(
         deliveries.c.subscriber_id == subscriber,
         deliveries.c.state == DeliveryState.REJECTED,
         deliveries.c.code >= 400,
     )
     with store.reading() as connection:
+        if (since := address_since(connection, subscriber)) is not None:
+            query = query.where(deliveries.c.changed_at > since)
         return tuple(
             RefusedDelivery(row.issue_id, row.changed_at, row.code, row.enhanced, row.reason)
             for row in connection.execute(query)
@@ -82,7 +89,7 @@ def mostly_refused(store: Store, issue: str) -> bool:
 
 
 def issues_tried(store: Store, subscriber: int, last: int) -> tuple[str, ...]:
-    """Return the last issues that were sent to a subscriber or refused, newest first."""
+    """Return the last issues sent to a subscriber's present address or refused, newest first."""
     query = (
         select(deliveries.c.issue_id)
         .join(issues, issues.c.id == deliveries.c.issue_id)
@@ -94,6 +101,8 @@ def issues_tried(store: Store, subscriber: int, last: int) -> tuple[str, ...]:
         .limit(last)
     )
     with store.reading() as connection:
+        if (since := address_since(connection, subscriber)) is not None:
+            query = query.where(deliveries.c.changed_at > since)
         return tuple(connection.scalars(query))
 
 

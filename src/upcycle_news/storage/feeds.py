@@ -9,14 +9,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
 
-from upcycle_news.models import FeedItem, IssueId
+from upcycle_news.models import FeedItem
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import (
     feed_bodies,
     feed_items,
     feed_reports,
     feeds,
-    used_content,
 )
 
 KEPT_REPORTS = 100
@@ -30,7 +29,10 @@ class FeedState:
     `moved_to` where a permanent redirect leads since `moved_since`. `full_at`: when the whole body
     was last sent. `next_at`: not before, after errors; `host_until`: until when its server
     asked to be left alone. `stopped`: closed for good by its publisher. `guids_kept` and
-    `guids_changed` count how often guids that are no addresses stayed with their items.
+    `guids_changed` count how often guids that are no addresses stayed with their items. The last fields
+    are about the last body that was read: its `entries` (None until there was one), how many of them are
+    `usable` items, how many of these have a text, the encoding if it is not the declared one, and the
+    newest date that the feed gave.
     """
 
     url: str
@@ -51,6 +53,11 @@ class FeedState:
     moved_since: datetime | None = None
     guids_kept: int = 0
     guids_changed: int = 0
+    entries: int | None = None
+    usable: int = 0
+    with_text: int = 0
+    guessed_encoding: str = ""
+    newest_at: datetime | None = None
 
 
 def states(store: Store) -> Mapping[str, FeedState]:
@@ -215,13 +222,6 @@ def last_report(store: Store) -> Mapping[str, Any]:
     query = select(feed_reports.c.report).order_by(feed_reports.c.id.desc()).limit(1)
     with store.reading() as connection:
         return dict(connection.execute(query).scalar() or {})
-
-
-def content_used_by(store: Store, issue: IssueId) -> frozenset[str]:
-    """Return the content of one issue: slugs of essays, keys and canonical links of items."""
-    query = select(used_content.c.value).where(used_content.c.issue_id == str(issue))
-    with store.reading() as connection:
-        return frozenset(connection.execute(query).scalars())
 
 
 @dataclass(frozen=True)

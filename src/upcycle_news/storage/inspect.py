@@ -12,7 +12,13 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from upcycle_news.errors import StoreError
-from upcycle_news.storage.database import Store, current_migration, describe_error
+from upcycle_news.storage.database import (
+    Store,
+    current_migration,
+    describe_error,
+    store_file_exists,
+    store_files,
+)
 from upcycle_news.storage.schema import HEAD
 
 _BUSY = 5  # seconds to wait for the write lock
@@ -25,7 +31,7 @@ class StoreFacts:
     """The result of an inspection. `trouble` is a sentence when the store cannot be inspected.
 
     `damage` is what SQLite found wrong, empty when nothing, None when the check was not finished
-    or not made. `size` is in bytes; `version` and `newest` are those of the migrations.
+    or not made. `size` is in bytes; `exposed` names the files that others than their owner can use; `version` and `newest` are those of the migrations.
     """
 
     kind: str
@@ -38,6 +44,7 @@ class StoreFacts:
     writable: bool = True
     busy: bool = False
     damage: str | None = None
+    exposed: tuple[str, ...] = ()
     trouble: str = ""
 
 
@@ -51,8 +58,11 @@ def inspect_store(url: str, *, thorough: bool = True) -> StoreFacts:
         return StoreFacts("", "the store", trouble="UPCYCLE_NEWS_STORE is not a store's address")
     if kind == "sqlite":
         path = Path(parsed.database or "")
-        if not path.is_file():
-            return StoreFacts(kind, str(path), exists=False)
+        try:
+            if not store_file_exists(path):
+                return StoreFacts(kind, str(path), exists=False)
+        except StoreError as error:
+            return StoreFacts(kind, str(path), trouble=str(error))
         name = str(path)
     arguments = {"timeout": _BUSY} if kind == "sqlite" else {"connect_timeout": _BUSY}
     try:
@@ -78,7 +88,7 @@ def _sqlite(
     connection: Connection, name: str, version: str | None, *, thorough: bool
 ) -> StoreFacts:
     path = Path(name)
-    files = (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm")))
+    files = [file for file in store_files(path) if file.exists()]
     journal = str(connection.exec_driver_sql("PRAGMA journal_mode").scalar())
     damage = _damage(connection) if thorough else None
     writable, busy = True, False
@@ -93,7 +103,8 @@ def _sqlite(
         name,
         version=version,
         journal=journal,
-        size=sum(file.stat().st_size for file in files if file.exists()),
+        size=sum(file.stat().st_size for file in files),
+        exposed=tuple(file.name for file in files if file.stat().st_mode & 0o077),
         writable=writable,
         busy=busy,
         damage=damage,

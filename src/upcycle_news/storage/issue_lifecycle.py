@@ -21,12 +21,20 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, update
 
 from upcycle_news.errors import IssueError
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import DeliveryState, IssueId, IssueState
 from upcycle_news.observability.logging import Log
-from upcycle_news.storage.schema import deliveries, issue_events, issues, recent_refusals
+from upcycle_news.storage.schema import (
+    deliveries,
+    issue_events,
+    issue_relays,
+    issues,
+    recent_refusals,
+    relay_stats,
+)
 
 log = Log(__name__)
 
@@ -50,6 +58,7 @@ class IssueEvent(StrEnum):
     CLOSED = "closed"
     REOPENED = "reopened"
     CANCELLED = "cancelled"
+    TAKEN_BACK = "taken back"  # it lies in the embedded mailbox only: no reader has it
 
 
 _OPEN, _AWAITING, _APPROVED = IssueState.OPEN, IssueState.AWAITING_APPROVAL, IssueState.APPROVED
@@ -81,6 +90,7 @@ TRANSITIONS: Mapping[IssueEvent, Mapping[IssueState, IssueState]] = {
     },
     IssueEvent.REOPENED: {_CLOSED: _SENDING},
     IssueEvent.CANCELLED: _all_to(_CANCELLED, _SENDING, _PAUSED, _STOPPED, _CANCELLED),
+    IssueEvent.TAKEN_BACK: _all_to(_OPEN, _SENDING, _PAUSED, _STOPPED, _CLOSED),
 }
 """The new state by event and state; what is missing is refused."""
 
@@ -208,6 +218,7 @@ _DONE_TO = {
     IssueEvent.RESUMED: "resumed",
     IssueEvent.RESUMED_PAST_GUARD: "resumed past the guard",
     IssueEvent.CANCELLED: "cancelled",
+    IssueEvent.TAKEN_BACK: "taken back from the mailbox",
 }
 _BECAUSE = {
     _OPEN: "it is not approved; see 'upcycle-news issue approve {issue}'",
@@ -300,7 +311,8 @@ def decision_about(connection: Connection, issue: str, revision_id: str) -> Deci
     """Return the approval or rejection of a revision that holds; None without any.
 
     A rejection holds until the same revision is approved. An approval ends when another revision is
-    composed or approved: it is about one state of the issue, the one that is sent next.
+    composed or approved: it is about one state of the issue, the one that is sent next. It ends too
+    when the issue is taken back from the mailbox: to send it to readers is another decision.
     """
     decided = connection.execute(
         select(issue_events)
@@ -319,8 +331,13 @@ def decision_about(connection: Connection, issue: str, revision_id: str) -> Deci
         ended = select(issue_events.c.id).where(
             issue_events.c.issue_id == issue,
             issue_events.c.id > decided.id,
-            issue_events.c.revision_id != revision_id,
-            issue_events.c.event.in_([IssueEvent.COMPOSED, IssueEvent.APPROVED]),
+            or_(
+                issue_events.c.event == IssueEvent.TAKEN_BACK,
+                and_(
+                    issue_events.c.revision_id != revision_id,
+                    issue_events.c.event.in_([IssueEvent.COMPOSED, IssueEvent.APPROVED]),
+                ),
+            ),
         )
         if connection.execute(ended.limit(1)).first():
             return None
@@ -435,9 +452,15 @@ def cancel(
     by: str,
     now: datetime,
     reason: str = "",
+    revision_id: str = "",
 ) -> None:
-    """Cancel an issue and its deliveries, those on the wire aside; raises `IssueError`."""
-    advance(connection, issue, event, by=by, now=now, reason=reason)
+    """Cancel an issue and its deliveries, those on the wire aside; raises `IssueError`.
+
+    `revision_id` is given where it is known which revision went out, without this store.
+    """
+    columns = {"revision_id": revision_id} if revision_id else None
+    about = {"by": by, "reason": reason, "revision_id": revision_id}
+    advance(connection, issue, event, now=now, columns=columns, **about)
     settle_returned_deliveries(connection, issue, now=now)
     close_if_done(connection, issue, now=now)
 
@@ -483,6 +506,34 @@ def reopen(connection: Connection, issue: str, *, by: str, now: datetime, reason
         reason=reason,
         columns={"closed_at": None},
     )
+
+
+def take_back(connection: Connection, issue: str, *, by: str, now: datetime, reason: str) -> None:
+    """Open an issue again whose deliveries lie in the embedded mailbox only, and remove these.
+
+    The caller knows that no relay has any of them. What it told still counts as told, until it is
+    queued again. Raises `IssueError` for an issue that is not being sent, or is on the wire now.
+    """
+    locked(connection, issue)
+    on_the_wire = select(deliveries.c.id).where(
+        deliveries.c.issue_id == issue, deliveries.c.state == DeliveryState.SENDING
+    )
+    if connection.execute(on_the_wire.limit(1)).first():
+        raise IssueError(localized("mailbox-busy", issue=issue))
+    nothing_sent = dict.fromkeys((state.value for state in FINAL), 0)
+    columns = {"revision_id": "", "audience": 0, "enqueued_at": None, "closed_at": None}
+    advance(
+        connection,
+        issue,
+        IssueEvent.TAKEN_BACK,
+        by=by,
+        now=now,
+        reason=reason,
+        columns={**columns, **nothing_sent},
+    )
+    connection.execute(delete(deliveries).where(deliveries.c.issue_id == issue))
+    for table in (issue_relays, relay_stats, recent_refusals):
+        connection.execute(delete(table).where(table.c.issue_id == issue))
 
 
 def has_waiting(connection: Connection, issue: str) -> bool:

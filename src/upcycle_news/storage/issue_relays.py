@@ -1,24 +1,33 @@
-"""Over which relay an issue's deliveries began, and since when that relay is away."""
+"""Over which relay an issue goes, or that it lies in the embedded mailbox; since when its relay is away.
+
+What an issue was queued for is decided in the transaction that queues it: its deliveries never go
+partly over a relay and partly into the mailbox.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from upcycle_news.models import IssueId
+from upcycle_news.models import MAILBOX, IssueId
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import issue_relays
 
 
 @dataclass(frozen=True)
 class IssueRelay:
-    """The relay of an issue's first delivery, empty before; `away_since`: it cannot be reached."""
+    """The relay that an issue was queued for, empty before; `away_since`: it cannot be reached."""
 
     first_relay: str = ""
     away_since: datetime | None = None
+
+    @property
+    def is_mailbox(self) -> bool:
+        """True when the issue goes into the embedded mailbox."""
+        return self.first_relay == MAILBOX
 
 
 def get(store: Store, issue: IssueId) -> IssueRelay:
@@ -31,8 +40,16 @@ def get(store: Store, issue: IssueId) -> IssueRelay:
     return IssueRelay() if row is None else IssueRelay(*row)
 
 
+def record_queued(connection: Connection, issue: str, relay: str) -> None:
+    """Record the relay that an issue is queued for, in the transaction that queues it."""
+    values = {"first_relay": relay, "away_since": None}
+    known = update(issue_relays).where(issue_relays.c.issue_id == issue).values(**values)
+    if connection.execute(known).rowcount == 0:
+        connection.execute(insert(issue_relays).values(issue_id=issue, **values))
+
+
 def record_first(store: Store, issue: IssueId, relay: str) -> None:
-    """Record the relay that an issue's first delivery goes over; a later one changes nothing."""
+    """Record the relay of an issue that was queued for none; for any other nothing changes."""
     _ensure_row(store, issue)
     with store.writing() as connection:
         connection.execute(

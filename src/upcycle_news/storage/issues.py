@@ -21,7 +21,9 @@ from sqlalchemy import (
 )
 
 from upcycle_news.errors import IssueError
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import (
+    MAILBOX,
     DeliveryState,
     IssueId,
     IssueState,
@@ -30,17 +32,19 @@ from upcycle_news.models import (
     SubscriberStatus,
 )
 from upcycle_news.storage import issue_lifecycle as lifecycle
-from upcycle_news.storage import refusal_guard, send_hold
+from upcycle_news.storage import issue_relays, refusal_guard, send_hold
 from upcycle_news.storage import revisions as revision_rows
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.issue_lifecycle import SYSTEM, IssueEvent, RecordedEvent
 from upcycle_news.storage.schema import (
     deliveries,
     issues,
+    relay_stats,
     revisions,
     subscribers,
     used_content,
 )
+from upcycle_news.storage.schema import issue_relays as issue_relays_table
 from upcycle_news.storage.suppressions import suppression_reason_sql
 
 
@@ -150,13 +154,30 @@ def _select(store: Store, query: Select[Any]) -> tuple[IssueRow, ...]:
     return tuple(sorted(map(_issue, rows), key=lambda row: row.id))
 
 
+@dataclass(frozen=True)
+class NewApproval:
+    """An approval that is recorded together with the queue, or not at all.
+
+    `overrules`: a rejection of the same revision is overruled. An approval that holds stays as it is.
+    """
+
+    by: str
+    overrules: bool = False
+
+
 def enqueue(
-    store: Store, revision: revision_rows.Revision, *, by: str = SYSTEM, now: datetime
+    store: Store,
+    revision: revision_rows.Revision,
+    *,
+    by: str = SYSTEM,
+    now: datetime,
+    relay: str = "",
+    approval: NewApproval | None = None,
 ) -> int:
     """Freeze an approved issue and queue one delivery for each confirmed, unsuppressed subscriber.
 
-    One transaction: the audience, the queue and the content that is used now. Returns the
-    audience's size; raises `IssueError` when the issue is frozen already, is not approved with this
+    One transaction: the approval if one is given with it, the audience, the queue for `relay` (empty:
+    the first that delivers) and the content that is used now. Returns the audience's size; raises `IssueError` when the issue is frozen already, is not approved with this
     revision any more, or has no audience, and `SendHoldError` while a send hold is active.
     """
     issue, revision_id = revision.issue, revision.revision_id
@@ -167,21 +188,12 @@ def enqueue(
             if row.revision_id == revision_id:
                 return int(row.audience)  # another process was faster with the same revision
             raise IssueError(f"issue {issue} has been queued already, with another revision")
-        decision = lifecycle.decision_about(connection, str(issue), revision_id)
-        if decision is not None and not decision.approved:
-            raise IssueError(f"issue {issue} was rejected meanwhile: nothing is sent")
-        if decision is None:
-            raise IssueError(
-                f"issue {issue} is not approved: see 'upcycle-news issue approve {issue}'"
-            )
+        _raise_unless_approved(connection, issue, revision_id, approval, now)
         audience = _queue_subscribers(
             connection, issue, now, revision.manifest.publication.readers_of
         )
         if audience == 0:
-            raise IssueError(
-                "there is nobody to send to: no confirmed subscriber is without suppression; "
-                "add some with 'upcycle-news subscribers import FILE.csv --consent …'"
-            )
+            raise IssueError(localized("nobody-to-send-to"))
         lifecycle.advance(
             connection,
             str(issue),
@@ -191,8 +203,79 @@ def enqueue(
             revision_id=revision_id,
             columns={"enqueued_at": now, "audience": audience},
         )
-        _record_used_content(connection, revision.manifest)
+        if relay:
+            issue_relays.record_queued(connection, str(issue), relay)
+        record_used_content(connection, revision.manifest)
     return audience
+
+
+def _raise_unless_approved(
+    connection: Connection,
+    issue: IssueId,
+    revision_id: str,
+    approval: NewApproval | None,
+    now: datetime,
+) -> None:
+    """Record an approval that is given now; raise `IssueError` when there is none for the revision."""
+    decision = lifecycle.decision_about(connection, str(issue), revision_id)
+    if decision is not None and decision.approved:
+        return
+    if decision is not None and not (approval and approval.overrules):
+        raise IssueError(localized("issue-rejected-meanwhile", issue=str(issue)))
+    if approval is None:
+        raise IssueError(localized("issue-not-approved", issue=str(issue)))
+    lifecycle.record_decision(
+        connection, str(issue), revision_id, approved=True, by=approval.by, now=now
+    )
+
+
+def is_in_mailbox(store: Store, issue: IssueId) -> bool:
+    """Return whether an issue was queued for the embedded mailbox: no reader has it.
+
+    False for one that is not queued or was cancelled, and after a restore: nobody knows then what
+    became of it since the backup.
+    """
+    with store.reading() as connection:
+        return _is_in_mailbox(connection, str(issue))
+
+
+def _is_in_mailbox(connection: Connection, issue: str) -> bool:
+    row = connection.execute(
+        select(issues.c.state, issues.c.enqueued_at)
+        .join(issue_relays_table, issue_relays_table.c.issue_id == issues.c.id)
+        .where(issues.c.id == issue, issue_relays_table.c.first_relay == MAILBOX)
+    ).first()
+    if row is None or not IssueState(row.state).is_frozen or row.state == IssueState.CANCELLED:
+        return False
+    return not send_hold.restored_since(connection, row.enqueued_at) and not _took_any(
+        connection, issue
+    )
+
+
+def _took_any(connection: Connection, issue: str) -> bool:
+    """Return whether a relay that is not the mailbox may have taken a delivery of the issue."""
+    taken = select(relay_stats.c.relay).where(
+        relay_stats.c.issue_id == issue,
+        relay_stats.c.relay != MAILBOX,
+        relay_stats.c.accepted + relay_stats.c.lost > 0,
+    )
+    return connection.execute(taken.limit(1)).first() is not None
+
+
+def take_back_from_mailbox(
+    store: Store, issue: IssueId, *, by: str, reason: str, now: datetime
+) -> bool:
+    """Open an issue again that lies in the mailbox; False when it does not, or another process was faster.
+
+    What is queued next is a new audience: whoever has joined or left since is in or out. Raises
+    `IssueError` while a delivery of it is on the wire.
+    """
+    with store.writing() as connection:
+        lifecycle.locked(connection, str(issue))
+        if not _is_in_mailbox(connection, str(issue)):
+            return False
+        lifecycle.take_back(connection, str(issue), by=by, now=now, reason=reason)
+    return True
 
 
 def count_audience(store: Store, topics: Collection[str]) -> int:
@@ -250,8 +333,10 @@ def _remove_other_topics(connection: Connection, issue: IssueId, topics: Collect
         )
 
 
-def _record_used_content(connection: Connection, manifest: Manifest) -> None:
+def record_used_content(connection: Connection, manifest: Manifest) -> None:
+    """Record what an issue tells, in place of what it told when it was taken back from the mailbox."""
     issue = manifest.issue
+    connection.execute(delete(used_content).where(used_content.c.issue_id == str(issue.id)))
     values = {("essay", essay.slug) for essay in issue.essays}
     for related in issue.related:
         for item in related.story.items:
@@ -266,17 +351,43 @@ def _record_used_content(connection: Connection, manifest: Manifest) -> None:
         )
 
 
-def published_essays(store: Store, slugs: Collection[str]) -> frozenset[str]:
-    """Return which of these essays were in an issue."""
-    return _used(store, ("essay",), slugs)
+def record_used_essays(connection: Connection, issue: IssueId, slugs: Collection[str]) -> None:
+    """Record essays that were in an issue of which nothing else is known."""
+    query = select(used_content.c.value).where(
+        used_content.c.issue_id == str(issue), used_content.c.kind == "essay"
+    )
+    missing = sorted(set(slugs) - set(connection.scalars(query)))
+    if missing:
+        values = {"kind": "essay", "issue_id": str(issue)}
+        connection.execute(insert(used_content), [{**values, "value": slug} for slug in missing])
 
 
-def used_items(store: Store, values: Collection[str]) -> frozenset[str]:
-    """Return which of these keys and canonical links of feed items were in an issue."""
-    return _used(store, ("item", "link"), values)
+def published_essays(
+    store: Store, slugs: Collection[str], *, apart_from: IssueId | None = None
+) -> frozenset[str]:
+    """Return which of these essays were in an issue, or in another one than `apart_from`."""
+    return _used(store, ("essay",), slugs, apart_from)
 
 
-def _used(store: Store, kinds: Collection[str], values: Collection[str]) -> frozenset[str]:
+def essays_of(store: Store, issue: IssueId) -> frozenset[str]:
+    """Return the essays that an issue told: none before it is queued, unless it was taken back."""
+    query = select(used_content.c.value).where(
+        used_content.c.issue_id == str(issue), used_content.c.kind == "essay"
+    )
+    with store.reading() as connection:
+        return frozenset(connection.scalars(query))
+
+
+def used_items(
+    store: Store, values: Collection[str], *, apart_from: IssueId | None = None
+) -> frozenset[str]:
+    """Return which of these keys and canonical links of feed items were in an issue, as above."""
+    return _used(store, ("item", "link"), values, apart_from)
+
+
+def _used(
+    store: Store, kinds: Collection[str], values: Collection[str], apart_from: IssueId | None
+) -> frozenset[str]:
     """Return the values that are used content: a look-up for each, whatever was used before."""
     wanted = sorted(set(values))
     used: set[str] = set()
@@ -286,6 +397,8 @@ def _used(store: Store, kinds: Collection[str], values: Collection[str]) -> froz
                 used_content.c.kind.in_(kinds),
                 used_content.c.value.in_(wanted[start : start + 500]),
             )
+            if apart_from is not None:
+                query = query.where(used_content.c.issue_id != str(apart_from))
             used.update(connection.scalars(query))
     return frozenset(used)
 
@@ -367,7 +480,7 @@ def cancel_sent_before_restore(
             now=now,
             reason="went out before a restore",
         )
-        _record_used_content(connection, newest.manifest)
+        record_used_content(connection, newest.manifest)
     return True
 
 
@@ -392,8 +505,14 @@ def status(store: Store, issue: IssueId) -> IssueStatus | None:
             counts = lifecycle.stored_sums(row)
         else:
             counts = lifecycle.count_deliveries(connection, str(issue))
+        in_mailbox = _is_in_mailbox(connection, str(issue))
     return IssueStatus(
-        str(issue), row.revision_id or newest or "", row.audience, counts, IssueState(row.state)
+        str(issue),
+        row.revision_id or newest or "",
+        row.audience,
+        counts,
+        IssueState(row.state),
+        in_mailbox=in_mailbox,
     )
 
 

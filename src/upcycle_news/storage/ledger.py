@@ -51,7 +51,8 @@ class Ledger:
     """The deliveries of one issue as one worker sees them. Every method is one transaction.
 
     With `fresh_only` it leases only what has never been on the wire: a second relay may have
-    nothing else. `guard_stop` says why the issue was stopped once a wave of refusals did that
+    nothing else; with `queued_at` only of an issue that was queued then: one that was taken back from
+    the mailbox and queued again is another mailing. `guard_stop` says why the issue was stopped once a wave of refusals did that
     (`refusal_guard`), here or in another worker whose refusals come after that; `language` is that of
     its reason.
     """
@@ -62,12 +63,14 @@ class Ledger:
         issue: IssueId,
         worker: Worker,
         *,
+        queued_at: datetime | None = None,
         quotas: Quotas = Quotas(),
         fresh_only: bool = False,
         language: str = FALLBACK,
     ) -> None:
         """Deliver `issue` on behalf of `worker`."""
         self._store, self._issue, self._worker = store, str(issue), worker
+        self._queued_at = queued_at
         self._quotas, self._fresh_only, self._language = quotas, fresh_only, language
         self._accepted = 0  # since this worker's last refusal, as far as that is not in the store
         self.guard_stop: GuardStop | None = None
@@ -85,8 +88,11 @@ class Ledger:
         or cancelled.
         """
         with self._store.writing() as connection:
-            state = connection.scalar(select(issues.c.state).where(issues.c.id == self._issue))
-            if state != IssueState.SENDING:
+            query = select(issues.c.state, issues.c.enqueued_at).where(issues.c.id == self._issue)
+            row = connection.execute(query).first()
+            if row is None or row.state != IssueState.SENDING:
+                return []
+            if self._queued_at not in (None, row.enqueued_at):
                 return []
             while rows := self._select(connection, limit, now):
                 leases = [

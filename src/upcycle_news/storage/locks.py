@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import delete, or_, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from upcycle_news.storage.database import Store
@@ -30,6 +30,13 @@ def acquire(store: Store, name: str, holder: str, *, until: datetime, now: datet
             ).rowcount
             == 1
         )
+
+
+def holder(store: Store, name: str, *, now: datetime) -> str:
+    """Return who holds a lock that has not expired; empty when nobody does."""
+    query = select(locks.c.holder).where(locks.c.name == name, locks.c.expires_at > now)
+    with store.reading() as connection:
+        return str(connection.scalar(query) or "")
 
 
 def release(store: Store, name: str, holder: str) -> None:

@@ -5,22 +5,28 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, Row, delete, exists, insert, literal, select, update
 
+from upcycle_news.errors import StoreError
 from upcycle_news.models import (
     Consent,
     EmailAddress,
     PersonalData,
     Subscriber,
+    SubscriberStatus,
     Unsubscribe,
     UnsubscribeMethod,
 )
+from upcycle_news.storage import address_changes as changes
 from upcycle_news.storage import suppressions as suppression_rows
 from upcycle_news.storage.bounces import read_bounce
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.deliveries import read_delivery
 from upcycle_news.storage.schema import (
+    address_changes,
     bounces,
+    confirmation_mails,
+    consent_proofs,
     consents,
     deliveries,
     pending_suppressions,
@@ -51,10 +57,12 @@ def personal_data_of(store: Store, subscriber: Subscriber) -> PersonalData:
             select(subscribers.c.preferences_set_at).where(subscribers.c.id == number)
         )
         suppression = suppression_rows.suppression_of(connection, store, subscriber.email)
+        address_change_rows = changes.changes_of(connection, number)
     return PersonalData(
         subscriber=subscriber,
         preferences_set_at=preferences_set_at,
         consents=tuple(_consent(row) for row in consent_rows),
+        address_changes=address_change_rows,
         unsubscribes=tuple(
             Unsubscribe(row.at, UnsubscribeMethod(row.method)) for row in unsubscribe_rows
         ),
@@ -81,20 +89,89 @@ def _consent(row: Row[Any]) -> Consent:
 def erase_subscriber(store: Store, email: EmailAddress, *, now: datetime) -> bool:
     """Erase a subscriber; only a keyed hash stays, so that no imported list can add them again.
 
-    A suppression of the address becomes one of the hash and keeps its reason. False when nothing
-    was held.
+    A suppression of the address becomes one of the hash and keeps its reason. Whoever had the address
+    before they changed it is erased as well. False when nothing was held.
     """
     with store.writing() as connection:
         number = connection.scalar(
             select(subscribers.c.id).where(subscribers.c.email_key == email.key)
         )
-        if number is None and not suppression_rows.is_suppressed(connection, email.key):
+        numbers = {*changes.moved_from(connection, store, email), *filter(None, [number])}
+        if not numbers and not suppression_rows.is_suppressed(connection, email.key):
             return False
-        if number is not None:
-            erase_rows(connection, number)
+        for one in numbers:
+            present = connection.scalar(select(subscribers.c.email).where(subscribers.c.id == one))
+            erase_rows(connection, one)
+            if present is not None:
+                suppression_rows.erase_suppressed_address(
+                    connection, store, EmailAddress(present), now=now
+                )
         suppression_rows.erase_suppressed_address(connection, store, email, now=now)
     store.checkpoint()
     return True
+
+
+_AT_ONCE = 200
+"""How many of those who left are erased in one transaction."""
+
+
+def forget_left(store: Store, *, before: datetime, now: datetime) -> int:
+    """Erase those who left before `before`, as `erase_subscriber` does; returns how many.
+
+    The proof of their consent stays with the keyed hash of the address (`consent_proofs_of`). Whoever has
+    signed up again and not confirmed yet is left alone.
+    """
+    if not store.erasure_key:
+        raise StoreError("the key of the keyed hashes is missing: see docs/secrets.md")
+    signed_up_again = exists().where(
+        consents.c.subscriber_id == subscribers.c.id, consents.c.confirmed_at.is_(None)
+    )
+    due = (
+        select(subscribers.c.id, subscribers.c.email)
+        .where(
+            subscribers.c.status == SubscriberStatus.UNSUBSCRIBED,
+            subscribers.c.unsubscribed_at < before,
+            ~signed_up_again,
+        )
+        .limit(_AT_ONCE)
+    )
+    forgotten = 0
+    while True:
+        with store.writing() as connection:
+            rows = connection.execute(due.with_for_update()).all()
+            for row in rows:
+                email = EmailAddress(row.email)
+                _keep_proofs(connection, row.id, suppression_rows.hash_key(store, email))
+                erase_rows(connection, row.id)
+                suppression_rows.erase_suppressed_address(connection, store, email, now=now)
+        forgotten += len(rows)
+        if len(rows) < _AT_ONCE:
+            break
+    if forgotten:
+        store.checkpoint()
+    return forgotten
+
+
+_PROVING = (
+    "purpose", "source", "wording", "token_hash", "given_at", "mailed_at", "confirmed_at", "ended_at",
+)  # fmt: skip
+
+
+def _keep_proofs(connection: Connection, number: int, hash_key: str) -> None:
+    columns = [consents.c[name] for name in _PROVING]
+    query = select(literal(hash_key), *columns).where(
+        consents.c.subscriber_id == number, consents.c.confirmed_at.is_not(None)
+    )
+    connection.execute(insert(consent_proofs).from_select(["hash_key", *_PROVING], query))
+
+
+def consent_proofs_of(store: Store, email: EmailAddress) -> tuple[Consent, ...]:
+    """Return the proofs of consent that stayed of a subscriber who left and was forgotten, oldest first."""
+    key = suppression_rows.hash_key(store, email)
+    query = select(consent_proofs).where(consent_proofs.c.hash_key == key)
+    with store.reading() as connection:
+        rows = connection.execute(query.order_by(consent_proofs.c.id)).all() if key else []
+    return tuple(Consent(ip="", **{name: getattr(row, name) for name in _PROVING}) for row in rows)
 
 
 def erase_rows(connection: Connection, number: int) -> None:
@@ -105,7 +182,8 @@ def erase_rows(connection: Connection, number: int) -> None:
     connection.execute(
         update(deliveries).where(deliveries.c.subscriber_id == number).values(reason="")
     )
-    connection.execute(delete(consents).where(consents.c.subscriber_id == number))
+    for table in (confirmation_mails, address_changes, consents):
+        connection.execute(delete(table).where(table.c.subscriber_id == number))
     connection.execute(
         delete(pending_suppressions).where(pending_suppressions.c.subscriber_id == number)
     )

@@ -8,7 +8,7 @@ crash keeps from being sent counts all the same.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -65,14 +65,9 @@ class Quotas:
 def reserve(connection: Connection, scopes: Sequence[Scope], now: datetime) -> FullScope | None:
     """Count one message in every scope; or count none, and return the scope that is full longest."""
     counts = {scope.name: _locked_count(connection, scope.name) for scope in scopes}
-    full = [
-        full_scope
-        for scope in scopes
-        for rate in scope.rates
-        if (full_scope := _full(connection, scope, rate, counts[scope.name], now)) is not None
-    ]
-    if full:
-        return max(full, key=lambda scope: scope.until)
+    full = _fullest(connection, scopes, counts, now)
+    if full is not None:
+        return full
     for scope in scopes:
         number = counts[scope.name] + 1
         connection.execute(insert(quota_marks).values(scope=scope.name, number=number, at=now))
@@ -85,6 +80,44 @@ def reserve(connection: Connection, scopes: Sequence[Scope], now: datetime) -> F
             update(quota_scopes).where(quota_scopes.c.scope == scope.name).values(count=number)
         )
     return None
+
+
+def full_scope(connection: Connection, scopes: Sequence[Scope], now: datetime) -> FullScope | None:
+    """Return the scope that is full longest, None if all have room; counts nothing."""
+    counts = {scope.name: _locked_count(connection, scope.name) for scope in scopes}
+    return _fullest(connection, scopes, counts, now)
+
+
+def _fullest(
+    connection: Connection, scopes: Sequence[Scope], counts: Mapping[str, int], now: datetime
+) -> FullScope | None:
+    full = [
+        found
+        for scope in scopes
+        for rate in scope.rates
+        if (found := _full(connection, scope, rate, counts[scope.name], now)) is not None
+    ]
+    return max(full, key=lambda scope: scope.until, default=None)
+
+
+def delete_scopes(connection: Connection, prefix: str, *, before: datetime) -> None:
+    """Delete the scopes whose name begins with `prefix` and that counted nothing since `before`.
+
+    For scopes that anybody can add to. `before` has to lie further back than their longest rate.
+    """
+    named = quota_scopes.c.scope.startswith(prefix, autoescape=True)
+    recent = select(quota_marks.c.scope).where(
+        quota_marks.c.scope == quota_scopes.c.scope, quota_marks.c.at >= before
+    )
+    connection.execute(delete(quota_scopes).where(named, ~recent.exists()))
+    connection.execute(
+        delete(quota_marks).where(
+            quota_marks.c.scope.startswith(prefix, autoescape=True),
+            ~select(quota_scopes.c.scope)
+            .where(quota_scopes.c.scope == quota_marks.c.scope)
+            .exists(),
+        )
+    )
 
 
 def _locked_count(connection: Connection, scope: str) -> int:

@@ -23,13 +23,15 @@ class HoldKind(StrEnum):
 
     RESTORED = "restored"
     MOVED = "moved"
+    OUTDATED = "outdated"
 
 
 @dataclass(frozen=True)
 class SendHold:
     """An active hold. `location` names the backup it was restored from, or the store it moved to.
 
-    `as_of`: what happened later is not in this store.
+    `as_of`: what happened later is not in this store. One that is outdated was set back without a
+    restore: a hold of that kind begins when a person settles it, and ends with that.
     """
 
     kind: HoldKind
@@ -45,6 +47,11 @@ class SendHold:
                 f"nothing goes out: this store was moved to {self.location} on "
                 f"{self.as_of:%Y-%m-%d %H:%M} UTC; use that one (UPCYCLE_NEWS_STORE), or say with "
                 "'upcycle-news store confirm' that this one is in use again"
+            )
+        if self.kind is HoldKind.OUTDATED:
+            return (
+                "nothing goes out: this store did not know everything that was sent; say "
+                "'upcycle-news store confirm'"
             )
         return (
             f"nothing goes out: this store was restored from a backup of "
@@ -93,9 +100,12 @@ def clear(store: Store, *, by: str, now: datetime) -> int:
 
 
 def restored_since(connection: Connection, moment: datetime) -> bool:
-    """Return whether the store was restored after `moment`, or is on hold because of a restore."""
+    """Return whether the store was restored after `moment`, or is on hold because of a restore.
+
+    One that was set back in another way counts as well, once a person has settled it.
+    """
     query = select(send_holds.c.id).where(
-        send_holds.c.kind == HoldKind.RESTORED,
+        send_holds.c.kind.in_([HoldKind.RESTORED, HoldKind.OUTDATED]),
         or_(send_holds.c.started_at >= moment, send_holds.c.ended_at.is_(None)),
     )
     return connection.execute(query.limit(1)).first() is not None

@@ -1,7 +1,7 @@
-"""Double opt-in: sign-ups, their confirmation mails, and confirmations.
+"""Double opt-in: sign-ups and their confirmation.
 
-Every sign-up is a row of `consents`: kept as proof once it is confirmed, deleted when it never is.
-Times are in UTC, in whole seconds.
+Every sign-up is a row of `consents`: kept as proof once it is confirmed, deleted when it never is. Its
+mail is queued in `confirmation_mails`. Times are in UTC, in whole seconds.
 """
 
 from __future__ import annotations
@@ -10,17 +10,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, exists, insert, select, update
+from sqlalchemy import Connection, delete, exists, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from upcycle_news.models import (
+    ConfirmationMailKind,
     ConfirmationResult,
     EmailAddress,
     Signup,
     SubscriberStatus,
 )
-from upcycle_news.storage import suppressions
+from upcycle_news.storage import confirmation_mails, suppressions
 from upcycle_news.storage.database import Store
+from upcycle_news.storage.schema import confirmation_mails as confirmation_mail_rows
 from upcycle_news.storage.schema import consents, subscribers
 from upcycle_news.storage.subscribers import NewSubscriber, new_row
 
@@ -29,11 +31,16 @@ PURPOSE = "newsletter"
 
 @dataclass(frozen=True)
 class AddressStatus:
-    """What is known of an address when it is entered. `asked_at`: the last open sign-up."""
+    """What is known of an address when it is entered.
+
+    `asked_at`: when a confirmation of it was asked for last; `mailbox_asked`: how many mails to
+    addresses of the same mailbox were asked for within the cooldown.
+    """
 
     status: SubscriberStatus | None
     suppressed: str | None
     asked_at: datetime | None
+    mailbox_asked: int = 0
 
 
 def start_signup(
@@ -46,25 +53,32 @@ def start_signup(
     wording: str,
     ip: str,
     now: datetime,
+    mailbox_key: str = "",
+    mailbox_since: datetime | None = None,
 ) -> Signup | None:
-    """Store a sign-up if `may_ask` allows it; None when no mail must be sent.
+    """Store a sign-up and queue its mail if `may_ask` allows it; None when no mail must be sent.
 
-    One transaction: two sign-ups at the same moment make one mail.
+    One transaction: two sign-ups at the same moment make one mail. The mails to the mailbox with the
+    key `mailbox_key` (default: the address) are counted from `mailbox_since`.
     """
     now = now.replace(microsecond=0)
+    mailbox_key = mailbox_key or email.key
     with store.writing() as connection:
+        lock_mailbox(connection, mailbox_key)
         row = connection.execute(
             select(subscribers.c.id, subscribers.c.status)
             .where(subscribers.c.email_key == email.key)
             .with_for_update()  # Postgres: the second sign-up sees the first one
         ).first()
-        asked_at = None if row is None else _last_asked(connection, row.id)
-        address_status = AddressStatus(
+        status = address_status(
+            connection,
+            store,
+            email,
             status=None if row is None else SubscriberStatus(row.status),
-            suppressed=suppressions.suppressed_reasons(connection, store, [email]).get(email.key),
-            asked_at=asked_at,
+            mailbox_key=mailbox_key,
+            mailbox_since=mailbox_since or now,
         )
-        if not may_ask(address_status):
+        if not may_ask(status):
             return None
         if row is None:
             number = _insert(connection, store, NewSubscriber(email, language=language), now)
@@ -85,7 +99,42 @@ def start_signup(
             )
             .returning(consents.c.id)
         ).scalar_one()
+        confirmation_mails.queue(
+            connection,
+            ConfirmationMailKind.SIGN_UP,
+            subscriber=number,
+            reference=consent,
+            email_key=email.key,
+            mailbox_key=mailbox_key,
+            now=now,
+        )
     return Signup(consent, number, email, language, now)
+
+
+def lock_mailbox(connection: Connection, mailbox_key: str) -> None:
+    """Let only one transaction at a time ask a mailbox: two would not see each other's mails."""
+    if connection.dialect.name == "postgresql":  # SQLite has one writer anyway
+        connection.execute(
+            text("SELECT pg_advisory_xact_lock(hashtext(:key))"), {"key": mailbox_key}
+        )
+
+
+def address_status(
+    connection: Connection,
+    store: Store,
+    email: EmailAddress,
+    *,
+    status: SubscriberStatus | None,
+    mailbox_key: str,
+    mailbox_since: datetime,
+) -> AddressStatus:
+    """Return what is known of an address that was entered, whose subscriber has this `status`."""
+    return AddressStatus(
+        status=status,
+        suppressed=suppressions.suppressed_reasons(connection, store, [email]).get(email.key),
+        asked_at=confirmation_mails.last_asked(connection, email.key),
+        mailbox_asked=confirmation_mails.count_asked(connection, mailbox_key, since=mailbox_since),
+    )
 
 
 def _insert(
@@ -100,58 +149,6 @@ def _insert(
         .returning(subscribers.c.id)
     )
     return number
-
-
-def _last_asked(connection: Connection, number: int) -> datetime | None:
-    asked_at: datetime | None = connection.scalar(
-        select(consents.c.given_at)
-        .where(consents.c.subscriber_id == number, consents.c.confirmed_at.is_(None))
-        .order_by(consents.c.given_at.desc())
-        .limit(1)
-    )
-    return asked_at
-
-
-def mark_mailed(store: Store, signup: Signup, token_hash: str, now: datetime) -> bool:
-    """Record that the mail with the link whose token has this hash is about to be sent.
-
-    False when it must not be: another process was faster, or the subscriber was erased meanwhile.
-    """
-    with store.writing() as connection:
-        result = connection.execute(
-            update(consents)
-            .where(consents.c.id == signup.consent, consents.c.mailed_at.is_(None))
-            .where(consents.c.subscriber_id == signup.subscriber)
-            .values(token_hash=token_hash, mailed_at=now.replace(microsecond=0))
-        )
-    return result.rowcount > 0
-
-
-def unmark_mailed(store: Store, signup: Signup) -> None:
-    """Record that the relay did not accept the mail: the next run tries again."""
-    with store.writing() as connection:
-        connection.execute(
-            update(consents).where(consents.c.id == signup.consent).values(mailed_at=None)
-        )
-
-
-def signups_without_mail(store: Store, *, since: datetime) -> tuple[Signup, ...]:
-    """Return sign-ups since `since` whose mail was never sent, oldest first."""
-    query = (
-        select(consents, subscribers.c.email, subscribers.c.language)
-        .join(subscribers, subscribers.c.id == consents.c.subscriber_id)
-        .where(
-            consents.c.confirmed_at.is_(None),
-            consents.c.mailed_at.is_(None),
-            consents.c.given_at >= since,
-        )
-        .order_by(consents.c.id)
-    )
-    with store.reading() as connection:
-        return tuple(
-            Signup(row.id, row.subscriber_id, EmailAddress(row.email), row.language, row.given_at)
-            for row in connection.execute(query)
-        )
 
 
 def confirmation_status(
@@ -174,6 +171,7 @@ def confirm(
         connection.execute(
             update(consents).where(consents.c.id == consent).values(confirmed_at=now)
         )
+        confirmation_mails.forget_asked(connection, ConfirmationMailKind.SIGN_UP, consent)
         # A subscriber who was imported from a list meanwhile keeps one valid consent.
         connection.execute(
             update(subscribers)
@@ -212,10 +210,22 @@ def _lookup(
 
 
 def delete_unconfirmed(store: Store, *, before: datetime) -> int:
-    """Delete unconfirmed sign-ups older than `before`; returns how many."""
+    """Delete unconfirmed sign-ups older than `before`; returns how many.
+
+    Whom a list made us ask stays until they were asked.
+    """
+    waits_for_question = exists().where(
+        confirmation_mail_rows.c.consent_id == consents.c.id,
+        confirmation_mail_rows.c.kind == ConfirmationMailKind.LIST,
+        confirmation_mail_rows.c.next_at.is_not(None),
+    )
     with store.writing() as connection:
         count = connection.execute(
-            delete(consents).where(consents.c.confirmed_at.is_(None), consents.c.given_at < before)
+            delete(consents).where(
+                consents.c.confirmed_at.is_(None),
+                consents.c.given_at < before,
+                ~waits_for_question,
+            )
         ).rowcount
         connection.execute(
             delete(subscribers).where(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, Text, cast, insert, select, update
 
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import EmailAddress, Subscriber, SubscriberStatus, UnsubscribeMethod
 from upcycle_news.storage import suppressions as suppression_rows
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import (
+    asked_addresses,
     consents,
     subscribers,
     suppressions,
@@ -41,7 +44,7 @@ class AddReport:
     added: int = 0
     updated: int = 0
     unchanged: int = 0
-    skipped: list[tuple[int, str]] = field(default_factory=list)
+    skipped: list[tuple[int, LocalizedText]] = field(default_factory=list)
 
 
 def add_subscribers(
@@ -65,7 +68,7 @@ def add_subscribers(
     report = AddReport()
     seen: set[str] = set()
     with store.writing() as connection:
-        for chunk in _chunks(new):
+        for chunk in chunks(new):
             fresh = _update_known(store, connection, chunk, seen, report, override_preferences)
             if fresh:
                 fresh = [
@@ -100,7 +103,7 @@ def _update_known(
     fresh: list[NewSubscriber] = []
     for subscriber in chunk:
         key = subscriber.email.key
-        reason = _skip_reason(subscriber, known.get(key), suppressed, seen)
+        reason = skip_reason(subscriber, known.get(key), suppressed, seen)
         seen.add(key)
         if reason:
             report.skipped.append((subscriber.line, reason))
@@ -114,22 +117,28 @@ def _update_known(
     return fresh
 
 
-def _skip_reason(
+def skip_reason(
     subscriber: NewSubscriber,
     row: Row[Any] | None,
     suppressed: Mapping[str, str],
     seen: set[str],
-) -> str | None:
+) -> LocalizedText | None:
+    """Return why a subscriber of a list is not taken; None for one who may be.
+
+    `row` is theirs in the store, `suppressed` the reasons by address, `seen` the addresses before.
+    """
     if subscriber.email.key in seen:
-        return "the same address stands further up in the list"
+        return localized("list-twice")
     if reason := suppressed.get(subscriber.email.key):
         if reason == suppression_rows.FORGOTTEN:
-            return "was forgotten: only the person can subscribe again"
-        return "suppressed: this address must not be written to"
+            return localized("list-forgotten")
+        if reason == suppression_rows.MOVED:
+            return localized("list-moved")
+        return localized("list-suppressed")
     if row is not None and row.status == SubscriberStatus.UNSUBSCRIBED:
-        return "has unsubscribed: only the person can subscribe again"
+        return localized("list-unsubscribed")
     if row is not None and row.status == SubscriberStatus.PENDING:
-        return "has not confirmed yet"
+        return localized("list-pending")
     return None
 
 
@@ -205,7 +214,8 @@ def new_row(
     }
 
 
-def _chunks(new: Iterable[NewSubscriber]) -> Iterator[list[NewSubscriber]]:
+def chunks(new: Iterable[NewSubscriber]) -> Iterator[list[NewSubscriber]]:
+    """Yield subscribers in lists of at most `CHUNK`, a statement each."""
     chunk: list[NewSubscriber] = []
     for subscriber in new:
         chunk.append(subscriber)
@@ -224,14 +234,16 @@ def all_subscribers(store: Store) -> Iterator[Subscriber]:
 
 
 def has_subscribers(store: Store) -> bool:
-    """Return whether the secret keys are needed: there are subscribers, or hashes of erased ones."""
+    """Return whether the secret keys are needed: there are subscribers, or hashes of some."""
     any_subscriber = select(subscribers.c.id).limit(1)
     any_erased = (
         select(suppressions.c.email_key).where(suppressions.c.email_key.startswith("#")).limit(1)
     )
+    any_asked = select(asked_addresses.c.hash_key).limit(1)
     with store.reading() as connection:
         return any(
-            connection.execute(query).first() is not None for query in (any_subscriber, any_erased)
+            connection.execute(query).first() is not None
+            for query in (any_subscriber, any_erased, any_asked)
         )
 
 
@@ -264,6 +276,15 @@ def group_members(store: Store, group: str) -> tuple[Subscriber, ...]:
         for subscriber in all_subscribers(store)
         if subscriber.status is SubscriberStatus.CONFIRMED and group in subscriber.groups
     )
+
+
+def group_names(store: Store) -> tuple[str, ...]:
+    """Return the names of all groups, sorted."""
+    query = select(cast(subscribers.c.groups, Text)).distinct()
+    with store.reading() as connection:
+        return tuple(
+            sorted({name for text in connection.scalars(query) for name in json.loads(text)})
+        )
 
 
 def unsubscribe(

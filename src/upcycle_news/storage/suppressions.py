@@ -15,22 +15,24 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, ScalarSelect, delete, select
+from sqlalchemy import Connection, Row, ScalarSelect, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningInsert
 
 from upcycle_news.models import EmailAddress, Suppression, SuppressionSource
 from upcycle_news.storage.database import Store
-from upcycle_news.storage.schema import subscribers, suppressions
+from upcycle_news.storage.schema import address_changes, deliveries, subscribers, suppressions
 
 FORGOTTEN = "forgotten"
+MOVED = "moved"
+"""The reason of an address whose subscriber has another one since."""
 REFUSED = "bounced"
 """The reason after a refusal at SMTP time."""
 HARD_BOUNCE = "hard bounce"
 """The reason after a report."""
 # Lifted by the subscriber's own new consent. After a bounce or a complaint only an operator lifts
 # the suppression.
-LIFTED_BY_CONSENT = (FORGOTTEN, "unsubscribed")
+LIFTED_BY_CONSENT = (FORGOTTEN, "unsubscribed", MOVED)
 _CHUNK = 500
 
 
@@ -156,8 +158,9 @@ def suppress_by_id(
 ) -> bool:
     """Suppress the address of the subscriber with this id; returns whether it is new.
 
-    False for one who was erased meanwhile: their hash is suppressed already, and their address must
-    not be stored again.
+    What says something about a delivery to an earlier address suppresses the keyed hash of that one;
+    a complaint is the person's, whatever their address. False for one who was erased meanwhile: their
+    hash is suppressed already, and their address must not be stored again.
     """
     key = connection.scalar(
         select(subscribers.c.email_key)
@@ -166,10 +169,39 @@ def suppress_by_id(
     )
     if key is None:
         return False
+    if delivery is not None and source is not SuppressionSource.COMPLAINT:
+        key = _address_of_delivery(connection, delivery) or key
     suppression = Suppression(
         key, reason, source, at=now, detail=detail, issue=issue, delivery=delivery
     )
     return suppress(connection, suppression)
+
+
+def _address_of_delivery(connection: Connection, delivery: int) -> str | None:
+    """Return the hash of the address that a delivery went to; None if it is the subscriber's still."""
+    query = (
+        select(address_changes.c.old_hash)
+        .join(deliveries, deliveries.c.subscriber_id == address_changes.c.subscriber_id)
+        .where(
+            deliveries.c.id == delivery,
+            deliveries.c.changed_at <= address_changes.c.confirmed_at,
+            address_changes.c.old_hash != "",
+        )
+        .order_by(address_changes.c.confirmed_at)
+        .limit(1)
+    )
+    key: str | None = connection.scalar(query)
+    return key
+
+
+def address_since(connection: Connection, subscriber: int) -> datetime | None:
+    """Return when the subscriber got the present address by a change; None for the first one."""
+    at: datetime | None = connection.scalar(
+        select(func.max(address_changes.c.confirmed_at)).where(
+            address_changes.c.subscriber_id == subscriber
+        )
+    )
+    return at
 
 
 def suppress_subscriber(

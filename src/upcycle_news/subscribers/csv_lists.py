@@ -1,7 +1,8 @@
 """Subscriber lists as CSV: lenient reading with a report by line, safe writing.
 
-The reader takes what spreadsheets produce (BOM, semicolons, Latin-1, quoted newlines). The writer
-escapes formulas, and the reader undoes exactly that, so that a list survives the round trip.
+Lists come from spreadsheets and from other systems, whose columns say in many words who left
+(`permission_columns`). One bad row never refuses a list; what may be a no does. The writer escapes
+formulas, and the reader undoes exactly that, so that a list survives the round trip.
 """
 
 from __future__ import annotations
@@ -9,56 +10,66 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from upcycle_news.errors import AddressError, ContentError, UpcycleError
-from upcycle_news.i18n.messages import LANGUAGES
-from upcycle_news.models import EmailAddress, Subscriber
+from upcycle_news.i18n.messages import LANGUAGES, LocalizedText, localized
+from upcycle_news.models import Subscriber
 from upcycle_news.storage.subscribers import NewSubscriber
-
-COLUMNS = ("email", "name", "language", "topics")
-# Columns of other systems that tell who is subscribed, and who no longer is.
-STATUS_COLUMNS = ("status", "subscribed_to_emails")
-UNSUBSCRIBED_COLUMNS = (
-    "unsub_time",
-    "unsubscribed_at",
-    "clean_time",
-    "bounced_at",
-    "deleted_at",
-    "email_disabled",
+from upcycle_news.subscribers.address_cells import AddressCell, bare_address, parse_address_cell
+from upcycle_news.subscribers.list_columns import COLUMNS, Column, Kind, read_header
+from upcycle_news.subscribers.list_files import (
+    ListRow,
+    ListText,
+    decode_list,
+    is_workbook,
+    read_rows,
 )
-LISTED_AS = "is listed as"
-_SUBSCRIBED_VALUES = frozenset({"", "confirmed", "active", "subscribed", "true", "yes", "1"})
-_NO_VALUES = frozenset({"", "false", "no", "0"})
-_SPELLINGS = {
-    "e-mail": "email",
-    "mail": "email",
-    "e-mail-adresse": "email",
-    "email address": "email",
-    "sprache": "language",
-    "themen": "topics",
-    "vorname": "first",
-    "first name": "first",
-    "nachname": "last",
-    "last name": "last",
-}
-_KNOWN_COLUMNS = (*COLUMNS, "groups", "first", "last", *STATUS_COLUMNS, *UNSUBSCRIBED_COLUMNS)
+from upcycle_news.subscribers.list_words import words_of
+from upcycle_news.subscribers.permission_columns import (
+    Answer,
+    answer_of,
+    empty_means_no,
+    may_say_no,
+    wants_mail,
+)
+
 # A spreadsheet runs a cell that begins like this as a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_MAX_SHOWN = 40
+"""Characters of a cell that a sentence repeats."""
+_SUBSCRIBED_WORDS = frozenset(
+    {
+        "confirmed", "active", "subscribed", "true", "yes", "1", "ja", "wahr", "aktiv", "aktiviert",
+        "bestaetigt", "abonniert", "angemeldet", "eingetragen", "optin", "double optin",
+    }
+)  # fmt: skip
+_LANGUAGE_WORDS = {
+    "de": ("de", "ger", "deu", "german", "deutsch"),
+    "en": ("en", "eng", "english", "englisch"),
+}
+
+Note = tuple[int, LocalizedText]
+"""The line of a list that something is said about, and what."""
 
 
 @dataclass
 class ParsedList:
     """The subscribers of a list, the lines that were `skipped` on purpose, and the `invalid` ones.
 
-    `unread` names the columns that were ignored, as the list spells them.
+    `notes` say what of a line that was taken is not as the list has it. `unread` names the columns that
+    were ignored, as the list spells them. `unknown_status` is True when a line was skipped for a word
+    that `take` would accept. `guessed` is a sentence about the encoding, if it was guessed.
     """
 
     subscribers: list[NewSubscriber] = field(default_factory=list)
-    skipped: list[tuple[int, str]] = field(default_factory=list)
-    invalid: list[tuple[int, str]] = field(default_factory=list)
+    skipped: list[Note] = field(default_factory=list)
+    invalid: list[Note] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
     unread: tuple[str, ...] = ()
+    unknown_status: bool = False
+    guessed: LocalizedText | None = None
 
 
 def read_subscribers_csv(
@@ -66,103 +77,220 @@ def read_subscribers_csv(
     *,
     where: str,
     columns: Mapping[str, str] = {},
+    ignore: Collection[str] = (),
     take: Collection[str] = (),
     progress: Callable[[int], None] = lambda _: None,
 ) -> ParsedList:
-    """Read a CSV file with a header line; raises `ContentError` when it is not such a file.
+    """Read a list whose first line names its columns.
 
-    Columns: email, name, language, topics (several joined by ; or ,), groups, and those that mark
-    unsubscribed lines (`skip_reason`). Without a name, first and last name are joined. Other columns
-    are ignored. `columns` maps names of another system to ours, `take` holds further status values
-    that count as subscribed, `progress` is called with 1 for each row.
+    Columns: email, name, language, topics (several joined by ; or ,), groups, and those of other systems
+    that say who wants mail and who left. Without a name, first and last name are joined. `columns` maps
+    names of another system to ours, `ignore` names columns that are not read, `take` holds further words
+    (lower case) of a column that count as subscribed, `progress` is called with 1 for each row.
+
+    Raises `ContentError` when there is no column with addresses, when two of them hold different ones, and
+    when a column that is not read may say of somebody that they want no mail.
     """
-    text = _decode(data)
-    rows = csv.reader(io.StringIO(text, newline=""), _dialect(text), strict=True)
-    try:
-        names = next(rows, [])
-        header = [_column(name, columns) for name in names]
-        if "email" not in header:
-            raise ContentError(
-                where, 1, "has no column 'email': the first line must name the columns, "
-                "as in email,name,language,topics"
-            )  # fmt: skip
-        unread = (a.strip() for a, b in zip(names, header, strict=True) if b not in _KNOWN_COLUMNS)
-        parsed = ParsedList(unread=tuple(name for name in unread if name))
-        for line, row in _numbered(rows):
-            _add_row(dict(zip(header, row, strict=False)), line, parsed, take)
-            progress(1)
-    except csv.Error as error:
-        raise ContentError(where, rows.line_num, f"is not CSV here: {error}") from None
+    refuse_workbook(data, where)
+    decoded = decode_list(data)
+    rows = list(read_rows(decoded.text))
+    header = read_header(rows, where=where, columns=columns, ignore=ignore)
+    body = rows[1:]
+    _refuse_unread_no(header, body, where)
+    reader = _RowReader(where, header, body, take)
+    for row in body:
+        reader.add(row)
+        progress(1)
+    parsed = reader.parsed
+    parsed.unread = tuple(dict.fromkeys(column.title for column in reader.unread() if column.title))
+    parsed.guessed = about_encoding(decoded)
     return parsed
 
 
-def _add_row(
-    row: dict[str, str], line: int, parsed: ParsedList, accepted_statuses: Collection[str]
-) -> None:
-    fields = {key: _unescape_formula(value) for key, value in row.items()}
-    if not any(value.strip() for value in fields.values()):
-        return
-    if reason := skip_reason(fields, accepted_statuses):
-        parsed.skipped.append((line, reason))
-        return
-    try:
-        email = EmailAddress.parse(fields.get("email", ""))
-    except AddressError as error:
-        parsed.invalid.append((line, str(error)))
-        return
-    try:
-        full_name = f"{fields.get('first', '')} {fields.get('last', '')}"
-        name = clean_name(fields.get("name", "") or full_name)
-    except UpcycleError as error:
-        parsed.invalid.append((line, str(error)))
-        return
-    language = fields.get("language", "").strip().lower()
-    if language and language not in LANGUAGES:
-        parsed.invalid.append((line, f"the language must be one of {', '.join(LANGUAGES)}"))
-        return
-    parsed.subscribers.append(
-        NewSubscriber(
-            email=email,
+def refuse_workbook(data: bytes, where: str) -> None:
+    """Raise `ContentError` for a file of a spreadsheet program itself, with what to do."""
+    if is_workbook(data):
+        raise ContentError(where, None, localized("list-is-workbook"))
+
+
+def _refuse_unread_no(header: list[Column], rows: list[ListRow], where: str) -> None:
+    for column in header:
+        for row in rows if column.sense is not None else ():
+            value = column.cell(row)
+            if column.sense is not None and may_say_no(column.sense, answer_of(value)):
+                raise ContentError(
+                    where,
+                    row.line,
+                    localized("list-may-say-no", column=column.title, value=_shown(value)),
+                )
+
+
+class _RowReader:
+    """Reads the rows of one list; what a column says of one person may depend on what it says of all."""
+
+    def __init__(
+        self, where: str, header: list[Column], rows: list[ListRow], take: Collection[str]
+    ) -> None:
+        self.parsed = ParsedList()
+        self._where, self._take, self._width = where, take, len(header)
+        self._columns: dict[Kind, list[Column]] = {kind: [] for kind in Kind}
+        for column in header:
+            self._columns[column.kind].append(column)
+        self._answers = {
+            column.index: frozenset(answer_of(column.cell(row)) for row in rows)
+            for column in self._columns[Kind.WANTS]
+        }
+        self._used_second = False
+
+    def unread(self) -> list[Column]:
+        """Return the columns that told nothing."""
+        labels = [
+            column
+            for column in self._columns[Kind.WANTS]
+            if not self._answers[column.index] - {Answer.OTHER, Answer.BLANK}
+        ]
+        second = [] if self._used_second else self._columns[Kind.SECOND_EMAIL]
+        return sorted(
+            [*self._columns[Kind.UNREAD], *labels, *second], key=lambda column: column.index
+        )
+
+    def add(self, row: ListRow) -> None:
+        """Read one row into the result."""
+        parsed, line = self.parsed, row.line
+        if row.broken:
+            parsed.invalid.append((line, localized("list-row-broken")))
+        elif self._permits and any(cell.strip() for cell in row.cells[self._width :]):
+            parsed.invalid.append((line, localized("list-row-too-long", count=self._width)))
+        elif reason := self._skip_reason(row):
+            parsed.skipped.append((line, reason))
+        else:
+            try:
+                subscriber = self._subscriber(row)
+            except ContentError:
+                raise
+            except UpcycleError as error:
+                parsed.invalid.append((line, error.localized_text))
+            else:
+                parsed.subscribers.append(subscriber)
+
+    @property
+    def _permits(self) -> bool:
+        """Whether a column speaks of permission: a row that is shifted would hide a no."""
+        return any(self._columns[kind] for kind in (Kind.STATUS, Kind.WANTS, Kind.LEFT))
+
+    def _skip_reason(self, row: ListRow) -> LocalizedText | None:
+        for column in self._columns[Kind.STATUS]:
+            word = column.cell(row)
+            if word and not self._takes(word) and words_of(word) not in _SUBSCRIBED_WORDS:
+                self.parsed.unknown_status = True
+                return localized("list-listed-as", word=_shown(word))
+        for column in self._columns[Kind.WANTS]:
+            value, answers = column.cell(row), self._answers[column.index]
+            empty_is_no = empty_means_no(column.title, answers)
+            if self._takes(value) or wants_mail(answer_of(value), answers, empty_is_no=empty_is_no):
+                continue
+            if not value:
+                return localized("list-column-empty", column=column.title)
+            self.parsed.unknown_status |= answer_of(value) not in (Answer.NO, Answer.ENDED)
+            return localized("list-column-says", column=column.title, value=_shown(value))
+        for column in self._columns[Kind.LEFT]:
+            value = column.cell(row)
+            if answer_of(value) not in (Answer.BLANK, Answer.NO):
+                return localized("list-left", column=column.title, value=_shown(value))
+        return None
+
+    def _takes(self, value: str) -> bool:
+        return bool(value) and value.lower() in self._take
+
+    def _subscriber(self, row: ListRow) -> NewSubscriber:
+        address = self._address(row)
+        name = clean_name(self._name(row) or address.name)
+        written = self._first(Kind.LANGUAGE, row)
+        language = language_code(written)
+        if written and not language:
+            self.parsed.notes.append(
+                (row.line, localized("list-language-unknown", language=_shown(written)))
+            )
+        return NewSubscriber(
+            email=address.email,
             name=name,
             language=language,
-            topics=split_words(fields.get("topics", "")),
-            groups=split_words(fields.get("groups", "")),
-            line=line,
+            topics=split_words(self._first(Kind.TOPICS, row)),
+            groups=split_words(self._first(Kind.GROUPS, row)),
+            line=row.line,
         )
-    )
+
+    def _address(self, row: ListRow) -> AddressCell:
+        """Return the row's one address; raises `ContentError` when two columns hold different ones."""
+        filled = self._filled(Kind.EMAIL, row)
+        if not filled and (filled := self._filled(Kind.SECOND_EMAIL, row)):
+            self._used_second = True
+        if len(filled) < 2:
+            return parse_address_cell(filled[0][1] if filled else "")
+        found: list[tuple[Column, AddressCell]] = []
+        for column, text in filled:
+            try:
+                found.append((column, parse_address_cell(text)))
+            except AddressError:
+                continue
+        if not found:
+            return parse_address_cell(filled[0][1])
+        (first, address), *others = found
+        for column, other in others:
+            if other.email.key != address.email.key:
+                message = localized("list-two-addresses", first=first.title, second=column.title)
+                raise ContentError(self._where, row.line, message)
+        return address
+
+    def _name(self, row: ListRow) -> str:
+        name, first = self._first(Kind.NAME, row), self._first(Kind.FIRST_NAME, row)
+        last = self._first(Kind.LAST_NAME, row)
+        if not name:
+            return f"{first} {last}".strip()
+        # "Vorname;Name" is how German lists part the two.
+        is_last = bool(first) and not self._columns[Kind.LAST_NAME] and first not in name
+        return f"{first} {name}" if is_last else name
+
+    def _filled(self, kind: Kind, row: ListRow) -> list[tuple[Column, str]]:
+        cells = [(column, column.cell(row)) for column in self._columns[kind]]
+        return [(column, unescape_formula(text)) for column, text in cells if bare_address(text)]
+
+    def _first(self, kind: Kind, row: ListRow) -> str:
+        cells = (unescape_formula(column.cell(row)) for column in self._columns[kind])
+        return next((cell for cell in cells if cell), "")
 
 
-def skip_reason(fields: Mapping[str, str], take: Collection[str] = ()) -> str:
-    """Return why a line is skipped, or ""; `take` holds further status values that count as subscribed.
+def _shown(value: str) -> str:
+    return value if len(value) <= _MAX_SHOWN else f"{value[: _MAX_SHOWN - 1]}…"
 
-    The keys of `fields` are column names in lower case.
-    """
-    for column in STATUS_COLUMNS:
-        word = fields.get(column, "").strip()
-        if word.lower() not in _SUBSCRIBED_VALUES and word.lower() not in take:
-            if column == "status":
-                return f"{LISTED_AS} {word[:20]}"
-            return f"{column} is {word[:20]}"
-    for column in UNSUBSCRIBED_COLUMNS:
-        if fields.get(column, "").strip().lower() not in _NO_VALUES:
-            return f"left there ({column})"
+
+def about_encoding(decoded: ListText) -> LocalizedText | None:
+    """Return a sentence about an encoding that was guessed; None if it was plain."""
+    if not decoded.guessed:
+        return None
+    lines = decoded.guessed_lines
+    if not lines:
+        return localized("list-encoding-guessed", encoding=decoded.guessed)
+    shown = tuple(str(line) for line in lines[:5])
+    if len(lines) > len(shown):
+        shown = (*shown, "…")
+    return localized("list-encoding-guessed-in", encoding=decoded.guessed, lines=shown)
+
+
+def language_code(text: str) -> str:
+    """Return the language (``de``, ``en``) that a word or a tag means, ``Deutsch`` or ``de-AT``; or ""."""
+    first = words_of(text).split(" ")[0]
+    for language, words in _LANGUAGE_WORDS.items():
+        if first in words and language in LANGUAGES:
+            return language
     return ""
-
-
-def _numbered(rows: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
-    """Yield each row with the line number it begins on (quoted newlines make rows span lines)."""
-    csv_reader = rows
-    begins = csv_reader.line_num + 1  # type: ignore[attr-defined]
-    for row in csv_reader:
-        yield begins, row
-        begins = csv_reader.line_num + 1  # type: ignore[attr-defined]
 
 
 def clean_name(text: str) -> str:
     """Return a name on one line; raises `UpcycleError` when it holds control characters."""
     name = " ".join(text.split())
     if re.search(r"[\x00-\x1f\x7f-\x9f]", name):
-        raise UpcycleError("the name holds control characters; remove them")
+        raise UpcycleError(localized("name-control"))
     return name
 
 
@@ -194,81 +322,6 @@ def escape_formula(cell: str) -> str:
     return f"'{cell}" if cell.startswith((*_FORMULA, "'")) else cell
 
 
-def _unescape_formula(cell: str) -> str:
+def unescape_formula(cell: str) -> str:
+    """Return the cell as it was before `escape_formula`."""
     return cell[1:] if cell.startswith("'") and cell[1:].startswith((*_FORMULA, "'")) else cell
-
-
-def _decode(data: bytes) -> str:
-    for encoding in ("utf-8-sig", "cp1252"):
-        try:
-            return data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return data.decode("latin-1")
-
-
-def _dialect(text: str) -> type[csv.Dialect]:
-    first = text.partition("\n")[0]
-
-    class Dialect(csv.excel):
-        delimiter = max(",;\t", key=first.count)
-
-    return Dialect
-
-
-def _column(name: str, columns: Mapping[str, str]) -> str:
-    plain = name.strip().strip('"').lower()
-    mapped = {foreign.strip().lower(): own for foreign, own in columns.items()}.get(plain)
-    return mapped or _SPELLINGS.get(plain, plain)
-
-
-def parse_column_mapping(pairs: Iterable[str]) -> dict[str, str]:
-    """Read ``THEIRS=ours`` pairs; raises `UpcycleError` for an unknown column of ours."""
-    known = (*COLUMNS, "status", "groups")
-    mapping = {}
-    for pair in pairs:
-        foreign, equals, own = pair.rpartition("=")
-        if not equals or not foreign.strip() or own.strip() not in known:
-            raise UpcycleError(
-                f"{pair[:40]!r} maps nothing: write THEIRS=ours, ours one of {', '.join(known)}"
-            )
-        mapping[foreign] = own.strip()
-    return mapping
-
-
-def read_suppressions(data: bytes, *, where: str) -> tuple[list[str], list[tuple[int, str]]]:
-    """Read addresses and ``@domains`` to suppress: our own CSV, another system's, or one a line.
-
-    Returns the keys under which the store suppresses, and the invalid lines with their reasons.
-    """
-    text = _decode(data)
-    rows = csv.reader(io.StringIO(text, newline=""), _dialect(text), strict=True)
-    keys: dict[str, None] = {}
-    invalid: list[tuple[int, str]] = []
-    column = 0
-    try:
-        for line, row in _numbered(rows):
-            cells = [_unescape_formula(cell.strip()) for cell in row]
-            names = [_column(cell, {}) for cell in cells]
-            if line == 1 and ("key" in names or "email" in names):
-                column = names.index("key") if "key" in names else names.index("email")
-                continue
-            if len(cells) <= column or not cells[column]:
-                continue
-            try:
-                keys[suppression_key(cells[column])] = None
-            except AddressError as error:
-                invalid.append((line, str(error)))
-    except csv.Error as error:
-        raise ContentError(where, rows.line_num, f"is not CSV here: {error}") from None
-    return list(keys), invalid
-
-
-def suppression_key(text: str) -> str:
-    """Return the store's key of an address, a ``@domain`` or a ``#hash``; raises `AddressError`."""
-    if re.fullmatch(r"#[0-9a-f]{64}", text):
-        return text
-    if text.startswith("@"):
-        # An address in the domain is valid exactly if the domain is; IDN becomes ASCII.
-        return f"@{EmailAddress.parse('postmaster' + text).domain}"
-    return EmailAddress.parse(text).key

@@ -13,7 +13,8 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -21,6 +22,11 @@ from hashlib import sha256
 
 MAC_BYTES = 22
 TOKEN_BYTES = 32
+# What mail programs leave at the end of an address in a text: a full stop or bracket of the sentence, the
+# soft line break of quoted-printable (RFC 2045, section 6.7), a slash, an entity of HTML.
+_WITH_TAIL = re.compile(r"([A-Za-z0-9_-]{43})(?:[^A-Za-z0-9]|=3D|&(?:gt|lt|amp|quot|nbsp);){0,16}")
+_POSSIBLE = re.compile(r"(?=([A-Za-z0-9_-]{43}))")
+_MAX_LINE = 2000
 
 
 class Purpose(StrEnum):
@@ -29,6 +35,7 @@ class Purpose(StrEnum):
     CONFIRM = "confirm"
     UNSUBSCRIBE = "unsubscribe"
     PREFERENCES = "preferences"
+    ADDRESS = "address"
 
 
 @dataclass(frozen=True)
@@ -60,8 +67,11 @@ class LinkSigner:
         )
 
     def read(self, purpose: Purpose, token: str) -> Token | None:
-        """Return the token's content, or None if it is altered, foreign or for another purpose."""
-        raw = token_bytes(token, TOKEN_BYTES)
+        """Return the token's content, or None if it is altered, foreign or for another purpose.
+
+        What mail programs glue to the end of a link does not count (`trimmed`).
+        """
+        raw = token_bytes(trimmed(token), TOKEN_BYTES)
         if raw is None or raw[0] not in self.keys:
             return None
         body, mac = raw[:-MAC_BYTES], raw[-MAC_BYTES:]
@@ -72,6 +82,21 @@ class LinkSigner:
     def _mac(self, number: int, purpose: Purpose, body: bytes) -> bytes:
         message = f"upcycle_news/link/{purpose}/".encode() + body
         return hmac.digest(self.keys[number], message, "sha256")[:MAC_BYTES]
+
+
+def trimmed(token: str) -> str:
+    """Return a token without the signs that a mail program left at its end; anything else unchanged.
+
+    Nothing is guessed: the 43 characters before them are verified as ever.
+    """
+    match = _WITH_TAIL.fullmatch(token)
+    return match[1] if match else token
+
+
+def possible_tokens(text: str) -> Iterator[str]:
+    """Yield what may be a token in a line of text, wherever it begins: ``subject=3DTOKEN`` as well."""
+    for match in _POSSIBLE.finditer(text[:_MAX_LINE]):
+        yield match[1]
 
 
 def token_bytes(token: str, length: int) -> bytes | None:

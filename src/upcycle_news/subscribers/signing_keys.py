@@ -11,13 +11,16 @@ import secrets
 import tempfile
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 from upcycle_news.errors import UpcycleError
+from upcycle_news.fileio import exists, list_folder
 from upcycle_news.storage import subscribers
 from upcycle_news.storage.database import Store
 
 KEY_BYTES = 32
+PERSON_KEY = "person.key"
 _LAST = 255  # the key's number is one byte of a token
 
 
@@ -69,10 +72,10 @@ def load_or_create_keys(folder: Path, *, create: bool = True) -> dict[int, bytes
     try:
         if create:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if not any(folder.glob("token-*.key")):
+            if not token_key_files(folder):
                 create_key(folder / "token-1.key")
         keys = {}
-        for path in folder.glob("token-*.key"):
+        for path in token_key_files(folder):
             number, text = path.stem.removeprefix("token-"), path.read_text(encoding="ascii")
             key = bytes.fromhex(text.strip())
             if not number.isdigit() or not 1 <= int(number) <= 255 or len(key) != KEY_BYTES:
@@ -90,11 +93,23 @@ def load_or_create_keys(folder: Path, *, create: bool = True) -> dict[int, bytes
     return keys
 
 
+def token_key_files(folder: Path) -> list[Path]:
+    """Return the files of the token keys in `folder`; none without it, `OSError` if it cannot be read.
+
+    Not with `Path.glob`, for which a folder that it may not read is an empty one.
+    """
+    return [
+        path
+        for path in list_folder(folder)
+        if path.name.startswith("token-") and path.suffix == ".key"
+    ]
+
+
 def load_or_create_key(path: Path) -> bytes:
     """Return a secret that never changes, created at its first use; raises `UpcycleError`."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not path.exists():
+        if not exists(path):
             create_key(path)
         key = bytes.fromhex(path.read_text(encoding="ascii").strip())
         if len(key) != KEY_BYTES:
@@ -135,13 +150,39 @@ def erasure_key(folder: Path, store: Store) -> bytes:
     Never created in a store with subscribers: then the keys lie elsewhere, such as on a volume that
     is not mounted, and nobody would notice before a link in a mail fails.
     """
-    key = folder / "person.key"
-    if not key.exists() and subscribers.has_subscribers(store):
+    key = folder / PERSON_KEY
+    if not _has_person_key(folder) and subscribers.has_subscribers(store):
         raise UpcycleError(
             f"{folder}: the keys are missing, and the store has subscribers; with other keys no link "
             "in a mail that was sent would work: copy the folder from where it is, or from a backup"
         )
     return load_or_create_key(key)
+
+
+def key_fingerprint(key: bytes) -> str:
+    """Return what a store and a journal remember of a key: it tells two keys apart and opens nothing."""
+    return sha256(b"upcycle-news key " + key).hexdigest()[:32]
+
+
+def person_key_fingerprint(folder: Path) -> str:
+    """Return the fingerprint of the person key in `folder`; empty when there is none.
+
+    Raises `UpcycleError` when it cannot be read or is damaged.
+    """
+    if not _has_person_key(folder):
+        return ""
+    return key_fingerprint(load_or_create_key(folder / PERSON_KEY))
+
+
+def _has_person_key(folder: Path) -> bool:
+    """True if there is a person key; raises `UpcycleError` when that cannot be seen."""
+    try:
+        return exists(folder / PERSON_KEY)
+    except OSError as error:
+        raise UpcycleError(
+            f"{folder}: the keys cannot be read ({error.strerror}); make the folder readable for this "
+            "user"
+        ) from None
 
 
 def _file(folder: Path, number: int) -> Path:

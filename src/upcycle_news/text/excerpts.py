@@ -1,67 +1,16 @@
-"""Splitting texts into sentences and taking excerpts, with German abbreviations in mind.
-
-"Im 19. Jh. war das anders." is one sentence, not three.
-"""
+"""Excerpts of texts: whole sentences, or a cut at a word."""
 
 from __future__ import annotations
 
 import re
 from itertools import pairwise
 
-from upcycle_news.text.sanitize import normalise_whitespace, truncate, word_set
+from upcycle_news.text.sanitize import normalise_whitespace, truncate
+from upcycle_news.text.sentences import is_abbreviated, split_sentences
 
 SUMMARY_LENGTH = 240
 
-# Without "usw." and "etc.": they end sentences more often than not.
-_ABBREVIATIONS = word_set(
-    """
-    abb abs abt allg anm apr art aufl aug bd bes betr bzgl bzw ca chr co dez dgl dipl dr ebd
-    ehem engl entspr etw ev evtl exkl feb franz frdl frz geb gegr gem gest gez ggf ggü hl hr
-    hrsg hs ing inkl insb jan jh jhd jhdt jr jul jun kap kath kfm lat lt max mind mio mo mrd mrz
-    mtl nachf nov nr okt phil pos prof rd red sa sen sept sog spez st std stellv str südl tel
-    tsd tägl u.a urspr v.a verh vgl vol vorm wg zool zt ztr zzgl östl westl nördl phd bgm mr mrs
-    ms vs no fig inc ltd corp gen rep gov approx dept est
-    """
-)
-_END = re.compile(r"([.!?…]+)([\"'“”‘’»«›‹)\]]*)\s+(?=[\"'„“‚‘»«›‹(\[–—-]*\s?[^\W_])")
-_ORDINAL = re.compile(r"(?:^|[^\w.,])\d{1,2}$")
-_LAST_WORD = re.compile(r"([^\W\d_]+(?:\.[^\W\d_]+)*)$")
-
-
-def split_sentences(text: str) -> list[str]:
-    """Split a plain text into its sentences, white space collapsed; no text is dropped."""
-    text = normalise_whitespace(text)
-    sentences: list[str] = []
-    start = 0
-    for match in _END.finditer(text):
-        if _ends_here(text, start, match):
-            sentences.append(text[start : match.end()].strip())
-            start = match.end()
-    rest = text[start:].strip()
-    return [*sentences, rest] if rest else sentences
-
-
-def _ends_here(text: str, start: int, match: re.Match[str]) -> bool:
-    """Decide whether the punctuation of `match` ends the sentence that began at `start`."""
-    following = text[match.end() :].lstrip("\"'„“‚‘»«›‹([–—- ")[:1]
-    if following.islower():
-        return False
-    if match[1] != ".":
-        return True
-    return not _is_abbreviated(text[max(start, match.start() - 40) : match.start()])
-
-
-def _is_abbreviated(before: str) -> bool:
-    """Return whether a full stop after `before` belongs to its last word: an ordinal, "Nr", "z. B"."""
-    if _ORDINAL.search(before):
-        return True
-    word = _LAST_WORD.search(before)
-    if word is None:
-        return False
-    last = word[1].rpartition(".")[2]
-    # One letter and a point is an initial or a part of "z. B.", never the end of a sentence.
-    known = {word[1].lower(), last.lower()} & _ABBREVIATIONS
-    return len(last) == 1 or bool(known) or last.lower().endswith("str")
+_SENTENCE_END = re.compile(r"[.!?…][\"'“”‘’»«›‹)\]]*$")
 
 
 def excerpt(text: str, limit: int, max_sentences: int | None = 2) -> str:
@@ -84,11 +33,22 @@ def excerpt(text: str, limit: int, max_sentences: int | None = 2) -> str:
     return result if len(result) <= limit else _truncate_sentence(result, limit)
 
 
+# A number whose unit was cut off: "rund 40", but not "Nr. 5", "§ 5" or the year 1931.
+_BARE_NUMBER = re.compile(
+    r"(?<!§)(?<!Nr\.)(?<!No\.)(?<!Abs\.)(?<!Art\.)(?<!Kap\.)(?<!Bd\.)(?<!Abb\.)(?<!Tab\.)(?<!Ziff\.)(?<! S\.)"
+    r"\s\d{1,3}(?:[.,]\d+)*$"
+)
+
+
 def _truncate_sentence(sentence: str, limit: int) -> str:
     """Shorten a sentence at the end of a word that needs no other word behind it."""
     shortened = truncate(sentence, limit)
     kept = shortened.removesuffix("…")
-    while " " in kept and (kept.endswith("§") or (kept[-1] == "." and _is_abbreviated(kept[:-1]))):
+    while " " in kept and (
+        kept.endswith("§")
+        or (kept[-1] == "." and is_abbreviated(kept[:-1]))
+        or _BARE_NUMBER.search(kept)
+    ):
         kept = kept.rpartition(" ")[0].rstrip(" ,;:–-(")
     return f"{kept}…"
 
@@ -98,23 +58,30 @@ def propose_summary(text: str) -> str:
     return excerpt(text, SUMMARY_LENGTH, max_sentences=None)
 
 
-def summary_of_markdown(body: str) -> str:
-    """Propose a summary of a Markdown text from its paragraphs, without headings, code and notes."""
-    from markdown_it import MarkdownIt  # late: only essays without a summary need it
-    from mdit_py_plugins.footnote import footnote_plugin
+def summary_of_markdown(
+    body: str, *, language: str = "de", title: str = "", author: str = ""
+) -> str:
+    """Propose a summary of a Markdown text from its paragraphs, without headings, code and notes.
+
+    `title` and `author` at the beginning of the text are none of it.
+    """
+    # Late: only essays without a summary need the parser.
+    from upcycle_news.text.markdown.parser import parse_body, words
 
     paragraphs: list[str] = []
-    tokens = MarkdownIt("commonmark").use(footnote_plugin).parse(body)
+    tokens = parse_body(body, language=language, title=title, author=author)
+    depth = 0  # of lists, which are no sentences
     for opening, token in pairwise(tokens):
         if opening.type == "footnote_block_open":
             break
+        if opening.type.endswith("_list_open") or opening.type.endswith("_list_close"):
+            depth += opening.nesting
         if opening.type == "paragraph_open" and token.type == "inline":
-            words = (
-                " " if child.type in ("softbreak", "hardbreak") else child.content
-                for child in token.children or ()
-                if child.type in ("text", "code_inline", "softbreak", "hardbreak", "text_special")
-            )
-            paragraphs.append(normalise_whitespace(re.sub(r"<[^>]*>", "", "".join(words))))
+            text = words(token.children or [], alt_texts=False)
+            text = normalise_whitespace(re.sub(r"<[^>]*>", "", text))
+            # What leads to a list, an address, a line of verse does not go on in the next paragraph.
+            if not paragraphs or (not depth and _SENTENCE_END.search(text)):
+                paragraphs.append(text)
         if sum(map(len, paragraphs)) > 2 * SUMMARY_LENGTH:
             break
     return propose_summary(" ".join(paragraphs))

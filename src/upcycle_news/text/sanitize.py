@@ -33,8 +33,12 @@ def normalise_whitespace(text: str) -> str:
     between letters or emoji. So do the tags behind a black flag, which make it a region's.
     """
     text = _INVISIBLE.sub(lambda match: match[1] or "", text)
-    text = _JOINERS.sub(_needed_joiner, text)
-    return unicodedata.normalize("NFC", " ".join(text.split()))
+    return unicodedata.normalize("NFC", " ".join(drop_stray_joiners(text).split()))
+
+
+def drop_stray_joiners(text: str) -> str:
+    """Remove zero-width joiners and non-joiners that stand elsewhere than between letters or emoji."""
+    return _JOINERS.sub(_needed_joiner, text)
 
 
 def _needed_joiner(match: re.Match[str]) -> str:

@@ -1,24 +1,46 @@
-"""Typographic quotation marks, apostrophes and dashes, German or English, from any kind of input.
+"""Quotation marks, apostrophes and dashes as German or English wants them, from any kind of input.
 
 Manuscripts have every kind of quotation mark: ``"…"``, ``,,…''``, ``‚‚…”``, »…«, ``…''``. Whether a
 mark opens, closes or is an apostrophe is decided by its context and the open marks, the glyph is only
-a hint; so all of these become „…“ and inner ones ‚…‘.
+a hint; so all of these become „…“ and inner ones ‚…‘. Every route uses this engine: Markdown, titles
+and other lines, and the import of manuscripts.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 _DOUBLE = '"“”„‟«»〝〞＂'
 _SINGLE = "'‘’‚‛`´‹›"
 _PAIRED = "'‘’‚`´"  # two of these make a double mark
-_NEVER_APOSTROPHE = "‚‹›"
-_TOKEN = re.compile(rf",,(?=[^\s\W])|,,(?=[{_SINGLE}])|[{_DOUBLE}]|([{_SINGLE}])\1*")
+_GUILLEMETS = "«»‹›"
+_TOKEN = re.compile(rf",,(?=[^\s\W])|,,(?=[{_SINGLE}])|[{_DOUBLE}]|([{_SINGLE}])\1*|>>|<<")
+_STRAIGHT = re.compile("[\"']")
 _OPENERS = "([{–—-/<|"
-_SYMBOLS = {"de": ("„", "“", "‚", "‘"), "en": ("“", "”", "‘", "’")}
+_SYMBOLS = {"de": "„“‚‘", "en": "“”‘’"}
 _APOSTROPHE = "’"
+
+# Letters or digits are missing in front: ’68er, ’89, ’ne, ’nen, ’n, ’s, ’rein, ’em, ’til.
+_CLIPPED = re.compile(
+    r"\d\d(?:er[ns]?|s)?(?!\w)|n?e[nmrs]?(?!\w)|[ns](?!\w)"
+    r"|r(?:[aeu]in|auf|aus|an|ab|um|über|unter)(?!\w)|tschuldigung|(?:em|til|tis|twas|cause)(?!\w)"
+)
+# >>so<< and <<so>>, as keyboards without guillemets write them.
+_TYPED_GUILLEMETS = re.compile(
+    r"(?<![\w<>])(?:>>(?=\w)[^<>\n]*(?<=[\w.!?…,])<<|<<(?=\w)[^<>\n]*(?<=[\w.!?…,])>>)(?![\w<>])"
+)
+_N_BETWEEN_WORDS = re.compile(rf"(?<=\w )[{_SINGLE}]n[{_SINGLE}](?= \w)")
+
+
+class Replacement(NamedTuple):
+    """A quotation mark of a text: ``text[start:end]`` is to be `mark`."""
+
+    start: int
+    end: int
+    mark: str
 
 
 @dataclass
@@ -34,6 +56,10 @@ class _Mark:
     alone: bool = True
     tail: str = ""
     result: str = ""
+    inner: str = ""
+    next_double: _Mark | None = None
+    next_single: _Mark | None = None
+    closer_follows: bool = False  # a single mark that can end a quotation
 
     @property
     def can_open(self) -> bool:
@@ -56,36 +82,78 @@ class _Mark:
 
 
 def typeset(text: str, language: str = "de") -> str:
-    """Set quotation marks, apostrophes and dashes; lines are paragraphs, no word changes."""
-    return "\n".join(_dashes(_quotes(line, language)) for line in text.split("\n"))
+    """Set quotation marks, apostrophes and dashes of a manuscript; lines are paragraphs.
+
+    No word changes. »…« becomes „…“ as well.
+    """
+    return "\n".join(
+        _dashes(set_quotes(line, language, keep_guillemets=False)) for line in text.split("\n")
+    )
 
 
 def _dashes(line: str) -> str:
     return re.sub(r"(?<=\S) --?(?= |$)", " –", line)
 
 
-def _quotes(line: str, language: str) -> str:
-    marks = _find(line)
-    if not marks:
-        return line
-    symbols = _SYMBOLS["de" if language.startswith("de") else "en"]
-    open_marks: list[_Mark] = []
-    for index, mark in enumerate(marks):
-        if mark.kind == "double":
+def set_quotes(text: str, language: str, marks: str = "", *, keep_guillemets: bool = True) -> str:
+    """Return a line with the quotation marks and apostrophes of its language, and nothing else changed.
+
+    `marks` are a publication's own, the outer pair before the inner one, such as ``»«›‹``. Without
+    them, or with those that are usual, guillemets stay as they are unless `keep_guillemets` is false:
+    »…« is right, too.
+    """
+    pieces, position = [], 0
+    for start, end, mark in replacements(text, language, marks, keep_guillemets=keep_guillemets):
+        pieces += [text[position:start], mark]
+        position = end
+    return "".join(pieces) + text[position:]
+
+
+def replacements(
+    text: str, language: str, marks: str = "", *, keep_guillemets: bool = True
+) -> list[Replacement]:
+    """Return what `set_quotes` changes in a line, in the order of the line.
+
+    In languages other than German and English only straight marks are set: theirs may be right.
+    """
+    base = language.replace("_", "-").partition("-")[0].lower()
+    usual = _SYMBOLS.get(base, _SYMBOLS["en"])
+    symbols = marks if len(marks) == 4 else usual
+    found = _find(text, _TOKEN if base in _SYMBOLS else _STRAIGHT)
+    keep = keep_guillemets and symbols == usual
+    apostrophes = {
+        place
+        for match in _N_BETWEEN_WORDS.finditer(text)
+        for place in (match.start(), match.end() - 1)
+    }
+    open_marks = _OpenMarks()
+    for mark in found:
+        if mark.start in apostrophes:
+            mark.result = _APOSTROPHE  # Rock ’n’ Roll
+        elif keep and mark.glyph in _GUILLEMETS:
+            _keep_guillemet(mark, open_marks)
+        elif mark.kind == "double":
             _set_double(mark, open_marks, symbols)
         else:
-            _set_single(mark, marks[index + 1 :], open_marks, symbols)
-    pieces, position = [], 0
-    for mark in marks:
-        pieces += [line[position : mark.start], mark.result]
-        position = mark.end
-    return "".join(pieces) + line[position:]
+            _set_single(mark, open_marks, symbols)
+    return [Replacement(mark.start, mark.end, mark.result) for mark in found]
 
 
-def _find(line: str) -> list[_Mark]:
+def _find(line: str, pattern: re.Pattern[str]) -> list[_Mark]:
     marks: list[_Mark] = []
-    for match in _TOKEN.finditer(line):
+    typed = {
+        place
+        for pair in _TYPED_GUILLEMETS.finditer(line)
+        for place in (pair.start(), pair.end() - 2)
+    }
+    for match in pattern.finditer(line):
         run, start = match[0], match.start()
+        if run in (">>", "<<"):
+            if start in typed:
+                marks.append(_Mark(start, match.end(), "double", "»" if run == ">>" else "«"))
+            continue
+        if run[0] == "`" and len(run) > 2:
+            continue  # a fence, or what is left of one
         if run[0] in _PAIRED and len(run) > 1:
             marks += _run(line, run, start)
         elif run == ",," or run in _DOUBLE:
@@ -94,19 +162,36 @@ def _find(line: str) -> list[_Mark]:
             marks += [
                 _Mark(start + i, start + i + 1, "single", glyph) for i, glyph in enumerate(run)
             ]
-    # Adjacent marks share their context: in «"'so'"» the outer neighbours are the space and the s.
-    for first, mark in enumerate(marks):
-        left = first
-        while left and marks[left - 1].end == marks[left].start:
-            left -= 1
-        right = first
-        while right + 1 < len(marks) and marks[right + 1].start == marks[right].end:
-            right += 1
-        mark.before = line[marks[left].start - 1 : marks[left].start] if marks[left].start else ""
-        mark.after = line[marks[right].end : marks[right].end + 1]
-        mark.alone = left == right
-        mark.tail = line[marks[right].end : marks[right].end + 4]
+    _note_clusters(line, marks)
+    _note_following(marks)
     return marks
+
+
+def _note_clusters(line: str, marks: Sequence[_Mark]) -> None:
+    """Give adjacent marks one context: in «"'so'"» the outer neighbours are the space and the s."""
+    first = 0
+    while first < len(marks):
+        last = first
+        while last + 1 < len(marks) and marks[last].end == marks[last + 1].start:
+            last += 1
+        start, end = marks[first].start, marks[last].end
+        for mark in marks[first : last + 1]:
+            mark.before, mark.after = line[start - 1] if start else "", line[end : end + 1]
+            mark.alone = first == last
+            mark.tail = line[end : end + 16]
+        first = last + 1
+
+
+def _note_following(marks: Sequence[_Mark]) -> None:
+    double: _Mark | None = None
+    single: _Mark | None = None
+    closer = False
+    for mark in reversed(marks):
+        mark.next_double, mark.next_single, mark.closer_follows = double, single, closer
+        if mark.kind == "double":
+            double = mark
+        else:
+            single, closer = mark, closer or mark.opens is False
 
 
 def _run(line: str, run: str, start: int) -> list[_Mark]:
@@ -123,55 +208,115 @@ def _run(line: str, run: str, start: int) -> list[_Mark]:
     return marks
 
 
-def _set_double(mark: _Mark, open_marks: list[_Mark], symbols: tuple[str, ...]) -> None:
-    outer = [other for other in open_marks if other.kind == "double"]
+class _OpenMarks:
+    """The marks whose quotation has not ended, by kind; the last one is the innermost."""
+
+    def __init__(self) -> None:
+        self._marks: list[_Mark] = []
+        self._places: dict[str, list[int]] = {"double": [], "single": []}
+
+    def open(self, mark: _Mark) -> None:
+        self._places[mark.kind].append(len(self._marks))
+        self._marks.append(mark)
+
+    def depth(self, kind: str) -> int:
+        return len(self._places[kind])
+
+    def last(self, kind: str) -> _Mark | None:
+        places = self._places[kind]
+        return self._marks[places[-1]] if places else None
+
+    def close_last(self, kind: str) -> None:
+        """End the innermost quotation of a kind, and what was opened within it."""
+        start = self._places[kind][-1]
+        del self._marks[start:]
+        for places in self._places.values():
+            while places and places[-1] >= start:
+                places.pop()
+
+
+_PARTNER = dict(zip("«»‹›", "»«›‹", strict=True))
+_INNER_OF = {"»": "›‹", "«": "‹›"}
+
+
+def _keep_guillemet(mark: _Mark, open_marks: _OpenMarks) -> None:
+    """Leave a guillemet as it is; what stands between a pair of double ones takes single ones."""
+    mark.result = mark.glyph
+    last = open_marks.last(mark.kind)
+    if last is not None and last.glyph == _PARTNER[mark.glyph]:
+        open_marks.close_last(mark.kind)
+    elif mark.opens is not False:
+        mark.inner = _INNER_OF.get(mark.glyph, "")
+        open_marks.open(mark)
+
+
+def _set_double(mark: _Mark, open_marks: _OpenMarks, symbols: str) -> None:
+    outer, depth = open_marks.last("double"), open_marks.depth("double")
     opens = mark.opens
     if opens is None:
-        opens = not outer
+        opens = outer is None
     if opens:
         # A quotation inside a quotation takes the inner marks, whatever was typed.
-        mark.result = symbols[2 if len(outer) % 2 else 0]
-        open_marks.append(mark)
-    elif outer:
-        mark.result = symbols[3 if outer[-1].result == symbols[2] else 1]
-        del open_marks[open_marks.index(outer[-1]) :]
-    elif mark.glyph in ('"', "''") and mark.before.isdigit():
-        mark.result = mark.glyph  # inches and seconds are not quotations
+        inner = outer.inner if outer else ""
+        mark.result = inner[0] if inner else symbols[2 * (depth % 2)]
+        open_marks.open(mark)
+    elif _is_inch(mark, outer is not None):
+        mark.result = mark.glyph
+    elif outer is not None and outer.result not in "»«":
+        closing = {symbols[0]: symbols[1], symbols[2]: symbols[3], "›": "‹", "‹": "›"}
+        mark.result = closing.get(outer.result, symbols[1])
+        open_marks.close_last("double")
     else:
         mark.result = symbols[1]
+        if outer is not None and outer.result == symbols[0]:
+            open_marks.close_last("double")
 
 
-def _set_single(
-    mark: _Mark, later: list[_Mark], open_marks: list[_Mark], symbols: tuple[str, ...]
-) -> None:
-    inner = [other for other in open_marks if other.kind == "single"]
+def _is_inch(mark: _Mark, inside: bool) -> bool:
+    """Tell inches and seconds (24", 14'') from the end of a quotation."""
+    if mark.glyph not in ('"', "''") or not mark.before.isdigit():
+        return False
+    following = mark.next_double
+    # "Ein 5" Rohr": another mark closes before one opens.
+    return not inside or (following is not None and following.opens is False and mark.alone)
+
+
+def _set_single(mark: _Mark, open_marks: _OpenMarks, symbols: str) -> None:
+    inside = open_marks.depth("single") > 0
     opens = mark.opens
     if opens is None:
-        opens = not inner
-    if mark.glyph not in _NEVER_APOSTROPHE and _is_apostrophe(mark, opens, later, bool(inner)):
-        unmatched_foot = mark.before.isdigit() and not mark.after.isalnum() and mark.glyph == "'"
-        mark.result = "'" if unmatched_foot else _APOSTROPHE
+        opens = not inside
+    if mark.glyph not in "‹›" and _is_apostrophe(mark, opens, inside):
+        is_foot = mark.before.isdigit() and not mark.after.isalnum() and mark.glyph == "'"
+        mark.result = "'" if is_foot else _APOSTROPHE
+        if mark.glyph == "`" and not (mark.before.isalnum() and mark.after.isalnum()):
+            mark.result = "`"  # of code without an end
     elif opens:
         mark.result = symbols[2]
-        open_marks.append(mark)
+        open_marks.open(mark)
     else:
         mark.result = symbols[3]
-        if inner:
-            del open_marks[open_marks.index(inner[-1]) :]
+        if inside:
+            open_marks.close_last("single")
 
 
-def _is_apostrophe(mark: _Mark, opens: bool, later: list[_Mark], inside: bool) -> bool:
+def _is_apostrophe(mark: _Mark, opens: bool, inside: bool) -> bool:
     if mark.alone and mark.before.isalnum() and mark.after.isalnum():
-        return True
-    singles = [other for other in later if other.kind == "single"]
-    closers = [other for other in singles if other.opens is False]
-    if opens and mark.alone and re.fullmatch(r"\d0er|n?e[nmrs]?\b.*|s .*", mark.tail):
-        return True  # ’90er, ’ne, ’nen, ’s: letters are missing in front
+        return mark.glyph != "‚"
+    clipped = _CLIPPED.match(mark.tail) if opens and mark.alone else None
+    if clipped:
+        # ’68er and ’ne, but ‚68er‘ and ‚ne‘ where the mark behind the word closes.
+        end = mark.end + clipped.end()
+        return mark.next_single is None or mark.next_single.start != end
     if opens:
-        return not closers and mark.glyph in "'’´`"
+        return not mark.closer_follows and mark.glyph in "'’´`"
     if not inside:
-        return True
+        return mark.glyph != "‚"
     # ‚Hans’ Auto’: behind an s-sound, and another mark that can only close comes before one opens.
+    following = mark.next_single
     return (
-        mark.alone and mark.before.lower() in "sßxz" and bool(singles) and singles[0].opens is False
+        mark.alone
+        and mark.before.lower() in "sßxz"
+        and following is not None
+        and following.opens is False
     )

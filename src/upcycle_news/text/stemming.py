@@ -6,6 +6,7 @@ import re
 from functools import cache
 
 from upcycle_news.text.sanitize import word_set
+from upcycle_news.text.typography import base_language
 
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _LANGUAGES = {"de": "german", "en": "english", "fr": "french", "nl": "dutch", "it": "italian"}
@@ -57,14 +58,14 @@ _STOP = word_set(
 def _stemmer(language: str):  # type: ignore[no-untyped-def]  # snowballstemmer carries no types
     import snowballstemmer  # late: costs a tenth of a second
 
-    return snowballstemmer.stemmer(_LANGUAGES.get(language[:2], "german"))
+    return snowballstemmer.stemmer(_LANGUAGES.get(language, "german"))
 
 
 @cache
 def stem(word: str, language: str) -> str:
     """Return the stem of a word, in lower case."""
     # A stemmer is not thread-safe, but each decision runs in a single thread.
-    return str(_stemmer(language[:2]).stemWord(word.lower()))
+    return str(_stemmer(base_language(language)).stemWord(word.lower()))
 
 
 def is_stop_word(word: str) -> bool:

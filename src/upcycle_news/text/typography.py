@@ -1,17 +1,16 @@
-"""Typography of plain text: normal form, quotation marks and no-break spaces."""
+"""Typography of plain text: normal form, invisible characters, quotation marks, no-break spaces."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from functools import lru_cache
 
-from markdown_it import MarkdownIt
+from upcycle_news.text.sanitize import drop_stray_joiners
+from upcycle_news.text.smart_quotes import set_quotes
 
 NBSP = "\u00a0"
 
 QUOTES = {"de": "„“‚‘", "en": "“”‘’"}
-"""Quotation marks by language as markdown-it wants them: double pair, single pair."""
 
 # What Windows-1252 means by the bytes that Latin-1 turns into C1 controls: “, ’, – and so on.
 _WINDOWS = {
@@ -23,6 +22,11 @@ _WINDOWS = {
 # C0 without tab and newline, DEL, and C1: Gmail cuts a mail off at characters such as U+0092.
 # Byte order marks and directional overrides do not belong in an essay either.
 _UNWANTED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufeff\u202a-\u202e\u2066-\u2069\ufff9-\uffff]")
+
+# Soft hyphen, zero-width space, word joiner: they say where a line may break, and stay in words that are
+# searched for or copied.
+_STRAY = re.compile("[\u00ad\u180e\u200b\u2060-\u2064]")
+_DIRECTION = re.compile("[\u061c\u200e\u200f]")
 
 _GERMAN_PAIRS = (
     r"z\. B\.|d\. h\.|u\. a\.|i\. d\. R\.|u\. U\.|z\. T\.|z\. Zt\.|s\. o\.|s\. u\.|v\. a\."
@@ -47,6 +51,20 @@ def base_language(language: str) -> str:
     return language.replace("_", "-").partition("-")[0].lower()
 
 
+def language_and_region(language: str) -> str:
+    """Return a tag as RFC 5646, 2.1.1 writes it: ``de-CH`` of ``de_CH``, ``de-ch`` and ``DE-CH``."""
+    base, _, region = language.strip().replace("_", "-").partition("-")
+    return f"{base.lower()}-{region.upper()}" if region else base.lower()
+
+
+_RIGHT_TO_LEFT = ("ar", "ckb", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi")
+
+
+def direction(language: str) -> str:
+    """Return ``rtl`` for a language that is written from right to left, else an empty string."""
+    return "rtl" if base_language(language) in _RIGHT_TO_LEFT else ""
+
+
 def normalise_text(text: str) -> str:
     r"""Return text in NFC, without control characters but tab and newline, with ``\n`` as line end.
 
@@ -57,9 +75,33 @@ def normalise_text(text: str) -> str:
     return unicodedata.normalize("NFC", _UNWANTED.sub("", text))
 
 
+def remove_stray_invisibles(text: str, *, right_to_left: bool | None = None) -> str:
+    """Remove soft hyphens and stray zero-width characters from a text.
+
+    Joiners stay between letters or emoji, direction marks where the text has right-to-left letters
+    (`right_to_left`, if the whole has others than this part), no-break spaces everywhere.
+    """
+    if right_to_left is None:
+        right_to_left = has_right_to_left(text)
+    text = drop_stray_joiners(_STRAY.sub("", text))
+    return text if right_to_left else _DIRECTION.sub("", text)
+
+
+def has_right_to_left(text: str) -> bool:
+    """Return whether a text has letters that are written from right to left (UAX #9: R, AL)."""
+    return any(
+        character > "\u0590" and unicodedata.bidirectional(character) in ("R", "AL")
+        for character in _DIRECTION.sub("", text)
+    )
+
+
 def one_line(text: str) -> str:
-    """Apply `normalise_text` and collapse white space to single spaces (no-break spaces stay)."""
-    return re.sub(r"[ \t\n]+", " ", normalise_text(text)).strip(" ")
+    """Normalise a text, remove stray invisible characters, collapse white space to single spaces.
+
+    No-break spaces stay.
+    """
+    plain = remove_stray_invisibles(normalise_text(text))
+    return re.sub(r"[ \t\n]+", " ", plain).strip(" ")
 
 
 def insert_no_break_spaces(text: str, language: str) -> str:
@@ -77,20 +119,10 @@ def dashes(text: str) -> str:
     return re.sub(r"(?<=\s)-{2,3}(?=\s)", "–", text)
 
 
-def quote(text: str, language: str) -> str:
-    """Turn straight quotation marks of one line into those of the language, and nothing else."""
-    if '"' not in text and "'" not in text:
-        return text
-    token = _quoter(base_language(language)).parseInline(text)[0]
-    return "".join(child.content for child in token.children or ())
+def typeset(text: str, language: str, marks: str = "") -> str:
+    """Apply all typography to a title or another line of plain text.
 
-
-def typeset(text: str, language: str) -> str:
-    """Apply all typography to a title or another line of plain text."""
-    return insert_no_break_spaces(dashes(quote(one_line(text), language)), language)
-
-
-@lru_cache(maxsize=4)
-def _quoter(language: str) -> MarkdownIt:
-    options = {"typographer": True, "quotes": QUOTES.get(language, QUOTES["en"])}
-    return MarkdownIt("zero", options).enable("smartquotes")
+    `marks` are a publication's own quotation marks, as `smart_quotes.set_quotes` takes them.
+    """
+    quoted = set_quotes(one_line(text), language, marks)
+    return insert_no_break_spaces(dashes(quoted), language)

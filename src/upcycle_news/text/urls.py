@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
-import socket
 from urllib.parse import SplitResult, quote, urljoin, urlsplit, urlunsplit
 
-import idna
+from upcycle_news.i18n.messages import LocalizedText, localized
+from upcycle_news.text.private_hosts import ascii_host, is_private_host
 
 MAX_LENGTH = 2000
 _TRACKING = re.compile(
@@ -21,35 +20,62 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _UNRESERVED = re.compile(r"[A-Za-z0-9._~-]")
 # Characters that RFC 3986 allows unescaped; "%" too, because the link may be quoted already.
 _SAFE = "!#$%&'()*+,/:;=?@[]~-._"
+_HOSTLESS = re.compile(r"https?://(?:[/?#:.]|$)", re.IGNORECASE)
+_LINK = localized("href-link")
 
 
 class BadLinkError(ValueError):
-    """A link that cannot be used in a mail; the message says why."""
+    """A link that cannot be used in a mail; `text` says why, and the message does so in English."""
+
+    def __init__(self, text: LocalizedText) -> None:
+        super().__init__(str(text))
+        self.text = text
+
+    def about(self, what: LocalizedText) -> LocalizedText:
+        """Return the text about something else than the link of an item, such as an address."""
+        values = dict(self.text.values)
+        return (
+            LocalizedText(self.text.key, tuple({**values, "what": what}.items()))
+            if "what" in values
+            else self.text
+        )
 
 
 def safe_link(link: str, base: str = "") -> str:
     """Return an absolute http(s) link in ASCII without credentials; raises `BadLinkError`."""
     link = re.sub(r"[\t\r\n]", "", link.strip())
     if not link:
-        raise BadLinkError("it has no link")
+        raise BadLinkError(localized("href-missing"))
+    if _HOSTLESS.match(link):  # urljoin would take the host of `base`
+        raise BadLinkError(localized("href-hostless", what=_LINK))
     try:
         parts = urlsplit(urljoin(base, link))
         port = parts.port
         host = _ascii_host(parts.hostname or "")
         rest = [quote(part, safe=_SAFE) for part in (parts.path, parts.query, parts.fragment)]
     except (ValueError, UnicodeError):
-        raise BadLinkError("its link is not a web address") from None
+        raise BadLinkError(localized("href-unusable", what=_LINK)) from None
     if parts.scheme not in _DEFAULT_PORTS:
-        raise BadLinkError("its link is not http or https")
-    if not host or "@" in parts.netloc or "%EF%BF%BD" in "".join(rest):
-        raise BadLinkError("its link is not a web address")
+        raise BadLinkError(localized("href-scheme", what=_LINK))
+    if "@" in parts.netloc:
+        raise BadLinkError(localized("href-user", what=_LINK))
+    if not host or "%EF%BF%BD" in "".join(rest):
+        raise BadLinkError(localized("href-unusable", what=_LINK))
     if (host.rstrip(".") + "/").endswith(".invalid/") or host.rstrip(".") == "invalid":
-        raise BadLinkError("its link leads to a host that cannot exist (.invalid)")
+        raise BadLinkError(localized("href-invalid-host", what=_LINK))
     netloc = host if port is None else f"{host}:{port}"
     result = urlunsplit((parts.scheme, netloc, *rest))
     if len(result) > MAX_LENGTH:
-        raise BadLinkError(f"its link is longer than {MAX_LENGTH} characters")
+        raise BadLinkError(localized("href-too-long", what=_LINK, count=MAX_LENGTH))
     return result
+
+
+def without_feed_scheme(link: str) -> str:
+    """Return a ``feed:`` address as what it is a nickname of: ``feed://host/`` and ``feed:https://host/``."""
+    match = re.match(r"feed:(?://)?(?!/)(.+)", link.strip(), re.IGNORECASE | re.DOTALL)
+    if match is None:
+        return link
+    return match[1] if re.match(r"https?:", match[1], re.IGNORECASE) else f"http://{match[1]}"
 
 
 def resolve_link(link: str, base: str) -> str:
@@ -59,6 +85,8 @@ def resolve_link(link: str, base: str) -> str:
     says; what cannot be resolved is returned unchanged.
     """
     link = link.strip()
+    if _HOSTLESS.match(link):
+        return link
     first = re.match(r"[^/?#:]+", link)
     try:
         own = (urlsplit(base).hostname or "").removeprefix("www.")
@@ -72,38 +100,16 @@ def resolve_link(link: str, base: str) -> str:
 
 
 def _ascii_host(host: str) -> str:
-    """Return a host as browsers ask for it: UTS #46, non-transitional (``ß`` stays another letter)."""
-    host = host.lower()
-    if not host.isascii():
-        labels = idna.uts46_remap(host, std3_rules=False).split(".")
-        host = ".".join(
-            label if label.isascii() else "xn--" + label.encode("punycode").decode("ascii")
-            for label in labels
-        )
-        if any(len(label) > 63 for label in host.split(".")):
-            return ""
+    """Return a host as it stands in an address of ASCII, empty where it is none."""
+    host = ascii_host(host)
     if ":" in host:
         return f"[{host}]" if re.fullmatch(r"[0-9a-f:.]+", host) else ""
-    return host if re.fullmatch(r"[a-z0-9_.-]+", host) else ""
+    return host if re.fullmatch(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?", host) else ""
 
 
 def is_private_link(link: str) -> bool:
-    """Tell whether a link leads to this machine or into a private network, by its host alone.
-
-    That is an address that is not of the public internet, however it is written (``127.1``,
-    ``0x7f000001``), a name of RFC 6761, 6762 or 8375, or a name without a dot.
-    """
-    host = (urlsplit(link).hostname or "").rstrip(".")
-    if ":" in host or re.fullmatch(r"(?:0x[0-9a-f]*|\d+)(?:\.(?:0x[0-9a-f]*|\d+)){0,3}", host):
-        try:
-            text = host if ":" in host else socket.inet_ntoa(socket.inet_aton(host))
-            address = ipaddress.ip_address(text)
-        except (OSError, ValueError):
-            return True
-        mapped = getattr(address, "ipv4_mapped", None) or address
-        return not mapped.is_global or mapped.is_multicast
-    private = (".localhost", ".local", ".internal", ".lan", ".home.arpa", ".localdomain")
-    return "." not in host or host.endswith(private)
+    """Tell whether a link leads to this machine or into a private network, by its host alone."""
+    return is_private_host(urlsplit(link).hostname or "")
 
 
 def canonical_link(link: str) -> str:

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from upcycle_news.errors import UpcycleError
-from upcycle_news.models import Relay
+from upcycle_news.models import MAILBOX, Relay
 
 if TYPE_CHECKING:
     from aiosmtpd.controller import Controller
@@ -107,7 +107,7 @@ class DevMailbox:
         """Return the mailbox as a relay; raises `UpcycleError` unless it is open."""
         if self._controller is None:
             raise UpcycleError("the mailbox is closed: open it before sending")
-        return Relay(name="mailbox", host=HOST, port=self._controller.port, security="none")
+        return Relay(name=MAILBOX, host=HOST, port=self._controller.port, security="none")
 
     def store(self, sender: str, recipient: str, message: bytes) -> None:
         """Write one message to the Maildir: in tmp, then renamed, so that none is seen incomplete."""

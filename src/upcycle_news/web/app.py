@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -21,29 +20,32 @@ from upcycle_news.errors import UpcycleError
 from upcycle_news.observability.logging import Log
 from upcycle_news.web.archive import ArchivePages
 from upcycle_news.web.bounces import BounceWebhooks
+from upcycle_news.web.confirmation_mailer import ConfirmationMailer
 from upcycle_news.web.handlers import Handlers, show_picture, show_preview
 from upcycle_news.web.metrics import MetricsEndpoint, PeerMiddleware
 from upcycle_news.web.rate_limit import BodyTooLarge, NetworkRateLimit
 
 log = Log(__name__)
 
+MAIL_SECONDS = 1.5
+"""How long the end of the process waits for the relay: what was not sent is sent later."""
+
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def create_app(publication: App | None = None) -> Any:
+def create_app(publication: App | None = None, *, mail_seconds: float = MAIL_SECONDS) -> Any:
     """Return the application for `publication`, or for the one that the environment names.
 
-    Raises `UpcycleError` when templates or settings do not work, before the first request.
+    At the end it goes on sending confirmation mails for `mail_seconds`. Raises `UpcycleError` when templates or settings do not work, before the first request.
     """
     own = publication is None
     publication = publication or open_app()
     settings = publication.settings.web
-    # Confirmation mails are sent one by one in a thread, so that no response waits for the relay.
-    mail_executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mail")
+    mailer = ConfirmationMailer(publication)
     handlers = Handlers(
         app=publication,
         limit=NetworkRateLimit(settings.signups_per_hour, time.monotonic),
-        mail_executor=mail_executor,
+        mailer=mailer,
     )
     headers = _headers(publication.pages.style_hash, publication.settings.publication.public_url)
     publication.check_ready()  # store and keys are opened, migrated and made before the first request
@@ -101,8 +103,10 @@ def create_app(publication: App | None = None) -> Any:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        mailer.start()
         yield
-        mail_executor.shutdown(wait=True)
+        if not await asyncio.to_thread(mailer.stop, mail_seconds):
+            log.warning("confirmation mails wait", why="the relay did not answer before the end")
         handlers.close()
         if own:
             publication.close()
@@ -118,14 +122,17 @@ def create_app(publication: App | None = None) -> Any:
             Route("/bounces/{source}", guarded(bounces), methods=act),
             Route("/subscribe", guarded(handlers.show_subscribe), methods=show),
             Route("/subscribe", guarded(handlers.subscribe), methods=act),
-            Route("/confirm/{token}", guarded(handlers.show_confirm), methods=show),
-            Route("/confirm/{token}", guarded(handlers.confirm), methods=act),
-            Route("/unsubscribe/{token}", guarded(handlers.show_unsubscribe), methods=show),
-            Route("/unsubscribe/{token}", guarded(handlers.unsubscribe), methods=act),
-            Route("/preferences/{token}", guarded(handlers.show_preferences), methods=show),
-            Route("/preferences/{token}", guarded(handlers.preferences), methods=act),
+            # `path`: a slash at the end of a link is one of the signs that mail programs leave there.
+            Route("/confirm/{token:path}", guarded(handlers.show_confirm), methods=show),
+            Route("/confirm/{token:path}", guarded(handlers.confirm), methods=act),
+            Route("/unsubscribe/{token:path}", guarded(handlers.show_unsubscribe), methods=show),
+            Route("/unsubscribe/{token:path}", guarded(handlers.unsubscribe), methods=act),
+            Route("/preferences/{token:path}", guarded(handlers.show_preferences), methods=show),
+            Route("/preferences/{token:path}", guarded(handlers.preferences), methods=act),
+            Route("/address/{token:path}", guarded(handlers.show_address), methods=show),
+            Route("/address/{token:path}", guarded(handlers.address), methods=act),
         ],
-        exception_handlers={404: missing, 405: missing},
+        exception_handlers={400: missing, 404: missing, 405: missing},
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
@@ -152,20 +159,3 @@ def _headers(style_hash: str, public_url: str) -> dict[str, str]:
     if public_url.startswith("https://"):
         headers["Strict-Transport-Security"] = "max-age=31536000"
     return headers
-
-
-def serve(publication: App, *, host: str, port: int) -> None:
-    """Serve the pages of a publication until a signal stops it; requests in flight are finished."""
-    config = uvicorn.Config(
-        create_app(publication),
-        host=host,
-        port=port,
-        access_log=False,
-        log_config=None,  # observability.logging routes its loggers
-        server_header=False,
-        proxy_headers=False,  # the application does it, with the settings' own list
-        timeout_keep_alive=15,
-        timeout_graceful_shutdown=10,
-        h11_max_incomplete_event_size=16 * 1024,
-    )
-    uvicorn.Server(config).run()

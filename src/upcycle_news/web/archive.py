@@ -14,17 +14,22 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
 
+from upcycle_news.errors import UpcycleError
 from upcycle_news.models.archive_paths import (
     ARCHIVE,
     ESSAYS,
     FEED,
     HOME,
     INDEX,
+    REVISION,
     ROBOTS,
     SITEMAP,
     STYLE,
 )
+from upcycle_news.observability.logging import Log
 from upcycle_news.web.handlers import Handlers
+
+log = Log(__name__)
 
 Guard = Callable[
     [Callable[[Request], Awaitable[Response]]], Callable[[Request], Awaitable[Response]]
@@ -39,6 +44,7 @@ _TYPES = {
     ROBOTS: "text/plain; charset=utf-8",
     STYLE: "text/css; charset=utf-8",
 }
+_PAGE_TYPE = "text/html; charset=utf-8"
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; "
     "form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
@@ -46,6 +52,7 @@ _HEADERS = {
     "Referrer-Policy": "strict-origin-when-cross-origin",
     "X-Robots-Tag": "all",
 }
+_REVISION = re.compile(rf"{ARCHIVE}\d{{4}}-\d\d-\d\d(?:-\d{{1,2}})?/{re.escape(REVISION)}\Z")
 _PAGES = re.compile(
     rf"(?:{ARCHIVE}(?:\d{{4}}-\d\d-\d\d(?:-\d{{1,2}})?/)?|{ESSAYS}(?:[^/\0]+/)?)?\Z"
 )
@@ -73,7 +80,12 @@ class ArchivePages:
             return RedirectResponse(f"./{last}/", 308)
 
         pages = (HOME, ARCHIVE, ARCHIVE + "{issue}/", ESSAYS, ESSAYS + "{slug}/")
-        named = [*pages, *(page + INDEX for page in pages), *_TYPES]
+        named = [
+            *pages,
+            *(page + INDEX for page in pages),
+            ARCHIVE + "{issue}/" + REVISION,
+            *_TYPES,
+        ]
         without = [page.removesuffix("/") for page in pages if page]
         return [
             *(Route(f"/{path}", guarded(show), methods=["GET"]) for path in named),
@@ -89,12 +101,16 @@ class ArchivePages:
         response = FileResponse(
             file,
             headers=_HEADERS,
-            media_type=_TYPES.get(name, "text/html; charset=utf-8"),
+            media_type=_TYPES.get(name, _TYPES[ROBOTS] if name.endswith(REVISION) else _PAGE_TYPE),
             stat_result=file.stat(),
         )
         request_headers = Headers(scope=request.scope)
         if self._static.is_not_modified(response.headers, request_headers):
-            return NotModifiedResponse(response.headers)
+            unchanged = NotModifiedResponse(response.headers)
+            unchanged.headers.update(
+                _HEADERS
+            )  # caches update what they stored with these (RFC 9111, 3.2)
+            return unchanged
         return response
 
     def _find(self, path: str) -> tuple[str, Path] | None:
@@ -119,7 +135,12 @@ class ArchivePages:
             now = self._clock()
             if self._built is None or now - self._built >= REBUILD_SECONDS:
                 self._built = now
-                self._handlers.app.archive.build()
+                try:
+                    self._handlers.app.archive.build()
+                except UpcycleError as error:  # what is there is shown all the same
+                    log.error(
+                        "archive not built", why=error.in_language(self._handlers.app.language)
+                    )
         finally:
             self._lock.release()
 
@@ -127,6 +148,6 @@ class ArchivePages:
 def _name(path: str) -> str | None:
     """Return the name of a page within the archive, or None for a path that is none."""
     name = path.removeprefix("/").removesuffix(INDEX)
-    if name in _TYPES:
+    if name in _TYPES or _REVISION.match(name):
         return name
     return name if _PAGES.match(name) and not re.search(r"(?:^|/)\.", name) else None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from starlette.exceptions import HTTPException
@@ -14,20 +16,23 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 
 from upcycle_news.api import App
-from upcycle_news.api.subscribers import Confirmation, Preferences, SubscriberLink
-from upcycle_news.errors import AddressError, UpcycleError
+from upcycle_news.api.subscribers import (
+    ChangeAnswer,
+    ChangeConfirmation,
+    Confirmation,
+    Preferences,
+    SubscriberLink,
+)
+from upcycle_news.errors import AddressError
 from upcycle_news.i18n.messages import LANGUAGES
 from upcycle_news.models import (
     ConfirmationResult,
     EmailAddress,
-    Signup,
     SubscriberStatus,
     UnsubscribeMethod,
 )
-from upcycle_news.observability.logging import Log
+from upcycle_news.web.confirmation_mailer import ConfirmationMailer
 from upcycle_news.web.rate_limit import NetworkRateLimit, read_form
-
-log = Log(__name__)
 
 T = TypeVar("T")
 
@@ -38,14 +43,14 @@ class Handlers:
 
     app: App
     limit: NetworkRateLimit
-    mail_executor: ThreadPoolExecutor
+    mailer: ConfirmationMailer
     executor: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(max_workers=8, thread_name_prefix="web")
     )
 
     def close(self) -> None:
-        """Wait for the threads to end."""
-        self.executor.shutdown(wait=True)
+        """Take no more work. Requests are over by now; what a thread still does ends with the process."""
+        self.executor.shutdown(wait=False, cancel_futures=True)
 
     async def run_in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
         """Run a blocking function outside of the event loop."""
@@ -59,7 +64,7 @@ class Handlers:
 
     async def subscribe(self, request: Request) -> Response:
         """Take a sign-up; the response is the same for known and unknown addresses."""
-        form = await read_form(request)
+        form = _whole(await read_form(request))
         language = _choice(form, "language", self._language(request))
         wants_json = "application/json" in request.headers.get("accept", "")
         if not self.limit.allows(request.client.host if request.client else ""):
@@ -70,26 +75,21 @@ class Handlers:
             if wants_json:
                 return JSONResponse({"ok": False, "error": "email"}, 422)
             return self._page(request, "subscribe", 422, language, error="page_bad_address")
+        minutes = 0
         if not _first(form, "website"):  # a honeypot field: people do not see it and leave it empty
             ip = request.client.host if request.client else ""
-            signup = await self.run_in_thread(self._sign_up, email, language, ip)
-            if signup is not None:
-                self.mail_executor.submit(self._send_confirmation, signup)
+            minutes = await self.run_in_thread(self._sign_up, email, language, ip)
         if wants_json:
-            return JSONResponse({"ok": True})
+            return JSONResponse({"ok": True, "minutes": minutes} if minutes else {"ok": True})
         days = self.app.settings.audience.confirm_days
-        return self._page(request, "asked", 200, language, days=days)
+        return self._page(request, "asked", 200, language, days=days, minutes=minutes)
 
-    def _sign_up(self, email: EmailAddress, language: str, ip: str) -> Signup | None:
-        return self.app.subscribers.sign_up(email, language=language, ip=ip)
-
-    def _send_confirmation(self, signup: Signup) -> None:
-        try:
-            self.app.subscribers.send_confirmation(signup)
-        except UpcycleError as error:
-            log.error("confirmation mail pending", sign_up=signup.consent, why=error)
-        except Exception as error:
-            log.error("confirmation mail pending", sign_up=signup.consent, why=type(error).__name__)
+    def _sign_up(self, email: EmailAddress, language: str, ip: str) -> int:
+        """Store a sign-up; returns how many minutes its mail may have to wait, whoever it is."""
+        delay = self.app.subscribers.count_request(email)
+        if self.app.subscribers.sign_up(email, language=language, ip=ip) is not None:
+            self.mailer.wake()
+        return _minutes(delay)
 
     async def show_confirm(self, request: Request) -> Response:
         """Return a page with one button. Scanners that open links confirm nothing."""
@@ -103,7 +103,7 @@ class Handlers:
 
     async def confirm(self, request: Request) -> Response:
         """Confirm the subscription: from now on the consent is valid."""
-        await read_form(request)
+        _whole(await read_form(request))
         token = request.path_params["token"]
         confirmation = await self.run_in_thread(self.app.subscribers.confirm, token)
         return self._confirmation_page(request, confirmation)
@@ -137,7 +137,7 @@ class Handlers:
 
     async def unsubscribe(self, request: Request) -> Response:
         """Unsubscribe; a bare POST is enough and may be repeated (RFC 8058)."""
-        form = await read_form(request)
+        form = await read_form(request) or {}  # leaving is sure, even if the rest of it is missing
         one_click = _first(form, "List-Unsubscribe") == "One-Click"
         method = UnsubscribeMethod.ONE_CLICK if one_click else UnsubscribeMethod.PAGE
         return await self._unsubscribe(request, method)
@@ -160,9 +160,14 @@ class Handlers:
         return self._preferences_page(request, _known(preferences))
 
     async def preferences(self, request: Request) -> Response:
-        """Save topics and language, or unsubscribe."""
-        form = await read_form(request)
+        """Save topics and language, ask for another address or cancel that, or unsubscribe."""
+        form = _whole(await read_form(request))
         token = request.path_params["token"]
+        if _first(form, "do") == "address":
+            return await self._request_address(request, _first(form, "address"))
+        if _first(form, "do") == "keep":
+            _known(await self.run_in_thread(self.app.subscribers.cancel_address_change, token))
+            return await self._preferences_again(request, notice="page_address_kept")
         if _first(form, "do") == "leave":
             # Not to the page of an erased subscriber: there are no preferences of theirs.
             _known(await self.run_in_thread(self.app.subscribers.preferences, token))
@@ -175,8 +180,15 @@ class Handlers:
 
         return self._preferences_page(request, _known(await self.run_in_thread(save)), saved=True)
 
+    async def _preferences_again(
+        self, request: Request, status: int = 200, **values: Any
+    ) -> Response:
+        token = request.path_params["token"]
+        preferences = await self.run_in_thread(self.app.subscribers.preferences, token)
+        return self._preferences_page(request, _known(preferences), status, **values)
+
     def _preferences_page(
-        self, request: Request, preferences: Preferences, *, saved: bool = False
+        self, request: Request, preferences: Preferences, status: int = 200, **values: Any
     ) -> Response:
         subscriber = preferences.subscriber
         if subscriber.status is not SubscriberStatus.CONFIRMED:
@@ -184,13 +196,74 @@ class Handlers:
         return self._page(
             request,
             "preferences",
-            200,
+            status,
             subscriber.language,
             action=self._path("preferences", request.path_params["token"]),
             topics=preferences.offered,
             chosen=subscriber.topics,
-            saved=saved,
+            change_waiting=preferences.change_waiting,
+            **values,
         )
+
+    # --- another address
+
+    async def _request_address(self, request: Request, text: str) -> Response:
+        """Ask a new address to confirm; the response is the same for known and unknown ones."""
+        token = request.path_params["token"]
+        preferences = await self.run_in_thread(self.app.subscribers.preferences, token)
+        language = _known(preferences).subscriber.language
+        if not self.limit.allows(request.client.host if request.client else ""):
+            return self._page(request, "too_many", 429, language, headers={"Retry-After": "3600"})
+        try:
+            email = EmailAddress.parse(text)
+        except AddressError:
+            return await self._preferences_again(request, 422, error="page_bad_address")
+        answer, minutes = await self.run_in_thread(self._store_change, token, email)
+        if answer is ChangeAnswer.TOO_MANY:
+            return await self._preferences_again(request, 429, error="page_address_too_many")
+        if answer is None:
+            return await self._preferences_again(request)
+        days = self.app.settings.audience.confirm_days
+        path = self._path("preferences", token)
+        return self._page(
+            request, "address_asked", 200, language, days=days, minutes=minutes, preferences=path
+        )
+
+    def _store_change(self, token: str, email: EmailAddress) -> tuple[ChangeAnswer | None, int]:
+        delay = self.app.subscribers.count_request(email)
+        answer = self.app.subscribers.request_address_change(token, email)
+        if answer is ChangeAnswer.ASKED:
+            self.mailer.wake()
+        return answer, _minutes(delay)
+
+    async def show_address(self, request: Request) -> Response:
+        """Return a page with one button. Scanners that open links change nothing."""
+        token = request.path_params["token"]
+        change = await self.run_in_thread(self.app.subscribers.read_address_change, token)
+        if change.result is ConfirmationResult.NOW and change.subscriber is not None:
+            path = self._path("address", token)
+            return self._page(request, "address", 200, change.subscriber.language, action=path)
+        return self._address_page(request, change)
+
+    async def address(self, request: Request) -> Response:
+        """Give the subscriber the new address."""
+        _whole(await read_form(request))
+        token = request.path_params["token"]
+        change = await self.run_in_thread(self.app.subscribers.confirm_address_change, token)
+        if change.result is ConfirmationResult.NOW:
+            self.mailer.wake()  # the old address is told
+        return self._address_page(request, change)
+
+    def _address_page(self, request: Request, change: ChangeConfirmation) -> Response:
+        subscriber = change.subscriber
+        if change.result is ConfirmationResult.UNKNOWN or subscriber is None:
+            raise HTTPException(404)
+        if change.result is ConfirmationResult.EXPIRED:
+            return self._page(request, "address_expired", 410, subscriber.language)
+        if change.result is ConfirmationResult.REFUSED:
+            return self._page(request, "address_refused", 409, subscriber.language)
+        path = self._path("preferences", change.preferences_token)
+        return self._page(request, "address_changed", 200, subscriber.language, preferences=path)
 
     # --- helpers
 
@@ -233,6 +306,18 @@ def _known(value: T | None) -> T:
     if value is None:
         raise HTTPException(404)
     return value
+
+
+def _whole(form: dict[str, list[str]] | None) -> dict[str, list[str]]:
+    """Return a form that arrived whole; 400 for one that was cut off, which changes nothing."""
+    if form is None:
+        raise HTTPException(400)
+    return form
+
+
+def _minutes(delay: timedelta) -> int:
+    """Return a delay for people: in steps of five minutes, rounded up."""
+    return 5 * math.ceil(delay.total_seconds() / 300)
 
 
 def _first(form: dict[str, list[str]], name: str) -> str:

@@ -34,15 +34,15 @@ async def read_body(request: Request, limit: int) -> bytes:
     return bytes(body)
 
 
-async def read_form(request: Request) -> dict[str, list[str]]:
-    """Return the fields of an urlencoded form; empty for anything else.
+async def read_form(request: Request) -> dict[str, list[str]] | None:
+    """Return the fields of an urlencoded form; empty for anything else, None if it was cut off.
 
     Raises `BodyTooLarge` before more than `MAX_BODY` bytes are buffered.
     """
     try:
         body = await read_body(request, MAX_BODY)
     except ClientDisconnect:
-        return {}
+        return None
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
         return {}

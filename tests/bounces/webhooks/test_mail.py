@@ -10,7 +10,9 @@ from upcycle_news.api import App
 from upcycle_news.app.context import AppContext
 from upcycle_news.bounces.webhooks import WEBHOOKS
 from upcycle_news.errors import SettingsError, WebhookRefused
-from upcycle_news.storage import bounces
+from upcycle_news.models import EmailAddress, SubscriberStatus
+from upcycle_news.storage import bounces, subscribers
+from upcycle_news.subscribers.link_tokens import Purpose
 
 from ...publications import Publication, add_confirmed_subscribers, send_issue
 from ...web.web_server import WebServer, free_port, running_server
@@ -62,6 +64,20 @@ def test_a_posted_bounce_suppresses_and_counts_once(
     assert len(list(bounces.list_bounces(context.store))) == 1
 
 
+def test_a_posted_mail_with_a_token_leaves_and_one_without_is_counted(
+    context: AppContext, server: WebServer
+) -> None:
+    token = context.link_signer.token(Purpose.UNSUBSCRIBE, 1, 1)
+    mail = f"From: {ANNA}\r\nTo: x@example.org\r\nSubject: %s\r\n\r\n\r\n"
+    status, text = post(server, (mail % token).encode(), Authorization=BEARER)
+    assert (status, '"unsubscribed":1' in text) == (200, True)
+    anna = subscribers.find(context.store, EmailAddress.parse(ANNA))
+    assert anna is not None and anna.status is SubscriberStatus.UNSUBSCRIBED
+    status, text = post(server, (mail % "Bitte abbestellen").encode(), Authorization=BEARER)
+    assert '"left_alone":1' in text and '"wants_to_leave":1' in text
+    assert ANNA not in text
+
+
 @pytest.mark.parametrize("given", ["", "Bearer", "Bearer wrong", f"Basic {SECRET}", SECRET])
 def test_without_the_secret_nothing_is_counted(
     publication: Publication, context: AppContext, server: WebServer, given: str
@@ -111,11 +127,13 @@ def test_headers_are_found_whatever_their_case(context: AppContext) -> None:
 
 def test_a_secret_in_newsletter_toml_is_refused_with_its_line(publication: Publication) -> None:
     path = publication.home / "newsletter.toml"
-    path.write_text(path.read_text("utf-8") + '\n[bounces.webhooks]\nmail = "geheim"\n', "utf-8")
+    path.write_text(
+        path.read_text("utf-8") + '\n[bounces.webhooks]\nmail = "pa55wort-xyz"\n', "utf-8"
+    )
     error = publication.run("bounces", "list", code=1).err
     assert "newsletter.toml:" in error
     assert "UPCYCLE_NEWS_BOUNCES__WEBHOOKS__MAIL" in error
-    assert "geheim" not in error
+    assert "pa55wort-xyz" not in error
 
 
 def test_every_source_refuses_a_request_without_its_secret(context: AppContext) -> None:

@@ -275,7 +275,7 @@ def test_obsolete_files_are_removed_with_their_folder(publication: Publication) 
     context = two_sent(publication)
     cancel_second(context, DeliveryState.QUEUED)
     report = build_archive(context)
-    assert (report.issues, report.removed) == (1, 2)
+    assert (report.issues, report.removed) == (1, 3)
     assert not (context.archive_folder / f"archive/{SECOND}").exists()
     assert (context.archive_folder / f"archive/{FIRST}/index.html").is_file()
 

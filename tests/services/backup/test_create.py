@@ -142,6 +142,22 @@ def test_a_clock_that_was_set_back_does_not_delete_the_new_backup(
     assert backup.pruned == (first.file.name,)
 
 
+def test_a_new_store_does_not_push_out_the_backups_of_the_one_that_was_lost(
+    publication: Publication, clock: Clock
+) -> None:
+    publication.add_many_subscribers(3)
+    elsewhere = publication.home / "elsewhere"
+    good = create.make_backup(publication.context(), elsewhere, keep=1)
+    shutil.rmtree(publication.home / "var")
+    publication.run("subscribers", "stats")  # a store is made anew, with keys of its own
+    for _ in range(3):
+        clock.now += timedelta(days=1)
+        backup = create.make_backup(publication.context(), elsewhere, keep=1)
+    assert good.file.name in files(elsewhere)
+    assert backup.spared == (good.file.name,)
+    assert len(files(elsewhere)) == 2, "the backups of the new store are rotated as before"
+
+
 @pytest.mark.parametrize("name", ["50%20", "a#1", "Umbau Post"])
 def test_the_folder_of_a_backup_can_have_any_name(publication: Publication, name: str) -> None:
     publication.add_many_subscribers(1)

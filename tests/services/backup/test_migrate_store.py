@@ -248,7 +248,10 @@ def test_moving_the_store_puts_a_send_hold_on_the_old_one(
     refused = publication.run("issue", "send", "--yes", "--no-collect", code=1).err
     assert "this store was moved to" in refused
     assert publication.run("issue", "send", "--yes", "--json", **target).json["sent"] == 5
-    publication.run("store", "confirm", "--yes")
+    confirmed = publication.run("store", "confirm", "--yes", "--json").json
+    assert len(confirmed["sent"]) == 1, "what the other store sent meanwhile"
+    publication.run("issue", "send", "--yes", "--json", code=3)
+    publication.write_essay("Der uebernaechste")
     assert publication.run("issue", "send", "--yes", "--json").json["sent"] == 5
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from upcycle_news.storage.feeds import FeedState
 
 from ...delivery.memory_ledger import Clock
 from ...publications import Publication
-from ...rendering.sample_manifest import item
+from ...rendering.sample_manifest import item, png
 
 ISSUE = IssueId.parse("2026-11-26")
 BAHNHOF = "content/essays/2024-05-02-was-vom-bahnhof-bleibt.md"
@@ -118,6 +119,41 @@ def test_names_of_fields_are_not_judged_while_an_essay_cannot_be_read(
     assert [finding[1] for finding in summaries(publication)] == ["essay"]
 
 
+def test_a_picture_is_found_whatever_form_its_umlauts_have(publication: Publication) -> None:
+    for form, name in (("NFD", "Türschlösser.png"), ("NFC", "Läden.png")):
+        file = publication.home / "content/images" / unicodedata.normalize(form, name)  # type: ignore[arg-type]
+        file.write_bytes(png(60, 40, shade=90 + len(name)))
+    text = "Zwei Bilder vom Laden.\n\n"
+    text += unicodedata.normalize("NFC", "![Schlösser](Türschlösser.png)\n\n")
+    text += unicodedata.normalize("NFD", "![Läden](../images/Läden.png)\n")
+    publication.write_essay(text=text, image="images/Türschlösser.png", image_alt="Schlösser")
+    assert summaries(publication) == []
+    preview = publication.run("issue", "preview", "--no-open", "--no-collect", "--json")
+    mail = (publication.home / preview.json["files"]["eml"]).read_bytes()
+    assert mail.count(b"Content-Type: image/png") == 2
+
+
+def test_findings_about_the_head_have_the_line_of_their_key(publication: Publication) -> None:
+    publication.write_essay(summary='"TODO: noch etwas - oder mehr"')
+    assert summaries(publication) == [
+        ("warning", "todo", f"{BAHNHOF}:5"),
+        ("warning", "typography-dash", f"{BAHNHOF}:5"),
+    ]
+    preview = publication.run("issue", "preview", "--no-open", "--no-collect", "--json")
+    places = [finding["where"] for finding in preview.json["findings"]]
+    assert places == [f"{BAHNHOF}:5"] * 2
+
+
+def test_a_colour_that_many_cannot_read_is_told_at_its_line(publication: Publication) -> None:
+    publication.write_essay()
+    theme = publication.home / "templates/theme.toml"
+    theme.write_text(theme.read_text("utf-8").replace("#1d6152", "#f2b705"), encoding="utf-8")
+    [(level, code, where)] = summaries(publication)
+    assert (level, code) == ("warning", "contrast")
+    line = int(where.removeprefix("templates/theme.toml:"))
+    assert theme.read_text("utf-8").splitlines()[line - 1].startswith("accent")
+
+
 def test_an_issue_that_cannot_be_rendered_is_a_finding(publication: Publication) -> None:
     publication.write_essay()
     template = publication.home / "templates/newsletter.mjml"
@@ -131,7 +167,7 @@ def test_an_issue_that_cannot_be_rendered_is_a_finding(publication: Publication)
 def test_with_a_real_relay_sample_settings_are_reported(publication: Publication) -> None:
     publication.write_essay()
     publication.change_setting("post@umbaupost.example.net", "redaktion@example.org")
-    assert summaries(publication) == []
+    assert summaries(publication) == [("warning", "sample-settings", "newsletter.toml:7")]
     first, *others = everything(publication, RELAYS__MAIN__HOST="smtp.umbaupost.net")
     assert {(finding.level, finding.code) for finding in (first, *others)} == {
         ("error", "sample-settings")

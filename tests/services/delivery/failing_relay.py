@@ -6,6 +6,7 @@ import asyncio
 import socket
 import threading
 from collections import Counter
+from contextlib import suppress
 from typing import Self
 
 from ...processes import free_port
@@ -60,7 +61,8 @@ class FailingRelay:
             self._server = None
         for writer in self._writers:
             sock = writer.get_extra_info("socket")
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            with suppress(OSError):  # it is closed: its client was killed
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             writer.transport.abort()
         self._writers.clear()
 

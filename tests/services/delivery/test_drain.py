@@ -27,11 +27,11 @@ from .sink_relay import Sink
 def test_a_drained_worker_leaves_no_delivery_unknown(publication: Publication) -> None:
     publication.add_many_subscribers(120)
     publication.write_essay()
-    context = publication.context()
-    issue, rendered = approve_issue(context)
-    send.enqueue(context, rendered)
     with Sink() as sink:
         relay = {**relay_variables(sink.port), "RELAYS__MAIN__QUOTAS": '["40/s"]'}
+        context = publication.context(**relay)
+        issue, rendered = approve_issue(context)
+        send.enqueue(context, rendered)
         sender = publication.start("issue", "resume", str(issue), **relay)
         assert sink.wait_for(5, 60)
         drained = publication.run("drain", "--seconds", "30", "--json")

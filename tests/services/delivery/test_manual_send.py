@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError, NothingNew, SendHoldError
 from upcycle_news.models import IssueId, IssueState
-from upcycle_news.services.delivery import issue_control
+from upcycle_news.services.delivery import issue_control, send
 from upcycle_news.services.delivery.deliver_run import run_delivery
 from upcycle_news.services.delivery.manual_send import Approver, queue_issue
+from upcycle_news.services.issues import approval, compose
 from upcycle_news.storage import approvals, issues, send_hold
 from upcycle_news.storage.revisions import Revision
 
+from ...delivery.memory_ledger import Clock
 from ...publications import (
     Publication,
     approve_issue,
@@ -154,3 +158,97 @@ def test_an_issue_that_another_process_queues_meanwhile_is_sent_together(
     result = run_delivery(context, ISSUE, rendered=queued.rendered)
     assert result.status.sent == 2
     assert {parse_mail(mail)["Subject"] for mail in publication.mails()} == {"Ein Nachtrag"}
+
+
+# --- what is approved by the send itself
+
+
+class ArchiveCannotBeWrittenError(Exception):
+    """A failure of the outer world, between the yes and the queue."""
+
+
+@pytest.mark.parametrize("approver", [ALWAYS, Approver("Anna", asks=lambda *_: True)])
+def test_an_approval_of_this_send_is_kept_only_with_the_queue(
+    publication: Publication, approver: Approver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publication.write_essay()
+    context = publication.context()
+    with pytest.raises(IssueError, match="nobody to send to"):
+        queue_issue(context, ISSUE, approver=approver)
+    assert state(context) is IssueState.OPEN
+    publication.add_many_subscribers(2)
+
+    def fails(*_: object, **__: object) -> None:
+        raise ArchiveCannotBeWrittenError
+
+    with monkeypatch.context() as patched:
+        patched.setattr("upcycle_news.services.delivery.send.issues.enqueue", fails)
+        with pytest.raises(ArchiveCannotBeWrittenError):
+            queue_issue(context, ISSUE, approver=approver)
+    assert state(context) is IssueState.OPEN
+    with pytest.raises(IssueError, match="is not approved"):
+        queue_issue(context, ISSUE)
+    queue_issue(context, ISSUE, approver=approver)
+    assert state(context) is IssueState.SENDING
+
+
+def test_the_approval_of_a_person_stays_when_the_send_fails(publication: Publication) -> None:
+    publication.write_essay()
+    context = publication.context()
+    approve_issue(context)
+    with pytest.raises(IssueError, match="nobody to send to"):
+        queue_issue(context, ISSUE, approver=ALWAYS)
+    assert state(context) is IssueState.APPROVED
+    publication.add_many_subscribers(2)
+    queue_issue(context, ISSUE)
+    assert state(context) is IssueState.SENDING
+
+
+def test_who_always_approves_overrules_a_rejection_and_only_when_it_is_queued(
+    publication: Publication,
+) -> None:
+    publication.write_essay()
+    context = publication.context()
+    revision = compose.compose_issue(context, ISSUE)
+    approval.reject(context, ISSUE, revision.revision_id, by="Berta")
+    with pytest.raises(IssueError, match="nobody to send to"):
+        queue_issue(context, ISSUE, approver=ALWAYS)
+    decision = approvals.last_decision(context.store, ISSUE, revision.revision_id)
+    assert decision is not None and not decision.approved
+    publication.add_many_subscribers(1)
+    queue_issue(context, ISSUE, approver=ALWAYS)
+    assert state(context) is IssueState.SENDING
+
+
+# --- a day to come
+
+
+def test_tomorrow_in_the_publications_time_zone_is_a_day_to_come(
+    publication: Publication, clock: Clock
+) -> None:
+    publication.write_essay()
+    publication.add_many_subscribers(1)
+    tomorrow = IssueId.parse("2026-11-27")
+    clock.now = datetime(2026, 11, 26, 22, 59, tzinfo=UTC)  # 23:59 in Berlin
+    context = publication.context()
+    with pytest.raises(IssueError, match="a day to come"):
+        queue_issue(context, tomorrow, approver=ALWAYS)
+    assert issues.get(context.store, tomorrow) is None
+    clock.now += timedelta(minutes=1)
+    queue_issue(context, tomorrow, approver=ALWAYS)
+
+
+def test_an_issue_of_a_day_to_come_is_queued_on_purpose_only(publication: Publication) -> None:
+    publication.write_essay()
+    publication.add_many_subscribers(1)
+    context = publication.context()
+    issue, rendered = approve_issue(context, "2027-01-07")
+    for refused in (
+        lambda: queue_issue(context, issue),
+        lambda: queue_issue(context, issue, approver=ALWAYS),
+        lambda: send.enqueue(context, rendered),
+    ):
+        with pytest.raises(IssueError, match="a day to come"):
+            refused()
+    queue_issue(context, issue, ahead=True)
+    assert run_delivery(context, issue).status.sent == 1

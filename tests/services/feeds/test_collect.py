@@ -175,7 +175,7 @@ def test_failing_feeds_are_reported_and_retried_later(web, publication, clock):
     health = {row["name"]: row for row in publication.run("feeds", "health", "--json").lines}
     assert health["feed3"]["stopped"]
     assert health["feed2"]["errors"] == 2
-    assert health["feed0"]["health"] == "fine"
+    assert "has no entry at all" in health["feed0"]["health"]
     result = run_results.collection_result(third)
     assert "feed3 waits: stopped: the publisher has closed it for good" in result.message
     sent = IssueStatus("2026-11-26", "", 1, {DeliveryState.SENT: 1}, IssueState.CLOSED)
@@ -187,7 +187,10 @@ def test_a_stopped_feed_is_fetched_again_by_name(web, publication):
     collect(publication)
     assert collect(publication).asked == 0
     assert collect(publication, names=["feed0"]).asked == 1
-    assert "there is no feed 'x'" in publication.run("feeds", "collect", "x", code=1).err
+    assert (
+        "Einen Feed „x“ gibt es in feeds.toml nicht"
+        in publication.run("feeds", "collect", "x", code=1).err
+    )
 
 
 def test_failing_feeds_are_shown_in_the_preview_and_at_approval(web, publication, clock):
@@ -199,11 +202,11 @@ def test_failing_feeds_are_shown_in_the_preview_and_at_approval(web, publication
     )
     (finding,) = [row for row in preview.json["findings"] if row["code"] == "feed-silent"]
     assert finding["where"] == "feed0"
-    assert "the server answered 500" in finding["message"]
+    assert "Der Server antwortete: 500" in finding["message"]
     page = (publication.home / "var/issues/2026-11-26/preview.html").read_text(encoding="utf-8")
-    assert "the server answered 500" in page
+    assert "Der Server antwortete: 500" in page
     approved = publication.run("issue", "approve", "2026-11-26")
-    assert "feed0: hat einmal nicht geantwortet: the server answered 500" in approved.err
+    assert "feed0: hat einmal nicht geantwortet (noch nie gelungen)" in approved.err
 
 
 def git(*arguments, cwd):

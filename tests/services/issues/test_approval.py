@@ -173,7 +173,7 @@ def test_an_unanswered_request_expires_and_can_be_made_again(
     revision, form = request_approval(publication.context())
     clock.now += timedelta(hours=43)
     reminder, *_ = notifications.send_reminders(publication.context())
-    assert "waits for an approval until" in reminder.message
+    assert "wartet bis Samstag, 28. November" in reminder.message
     assert notifications.send_reminders(publication.context()) == []
     assert alerts.find_stale_runs(publication.context()) == []
     clock.now += timedelta(hours=6)
@@ -242,7 +242,7 @@ def test_editors_get_one_reminder_in_their_language(publication: Publication, cl
     [mail] = map(parse_mail, publication.mails())
     assert mail["To"] == "anna@example.org"
     assert mail["Subject"] == (
-        "Ausgabe 2026-11-26 wartet auf Ihre Freigabe bis Samstag, 28. November, 07:00 Uhr"
+        "Umbaupost: Ausgabe 2026-11-26 wartet auf Ihre Freigabe bis Samstag, 28. November, 07:00 Uhr"
     )
     assert "/preview/" in mail.get_content()
     clock.now += timedelta(hours=6)

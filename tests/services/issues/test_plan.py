@@ -188,7 +188,7 @@ def test_without_a_schedule_the_plan_says_so_and_shows_todays_issue(
     [
         ("deployments: [", "prefect.yaml:1: is not YAML here"),
         ("name: x\n", "prefect.yaml: has no list of deployments"),
-        ("CRON", "prefect.yaml:26: publish-issue/thursday: 'every thursday' is not a cron"),
+        ("CRON", "prefect.yaml:27: publish-issue/thursday: 'every thursday' is not a cron"),
         ("ZONE", "is not a time zone"),
         ("INTERVAL", "only schedules with 'cron'"),
     ],
@@ -221,3 +221,46 @@ def test_issue_plan_prints_text_and_json(publication: Publication) -> None:
     assert plan_json["issues"][0]["at"].startswith(plan_json["issues"][0]["issue"])
     assert plan_json["timezone"] == "Europe/Berlin"
     publication.run("issue", "plan", "--count", "0", code=2)
+
+
+CHANGES = [
+    ("Europe/Berlin", "2027-03-26"), ("Europe/Berlin", "2026-10-23"),
+    ("Europe/London", "2027-03-26"), ("Europe/London", "2026-10-23"),
+    ("America/New_York", "2027-03-12"), ("America/New_York", "2026-10-30"),
+    ("Australia/Lord_Howe", "2026-10-02"),
+]  # fmt: skip
+
+
+@pytest.mark.prefect
+@pytest.mark.parametrize(("zone", "start"), CHANGES)
+@pytest.mark.parametrize(
+    "cron",
+    ["30 0 * * *", "30 1 * * *", "30 2 * * *", "0 3 * * *", "15 1,2,3 * * *", "*/20 * * * *"],
+)
+def test_in_the_night_of_the_change_too(zone: str, start: str, cron: str) -> None:
+    from prefect.server.schemas.schedules import CronSchedule
+
+    after = datetime.fromisoformat(start).replace(tzinfo=ZoneInfo(zone)) + timedelta(seconds=1)
+    end = after + timedelta(days=4)
+    expected = asyncio.run(CronSchedule(cron=cron, timezone=zone).get_dates(400, after, end))
+    times = [at for at, _ in islice(Schedule("x", cron, zone, {}).times(after), 400) if at <= end]
+    assert times == sorted({datetime.fromtimestamp(at.timestamp(), UTC) for at in expected})
+
+
+@pytest.mark.parametrize(
+    ("now", "cron", "said"),
+    [
+        ("2027-03-01", "30 2 28 3 *", "2027-03-28 02:30 überspringt die Uhr"),
+        ("2026-10-20", "30 2 * * *", "2026-10-25 02:30 zeigt die Uhr zweimal"),
+    ],
+)
+def test_the_plan_says_what_prefect_does_when_the_clocks_change(
+    publication: Publication, clock: Clock, now: str, cron: str, said: str
+) -> None:
+    clock.now = datetime.fromisoformat(now).replace(tzinfo=UTC)
+    file = publication.home / "prefect.yaml"
+    file.write_text(file.read_text().replace('"30 7 * * 4"', f'"{cron}"'))
+    notes = plan.plan_issues(publication.context(), 1).notes
+    assert any(said in note and "Prefect startet diesen Lauf" in note for note in notes)
+    file.write_text(file.read_text().replace(f'"{cron}"', '"30 7 * * 4"'))
+    assert not any("Uhr" in note for note in plan.plan_issues(publication.context(), 1).notes)

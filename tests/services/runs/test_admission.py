@@ -109,9 +109,9 @@ def test_a_run_four_days_late_sends_nothing_and_alerts_once(
     context = publication.context()
     admission = admit(context, "late")
     assert admission.issue == "2026-11-26"
-    assert end_of(admission) == ("cancelled", "Late")
+    assert end_of(admission) == ("cancelled", "CameTooLate")
     assert admission.ended is not None
-    assert "Thursday, 26 November, 07:30" in admission.ended.message
+    assert "Donnerstag, 26. November, 07:30 Uhr" in admission.ended.message
     assert "issue send" in admission.ended.message
     [event] = alerts.new_events(context)
     assert event.name == "upcycle-news.issue.late"
@@ -125,7 +125,7 @@ def test_five_late_runs_after_an_outage_send_nothing_but_todays_issue(
     publication.add_many_subscribers(1)
     context = publication.context()
     late = [admit(context, f"run {n}", at=PLANNED - timedelta(weeks=n)) for n in range(1, 5)]
-    assert {end_of(admission) for admission in late} == {("cancelled", "Late")}
+    assert {end_of(admission) for admission in late} == {("cancelled", "CameTooLate")}
     assert admit(context, "today").ended is None
 
 

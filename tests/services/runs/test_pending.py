@@ -15,7 +15,7 @@ from upcycle_news.models import (
 )
 from upcycle_news.services.delivery import issue_control, send
 from upcycle_news.services.issues import compose
-from upcycle_news.services.runs.pending import pending_issues
+from upcycle_news.services.runs.pending import halted_issues, pending_issues
 from upcycle_news.storage import issues, workers
 from upcycle_news.storage.issue_lifecycle import IssueEvent
 from upcycle_news.storage.ledger import Ledger
@@ -106,3 +106,31 @@ def test_an_approved_issue_is_queued_on_its_day_and_not_once_it_was_changed(
     assert pending_issues(context) == ["2026-11-27"]
     queued = issues.history(context.store, tomorrow)[-1]
     assert (queued.event, queued.by) == (IssueEvent.QUEUED, "deliver-pending")
+
+
+def test_an_approval_that_was_given_early_waits_for_its_day_and_is_not_too_old_then(
+    publication: Publication, clock: Clock
+) -> None:
+    publication.write_essay()
+    publication.add_many_subscribers(2)
+    context = publication.context()
+    approve_issue(context, "2026-12-03")
+    for _ in range(6):
+        assert pending_issues(context, max_lateness_hours=24) == []
+        assert halted_issues(context, max_lateness_hours=24) == ()
+        clock.now += timedelta(days=1)
+    clock.now += timedelta(hours=17)  # the day has begun in Berlin
+    assert pending_issues(context, max_lateness_hours=24) == ["2026-12-03"]
+
+
+def test_an_approval_of_a_day_that_is_over_is_left_to_people(
+    publication: Publication, clock: Clock
+) -> None:
+    publication.write_essay()
+    publication.add_many_subscribers(2)
+    context = publication.context()
+    approve_issue(context, "2026-12-03")
+    clock.now += timedelta(days=9)
+    assert pending_issues(context, max_lateness_hours=24) == []
+    [halted] = halted_issues(context, max_lateness_hours=24)
+    assert halted.issue == "2026-12-03"

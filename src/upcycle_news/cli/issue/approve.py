@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from upcycle_news.cli.issue.common import current_user
+from upcycle_news.cli.issue.common import approved_ahead, current_user
 from upcycle_news.cli.output import IssueArgument, JsonOption, note, open_publication, print_json
+from upcycle_news.i18n.messages import localized
 
 if TYPE_CHECKING:
     from upcycle_news.api.issues import IssueDecision
@@ -22,7 +23,9 @@ def approve(issue: IssueArgument = None) -> None:
         decision = app.issues.approve(issue, by=current_user())
         for finding in decision.feed_findings:
             note(f"{finding.where}: {finding.in_language(app.language)}")
-        _print_decision(decision)
+        _print_decision(decision, app.language)
+        if decision.issue.day > app.today:
+            note(approved_ahead(str(decision.issue)).in_language(app.language))
 
 
 def reject(issue: IssueArgument = None) -> None:
@@ -31,7 +34,7 @@ def reject(issue: IssueArgument = None) -> None:
     Example: upcycle-news issue reject 2026-11-26
     """
     with open_publication() as app:
-        _print_decision(app.issues.reject(issue, by=current_user()))
+        _print_decision(app.issues.reject(issue, by=current_user()), app.language)
 
 
 def show(issue: IssueArgument = None, as_json: JsonOption = False) -> None:
@@ -41,21 +44,29 @@ def show(issue: IssueArgument = None, as_json: JsonOption = False) -> None:
     """
     with open_publication() as app:
         review = app.issues.approval_page(issue)
+        language, zone = app.language, app.settings.publication.zone
     if as_json:
         print_json(review.as_dict())
         return
     typer.echo(review.page)
     if (decision := review.decision) is not None:
-        verb = "approved" if decision.approved else "rejected"
-        note(f"{verb} by {decision.by}, {decision.at:%Y-%m-%d %H:%M} UTC")
+        at = f"{decision.at.astimezone(zone):%Y-%m-%d %H:%M}"
+        text = localized("decided-by-rejected", by=decision.by, at=at)
+        if decision.approved:
+            text = localized("decided-by-approved", by=decision.by, at=at)
+        note(text.in_language(language))
     if review.changed:
-        note(f"changed since: {review.changed}")
+        note(localized("decided-changed", changed=review.changed).in_language(language))
 
 
-def _print_decision(decision: IssueDecision) -> None:
-    verb = "approved" if decision.approved else "rejected"
-    typer.echo(f"issue {decision.issue}: revision {decision.revision_id[:12]} is {verb}")
+def _print_decision(decision: IssueDecision, language: str) -> None:
+    issue, revision = str(decision.issue), decision.revision_id[:12]
+    text = localized("decided-rejected", issue=issue, revision=revision)
+    if decision.approved:
+        text = localized("decided-approved", issue=issue, revision=revision)
+    typer.echo(text.in_language(language))
     if decision.runs.problem:
         note(decision.runs.problem)
     elif decision.runs.runs:
-        note(f"the waiting run goes on: {', '.join(decision.runs.runs)}")
+        runs = tuple(decision.runs.runs)
+        note(localized("decided-run", runs=runs).in_language(language))

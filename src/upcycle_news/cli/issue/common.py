@@ -9,6 +9,7 @@ import typer
 
 from upcycle_news.cli.completion import essay_slugs
 from upcycle_news.cli.output import format_status, note, print_json
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import IssueId, IssueStatus
 
 if TYPE_CHECKING:  # completing a word loads this module, and must not load the store
@@ -39,12 +40,20 @@ def note_feed_failures(report: FeedRunReport) -> None:
         note(f"feed {name} was not asked: {sentence}")
 
 
-def print_status(status: IssueStatus, as_json: bool) -> None:
-    """Print the deliveries by state."""
+def print_status(app: App, status: IssueStatus, as_json: bool) -> None:
+    """Print the deliveries by state, and that they lie in the embedded mailbox if they do."""
+    mailbox = app.issues.in_mailbox(status.issue) if status.in_mailbox else None
     if as_json:
         print_json(status.as_dict())
     else:
-        typer.echo(format_status(status))
+        typer.echo(format_status(status, app.language))
+    if mailbox is not None:
+        typer.echo(mailbox.in_language(app.language), err=as_json)
+
+
+def approved_ahead(issue: str) -> LocalizedText:
+    """Return that an approved issue waits for its day."""
+    return localized("approved-ahead", issue=issue, day=IssueId.parse(issue).day)
 
 
 def note_pending_suppressions(app: App, issue: str = "") -> None:

@@ -25,9 +25,11 @@ from upcycle_news.cli.output import (
     print_json,
 )
 from upcycle_news.errors import NothingNew, UpcycleError
+from upcycle_news.i18n.messages import LocalizedText, localized
 
 if TYPE_CHECKING:
     from upcycle_news.api import App
+    from upcycle_news.api.issues import IssuePreview
 
 _REFRESH = 2  # seconds after which the page in the browser reloads
 _POLL = 0.4  # seconds between two checks of the files
@@ -51,15 +53,15 @@ def preview(
     Example: upcycle-news issue preview 2026-11-26 --no-open
     """
     with open_publication() as app:
-        home = app.settings.home
+        home, language = app.settings.home, app.language
         stamps = _stamps(home)
         if not watch:
             _preview(app, issue, essay, collect, open_it, as_json, None)
             return
     try:
-        _watch(home, stamps, issue, essay, collect, open_it, as_json)
+        _watch(home, stamps, issue, essay, collect, open_it, as_json, language)
     except KeyboardInterrupt:
-        note("no longer watching")
+        note(localized("preview-no-longer-watched").in_language(language))
 
 
 def _watch(
@@ -70,6 +72,7 @@ def _watch(
     collect: bool,
     open_it: bool,
     as_json: bool,
+    language: str,
 ) -> None:
     """Preview once, and again after every save; errors are printed, and the next save tries again."""
     while True:
@@ -79,7 +82,7 @@ def _watch(
             collect = open_it = False  # once is enough
         except UpcycleError as error:
             note(str(error))
-        note("watching content, templates and newsletter.toml; Ctrl-C ends it")
+        note(localized("preview-watched").in_language(language))
         while (now := _stamps(home)) == stamps:
             time.sleep(_POLL)
         stamps = now
@@ -117,22 +120,39 @@ def _preview(
     except NothingNew:
         if as_json:
             print_latest_as_json(app)
+        for finding in app.check_settings():  # they stand against the next issue, whatever it holds
+            note(
+                f"{finding.where}: {finding.level} {finding.code} {finding.in_language(app.language)}"
+            )
         raise
     if as_json:
         print_json(shown.as_dict(app.language))
         return
-    content = shown.revision.manifest.issue
-    typer.echo(f"issue {shown.issue}  {shown.subject}")
-    for number, article in enumerate(content.essays):
-        typer.echo(f"  {'leads' if number == 0 else 'then '}  {article.title}")
-    for related in content.related:
-        because = f" ({', '.join(related.reasons)})" if related.reasons else ""
-        typer.echo(f"  item   {related.story.lead.title}{because}")
+    _print_contents(shown, app.language)
     for finding in shown.findings:
         message = finding.in_language(app.language)
         typer.echo(f"  {finding.where}: {finding.level} {finding.code} {message}")
     size, revision_id = shown.rendered.html_bytes / 1000, shown.revision.revision_id[:12]
-    typer.echo(f"  size   {size:.0f} kB of HTML, revision {revision_id}")
-    typer.echo(f"  look   {display_path(shown.files['preview'])}")
+    value = localized("preview-size-value", size=size, revision=revision_id)
+    _print_line(localized("preview-size"), value.in_language(app.language), app.language)
+    path = display_path(shown.files["preview"])
+    _print_line(localized("preview-look"), path, app.language)
     if open_it and sys.stdout.isatty():
         typer.launch(shown.files["preview"].as_uri())
+
+
+def _print_contents(shown: IssuePreview, language: str) -> None:
+    """Print what an issue is called, its essays and its feed items with the reasons for them."""
+    content, issue = shown.revision.manifest.issue, str(shown.issue)
+    title = localized("preview-issue", issue=issue, subject=shown.subject)
+    typer.echo(title.in_language(language))
+    for number, essay in enumerate(content.essays):
+        place = localized("preview-leads") if number == 0 else localized("preview-then")
+        _print_line(place, essay.title, language)
+    for related in content.related:
+        because = f" ({', '.join(related.reasons)})" if related.reasons else ""
+        _print_line(localized("preview-item"), f"{related.story.lead.title}{because}", language)
+
+
+def _print_line(label: LocalizedText, text: str, language: str) -> None:
+    typer.echo(f"  {label.in_language(language):<7}  {text}")

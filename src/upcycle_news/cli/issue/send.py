@@ -24,17 +24,18 @@ from upcycle_news.cli.issue.common import (
 from upcycle_news.cli.output import (
     IssueArgument,
     JsonOption,
+    confirm,
     delivery_progress,
     note,
     open_publication,
 )
-from upcycle_news.errors import NothingNew
-from upcycle_news.i18n.messages import format_count
-from upcycle_news.models import DeliveryState, EmailAddress, IssueId
+from upcycle_news.errors import IssueError, NothingNew
+from upcycle_news.i18n.messages import format_count, localized
+from upcycle_news.models import MAILBOX, DeliveryState, EmailAddress, IssueId
 
 if TYPE_CHECKING:
     from upcycle_news.api import App
-    from upcycle_news.api.issues import Progress, Revision, SendResult
+    from upcycle_news.api.issues import Progress, Revision, SendResult, TestMails
 
 IssueIdArgument = Annotated[
     str,
@@ -59,11 +60,15 @@ def send(
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Approve the current state and send it.")
     ] = False,
+    ahead: Annotated[
+        bool, typer.Option("--ahead", help="Send an issue of a day to come now, not on its day.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Send an issue to all its subscribers; goes on where it stopped.
 
-    Without --yes the newest revision must be approved, and nothing may have changed since.
+    Without --yes the newest revision must be approved, and nothing may have changed since. Without a relay
+    it goes into the embedded mailbox, and can be sent for real later.
     Example: upcycle-news issue send --test redaktion@example.org
     """
     with open_publication() as app:
@@ -81,25 +86,39 @@ def send(
                     collect=collect,
                     on_collected=note_feed_failures,
                 )
-                count = format_count(mails.accepted, "test mail")
-                note(f"issue {chosen}: {count} sent")
+                _note_tests(app, mails)
             else:
-                _send(app, chosen, essay, collect, yes, as_json)
+                _send(app, chosen, essay, collect, yes, ahead, as_json)
                 return
         except NothingNew:
             if as_json:
                 print_latest_as_json(app)
             raise
         if as_json:
-            print_status(app.issues.status(chosen), as_json)
+            print_status(app, app.issues.status(chosen), as_json)
+
+
+def _note_tests(app: App, mails: TestMails) -> None:
+    issue, count = str(mails.issue), mails.accepted
+    if mails.folder:
+        text = localized("test-in-mailbox", issue=issue, count=count, folder=mails.folder)
+    else:
+        text = localized("test-sent", issue=issue, count=count)
+    note(text.in_language(app.language))
 
 
 def _dry_run(app: App, issue: IssueId, essay: list[str] | None, collect: bool) -> None:
     plan = app.issues.dry_run(issue, essay or (), collect=collect, on_collected=note_feed_failures)
-    would = "has begun and would go on" if plan.begun else "would go"
-    note(
-        f"issue {issue} {would} to {format_count(plan.recipients, 'subscriber')}; nothing was sent"
-    )
+    number, readers = str(issue), localized("send-readers", count=plan.recipients)
+    if plan.relay == MAILBOX and plan.begun:
+        text = localized("dry-run-mailbox-begun", issue=number, readers=readers)
+    elif plan.relay == MAILBOX:
+        text = localized("dry-run-mailbox", issue=number, readers=readers)
+    elif plan.begun:
+        text = localized("dry-run-begun", issue=number, readers=readers, relay=plan.relay)
+    else:
+        text = localized("dry-run", issue=number, readers=readers, relay=plan.relay)
+    note(text.in_language(app.language))
 
 
 def _send(
@@ -108,6 +127,7 @@ def _send(
     essay: list[str] | None,
     collect: bool,
     yes: bool,
+    ahead: bool,
     as_json: bool,
 ) -> None:
     ask = partial(_ask, app) if sys.stdin.isatty() else None
@@ -119,6 +139,7 @@ def _send(
             by=current_user(),
             ask=ask,
             approve=yes,
+            ahead=ahead,
             collect=collect,
             on_collected=note_feed_failures,
             progress=progress,
@@ -130,8 +151,7 @@ def _send(
 def _ask(app: App, revision: Revision, audience: int) -> bool:
     if waiting := app.suppressions.pending_sentence():
         note(waiting)
-    subject, count = revision.manifest.issue.subject, format_count(audience, "subscriber")
-    return typer.confirm(f"Send issue {revision.issue} „{subject}“ to {count}?", abort=True)
+    return confirm(app.issues.send_question(revision, audience), app.language)
 
 
 def resume(
@@ -166,7 +186,7 @@ def pause(issue: IssueIdArgument) -> None:
     Example: upcycle-news issue pause 2026-11-26
     """
     with open_publication() as app:
-        print_status(app.issues.pause(issue, by=current_user()), as_json=False)
+        print_status(app, app.issues.pause(issue, by=current_user()), as_json=False)
 
 
 def cancel(
@@ -178,13 +198,14 @@ def cancel(
     After a restore also one that went out before, as far as you know: its essays are not sent again.
     Example: upcycle-news issue cancel 2026-11-26
     """
-    if not yes:
-        typer.confirm(f"Cancel issue {issue} for all subscribers who have not got it?", abort=True)
     with open_publication() as app:
+        question = localized("cancel-question", issue=issue)
+        if not yes and not confirm(question, app.language):
+            raise IssueError(localized("cancel-declined", issue=issue))
         if app.issues.cancel(issue, by=current_user()).sent_before_restore:
-            typer.echo(f"issue {issue} is cancelled: what it holds counts as published")
+            typer.echo(localized("sent-before-restore", issue=issue).in_language(app.language))
         else:
-            print_status(app.issues.status(issue), as_json=False)
+            print_status(app, app.issues.status(issue), as_json=False)
 
 
 def resend(
@@ -262,15 +283,14 @@ def _watch(
             result = send_issue(bar.show)
         except BaseException:
             if as_json and bar.began:
-                print_status(app.issues.status(issue), as_json)
+                print_status(app, app.issues.status(issue), as_json)
             raise
     if result.joined:
-        note(f"issue {issue}: another process began to send it; both sent it together")
+        note(localized("send-joined", issue=str(issue)).in_language(app.language))
     if result.report.next_due is not None:
-        when = result.report.next_due.astimezone(app.settings.publication.zone)
-        note(
-            f"issue {issue}: {result.report.deferred} deferred, due again at {when:%H:%M:%S}; "
-            f"'upcycle-news issue resume {issue}' goes on"
-        )
+        at = result.report.next_due.astimezone(app.settings.publication.zone)
+        count = result.report.deferred
+        text = localized("send-deferred", issue=str(issue), count=count, at=at)
+        note(text.in_language(app.language))
     note_pending_suppressions(app, result.status.issue)
-    print_status(result.status, as_json)
+    print_status(app, result.status, as_json)

@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from upcycle_news.cli.completion import issue_ids
-from upcycle_news.cli.issue.common import note_pending_suppressions, print_status
+from upcycle_news.cli.issue.common import (
+    approved_ahead,
+    note_pending_suppressions,
+    print_status,
+)
 from upcycle_news.cli.output import JsonOption, note, open_publication, print_json
-from upcycle_news.models import Delivery, DeliveryState
+from upcycle_news.i18n.messages import localized
+from upcycle_news.models import Delivery, DeliveryState, IssueId, IssueState
 
 if TYPE_CHECKING:
+    from upcycle_news.api import App
     from upcycle_news.api.issues import RecordedEvent, Standstill
 
 
@@ -52,25 +58,26 @@ def status(
                 _print_delivery(delivery, as_json)
             return
         counts = app.issues.status(issue)
-        print_status(counts, as_json)
+        print_status(app, counts, as_json)
+        if counts.state is IssueState.APPROVED and IssueId.parse(counts.issue).day > app.today:
+            note(approved_ahead(counts.issue).in_language(app.language))
         # The counts alone do not tell an issue in progress from one that is paused or stopped.
         if (halt := app.issues.standstill(counts.issue)) is not None:
-            _note_standstill(counts.issue, halt, app.settings.publication.language)
+            _note_standstill(app, counts.issue, halt)
         note_pending_suppressions(app)
 
 
-def _note_standstill(issue: str, halt: Standstill, language: str) -> None:
+def _note_standstill(app: App, issue: str, halt: Standstill) -> None:
     if halt.away:
-        note(halt.away.in_language(language))
-        return
-    if halt.stalled_since:
-        note(
-            f"issue {issue} stalls: nothing has gone out since "
-            f"{halt.stalled_since:%Y-%m-%d %H:%M} UTC"
-        )
-        return
-    why = f": {halt.reason}" if halt.reason else ""
-    note(f"issue {issue} is {halt.state}{why}; 'upcycle-news issue resume {issue}' goes on with it")
+        text = halt.away
+    elif halt.stalled_since:
+        since = halt.stalled_since.astimezone(app.settings.publication.zone)
+        text = localized("standstill-stalled", issue=issue, since=f"{since:%Y-%m-%d %H:%M}")
+    elif halt.reason:
+        text = localized("standstill-stopped", issue=issue, why=halt.reason)
+    else:
+        text = localized("standstill-paused", issue=issue)
+    note(text.in_language(app.language))
 
 
 def _print_event(event: RecordedEvent, as_json: bool) -> None:

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from upcycle_news.cli.output import JsonOption, open_publication, print_json
+from upcycle_news.cli.output import JsonOption, confirm_or_abort, open_publication, print_json
 from upcycle_news.cli.subscribers.manage import show_list
+from upcycle_news.i18n.messages import localized
 
 
 def forget(
@@ -20,10 +21,11 @@ def forget(
     Example: upcycle-news subscribers forget a@example.org
     """
     with open_publication() as app:
+        language = app.language
         if not yes:
-            typer.confirm("Erase everything about this person? It cannot be undone", abort=True)
+            confirm_or_abort(localized("forget-question").in_language(language))
         app.subscribers.forget(address)
-    typer.echo("forgotten")
+    typer.echo(localized("forgot").in_language(language))
 
 
 def stats(as_json: JsonOption = False) -> None:
@@ -32,20 +34,21 @@ def stats(as_json: JsonOption = False) -> None:
     Example: upcycle-news subscribers stats --json
     """
     with open_publication() as app:
-        statistics = app.subscribers.statistics()
+        language, statistics = app.language, app.subscribers.statistics()
     if as_json:
         print_json(statistics.as_dict())
         return
     for status, count in statistics.counts.by_status.items():
         typer.echo(f"{status:<14} {count}")
     for topic, count in statistics.counts.by_topic.items():
-        typer.echo(f"topic {topic}: {count}")
+        typer.echo(localized("stats-topic", topic=topic, readers=count).in_language(language))
     for reason, count in statistics.counts.suppressions.items():
-        typer.echo(f"suppressed, {reason}: {count}")
+        text = localized("stats-suppressed", reason=reason, addresses=count)
+        typer.echo(text.in_language(language))
     for issue in statistics.issues:
-        typer.echo(str(issue.sentence()))
+        typer.echo(issue.sentence().in_language(language))
         for alert in issue.alerts:
-            typer.echo(f"  ALARM: {alert}")
+            typer.echo(f"  ALARM: {alert.in_language(language)}")
 
 
 def links(
@@ -63,20 +66,21 @@ def links(
     """
     with open_publication() as app:
         if leave is None:
-            show_list(app.subscribers.links_csv(file), file)
+            show_list(app.subscribers.links_csv(file), file, app.language)
             return
-        counts = app.subscribers.unsubscribe_by_links(leave)
-    typer.echo(f"{counts.valid} left, {counts.foreign} lines are no links of ours")
+        language, counts = app.language, app.subscribers.unsubscribe_by_links(leave)
+    text = localized("links-followed", valid=counts.valid, foreign=counts.foreign)
+    typer.echo(text.in_language(language))
 
 
 def tidy(as_json: JsonOption = False) -> None:
-    """Delete unconfirmed sign-ups and old reports; send confirmation mails that are pending.
+    """Delete unconfirmed sign-ups, old reports and who left long ago; send the confirmations that wait.
 
     Example: upcycle-news subscribers tidy
     """
     with open_publication() as app:
-        report = app.subscribers.tidy()
+        language, report = app.language, app.subscribers.tidy()
     if as_json:
         print_json(report.as_dict())
     else:
-        typer.echo(str(report))
+        typer.echo(report.sentence().in_language(language))

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from upcycle_news.cli.completion import issue_ids
 from upcycle_news.cli.output import JsonOption, note, open_publication, print_json
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import IssueId
+
+if TYPE_CHECKING:
+    from upcycle_news.api import App
 
 IssueOption = Annotated[
     str,
@@ -42,7 +46,10 @@ def suppress(
         if target is not None or file is not None:
             raise typer.BadParameter("--pending confirms what waits: no address and no --file")
         with open_publication() as app:
-            _print_count("suppressed", app.suppressions.confirm_pending(_id(issue)), as_json)
+            count = app.suppressions.confirm_pending(_id(issue))
+            _print_count(
+                "suppressed", count, as_json, localized("suppressed-now", addresses=count), app
+            )
         return
     if issue:
         raise typer.BadParameter("--issue belongs to --pending")
@@ -53,13 +60,22 @@ def suppress(
             report = app.suppressions.import_file(file, reason=reason)
         else:
             raise typer.BadParameter("name an address, a @domain, a --file, or --pending")
+        language = app.language
     if as_json:
         print_json(report.as_dict())
     else:
-        counts = f"{report.suppressed} suppressed, {report.known} known"
-        typer.echo(f"{counts}, {len(report.invalid)} invalid")
+        counts = localized(
+            "suppressed-list",
+            suppressed=report.suppressed,
+            known=report.known,
+            invalid=len(report.invalid),
+        )
+        typer.echo(counts.in_language(language))
         for line in report.invalid:
-            note(f"{file or 'argument'}:{line.line}: invalid: {line.reason}")
+            text = localized("import-line-invalid", reason=line.reason)
+            note(f"{file or 'argument'}:{line.line}: {text.in_language(language)}")
+        if report.guessed:
+            note(f"{file}: {report.guessed}")
     if target is not None and report.invalid:
         raise typer.Exit(1)
 
@@ -81,24 +97,27 @@ def unsuppress(
         raise typer.BadParameter("name an address or a @domain, or use --pending or --issue")
     with open_publication() as app:
         if pending:
-            _print_count("dropped", app.suppressions.drop_pending(_id(issue)), as_json)
+            count = app.suppressions.drop_pending(_id(issue))
+            _print_count("dropped", count, as_json, localized("dropped-now", addresses=count), app)
         elif issue:
-            _print_count("unsuppressed", app.suppressions.remove_of_issue(issue), as_json)
+            count = app.suppressions.remove_of_issue(issue)
+            text = localized("unsuppressed-now", addresses=count)
+            _print_count("unsuppressed", count, as_json, text, app)
         else:
             assert target is not None
             app.suppressions.remove(target)
-            _print_count("unsuppressed", 1, as_json, alone=True)
+            _print_count("unsuppressed", 1, as_json, localized("unsuppressed-one"), app)
 
 
 def _id(issue: str) -> str:
     return str(IssueId.parse(issue)) if issue else ""
 
 
-def _print_count(what: str, count: int, as_json: bool, *, alone: bool = False) -> None:
+def _print_count(what: str, count: int, as_json: bool, text: LocalizedText, app: App) -> None:
     if as_json:
         print_json({what: count})
     else:
-        typer.echo(what if alone else f"{count} {what}")
+        typer.echo(text.in_language(app.language))
 
 
 def suppressions(

@@ -14,9 +14,7 @@ from pathlib import Path
 from upcycle_news.errors import UpcycleError
 from upcycle_news.fileio import write_atomically
 from upcycle_news.models.archive_paths import IMAGES
-
-LISTING = ".upcycle-news"
-"""The file that lists what we wrote, so that nothing else is ever overwritten or removed."""
+from upcycle_news.services.archive_listing import LISTING, read_listing
 
 _DRAFT = ".draft-"
 _HOSTED_IMAGE = re.compile(rf"{IMAGES}[0-9a-f]{{32}}\.(?:png|jpg|gif)\Z")
@@ -54,7 +52,7 @@ def replace_files(
     write is in the way and the folder is not `ours`.
     """
     try:
-        listed = _read_listing(folder)
+        listed = read_listing(folder)
         changed = {
             path: data for path, data in files.items() if not _has_content(folder / path, data)
         }
@@ -68,10 +66,10 @@ def replace_files(
             _write_listing(folder, listed | set(files))
         for path, draft in drafts.items():
             draft.replace(folder / path)
-        obsolete = (listed | _hosted_images(folder)) - set(files) - set(keep)
+        obsolete = (listed | hosted_images(folder)) - set(files) - set(keep)
         removed = sum(_remove(folder, path) for path in sorted(obsolete))
-        if listed != set(files):
-            _write_listing(folder, set(files))
+        if listed != (ours_now := set(files) | (listed & set(keep))):
+            _write_listing(folder, ours_now)
     except OSError as error:
         raise _write_error(folder, error) from None
     return FolderChanges(len(changed), removed)
@@ -127,20 +125,11 @@ def _write_drafts(folder: Path, changed: Mapping[str, bytes]) -> dict[str, Path]
     return drafts
 
 
-def _read_listing(folder: Path) -> set[str]:
-    try:
-        lines = (folder / LISTING).read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        return set()
-    # Others may write in a published folder; a path that leads out of it was never ours.
-    return {line for line in lines if not Path(line).is_absolute() and ".." not in Path(line).parts}
-
-
 def _write_listing(folder: Path, paths: Collection[str]) -> None:
     write_atomically(folder / LISTING, "".join(f"{path}\n" for path in sorted(paths)).encode())
 
 
-def _hosted_images(folder: Path) -> set[str]:
+def hosted_images(folder: Path) -> set[str]:
     """Return the paths of published images, those of previews included."""
     paths = {f"{IMAGES}{file.name}" for file in (folder / IMAGES).glob("*")}
     return {path for path in paths if _HOSTED_IMAGE.match(path)}

@@ -21,12 +21,26 @@ from upcycle_news.errors import IssueError, UpcycleError
 from upcycle_news.fileio import write_atomically
 from upcycle_news.i18n.messages import format_count
 from upcycle_news.models import DeliveryState, IssueId, IssueState, Manifest
-from upcycle_news.models.archive_paths import IMAGES, file_of, issue_path
+from upcycle_news.models.archive_paths import (
+    ESSAYS,
+    IMAGES,
+    essay_path,
+    file_of,
+    issue_path,
+    revision_path,
+)
 from upcycle_news.rendering.templates import load_templates
-from upcycle_news.services.archive.atomic_folder import exclusive_lock, replace_files
+from upcycle_news.services.archive.atomic_folder import (
+    exclusive_lock,
+    hosted_images,
+    replace_files,
+)
+from upcycle_news.services.archive_listing import issue_pages, read_listing
 from upcycle_news.services.content.images import raise_if_images_unreachable
+from upcycle_news.services.content.public_revision import raise_if_published_elsewhere
 from upcycle_news.services.content.url_check import raise_if_page_unreachable
-from upcycle_news.storage import corrections, issues, revisions
+from upcycle_news.services.journal.consistency import raise_if_contradicted
+from upcycle_news.storage import corrections, issues, revisions, sending_history
 from upcycle_news.storage.corrections import CorrectionKind
 from upcycle_news.storage.issues import IssueRow
 from upcycle_news.storage.revisions import Revision
@@ -104,6 +118,7 @@ class _UpcomingIssue:
     """An issue that is about to be queued at `at`."""
 
     issue: IssueId
+    revision_id: str
     manifest: Manifest
     at: datetime
 
@@ -118,17 +133,19 @@ def build_archive(context: AppContext, out: Path | None = None) -> ArchiveReport
 
 
 @contextmanager
-def with_issue_published(
-    context: AppContext, issue: IssueId, manifest: Manifest, now: datetime
-) -> Iterator[None]:
+def with_issue_published(context: AppContext, revision: Revision, now: datetime) -> Iterator[None]:
     """Publish an issue in the archive while the block queues it; remove it again when that fails.
 
     So its pages exist before the first mail is sent. Raises `IssueError`, also for hosted images or
-    pages that cannot be loaded: then the issue must not be sent.
+    pages that cannot be loaded, and when the public archive shows the issue although this store never
+    published it: then the issue must not be sent.
     """
+    issue, manifest = revision.issue, revision.manifest
+    raise_if_published_elsewhere(context, issue, manifest.publication)
+    sending_history.record_published(context.store, str(issue), revision.revision_id, now=now)
     try:
         try:
-            _build(context, None, _UpcomingIssue(issue, manifest, now))
+            _build(context, None, _UpcomingIssue(issue, revision.revision_id, manifest, now))
             raise_if_images_unreachable(context, manifest)
             raise_if_page_unreachable(context, issue, manifest)
         except IssueError:
@@ -150,12 +167,14 @@ def rebuild_if_missing(context: AppContext, issue: IssueId) -> None:
 
 def _build(context: AppContext, out: Path | None, upcoming: _UpcomingIssue | None) -> ArchiveReport:
     folder = out or context.archive_folder
+    raise_if_contradicted(context, context.store, folder=out)
     with exclusive_lock(context.settings.state / "archive.lock"):
         rows, load = issues.all_issues(context.store), _revision_loader(context)
         built = builder.build_archive(
             _sent(context, rows, load, upcoming), _site_config(context, rows, load, upcoming)
         )
-        keep = _unsent_images(context) if out is None else ()
+        keep = _unsent_images(context) if out is None else set()
+        keep |= _unaccounted_files(context, folder, rows, load)
         changes = replace_files(folder, built.files, keep=keep, ours=out is None)
         if out is None:
             run_command(context, built.files)
@@ -188,21 +207,25 @@ def _sent(
     load: _LoadRevision,
     upcoming: _UpcomingIssue | None,
 ) -> list[SentIssue]:
-    """Return every issue that was queued and possibly received, and the upcoming one."""
+    """Return every issue that was queued and possibly received, and the upcoming one.
+
+    Also one that went out without this store, if it has the revision that did.
+    """
     decisions, zone = corrections.all_corrections(context.store), context.settings.publication.zone
+    elsewhere = sending_history.sent_before_restore(context.store)
     sent = [
         apply_corrections(
-            SentIssue(revision.manifest, row.enqueued_at, row.enqueued_at),
+            SentIssue(revision.manifest, at, at, row.revision_id),
             (decision for decision in decisions if decision.issue == row.id),
             zone,
         )
         for row in rows
-        if _is_shown(context, row)
-        and row.enqueued_at is not None
+        if (at := row.enqueued_at if _is_shown(context, row) else elsewhere.get(str(row.id)))
+        is not None
         and (revision := load(row)) is not None
     ]
     if upcoming is not None and all(issue.manifest.issue.id != upcoming.issue for issue in sent):
-        sent.append(SentIssue(upcoming.manifest, upcoming.at, upcoming.at))
+        sent.append(SentIssue(upcoming.manifest, upcoming.at, upcoming.at, upcoming.revision_id))
     return sent
 
 
@@ -255,6 +278,34 @@ def _unsent_images(context: AppContext) -> set[str]:
     """Return the images of issues still to be sent: test mails show them already."""
     names = {image_hash[:32] for image_hash in revisions.open_images(context.store)}
     return {f"{IMAGES}{name}.{kind}" for name in names for kind in ("png", "jpg", "gif")}
+
+
+def _unaccounted_files(
+    context: AppContext, folder: Path, rows: tuple[IssueRow, ...], load: _LoadRevision
+) -> set[str]:
+    """Return the files of issues that went out and that the store has nothing of: they stay.
+
+    There are some after a restore, or where a person confirmed a store that had been set back. Their
+    addresses are in mails for good. Which essays and pictures are theirs nobody can say, so all that the
+    store cannot name are kept with them.
+    """
+    pages = issue_pages(folder, listed_only=folder != context.archive_folder)
+    foreign = pages - {str(row.id) for row in rows}
+    foreign |= pages & set(sending_history.sent_before_restore(context.store))
+    if not foreign:
+        return set()
+    known = [revision for row in rows if row.frozen and (revision := load(row)) is not None]
+    essays = {
+        file_of(essay_path(essay.slug)) for one in known for essay in one.manifest.issue.essays
+    }
+    kept = {
+        file for issue in foreign for file in (file_of(issue_path(issue)), revision_path(issue))
+    }
+    return kept | {
+        path
+        for path in read_listing(folder) | hosted_images(folder)
+        if path.startswith(IMAGES) or (path.startswith(ESSAYS) and path not in essays)
+    }
 
 
 def apply_corrections(

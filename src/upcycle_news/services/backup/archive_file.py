@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from upcycle_news.errors import UpcycleError
+from upcycle_news.fileio import open_file, os_reason
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -194,9 +195,9 @@ def _writer(target: Path | None) -> Iterator[Callable[[bytes], object]]:
 def _open_archive(path: Path, *, whole: bool = False) -> Iterator[tarfile.TarFile]:
     """Open the archive as a stream; with `whole`, also detect truncation after its last file."""
     try:
-        file = path.open("rb")
+        file = open_file(path)
     except OSError as error:
-        raise UpcycleError(f"{path}: cannot be read ({error.strerror})") from None
+        raise UpcycleError(f"{path}: cannot be read ({os_reason(error)})") from None
     with file, gzip.open(file) as plain:
         with tarfile.open(fileobj=plain, mode="r|") as archive:
             yield archive

@@ -16,6 +16,8 @@ from upcycle_news.errors import UpcycleError
 from upcycle_news.i18n.messages import format_count
 from upcycle_news.models.runs import RunResult
 from upcycle_news.services.backup import archive_file as archive
+from upcycle_news.services.journal.consistency import raise_if_contradicted
+from upcycle_news.services.journal.files import is_readable
 from upcycle_news.storage.backup.snapshot import write_snapshot
 from upcycle_news.storage.database import Store, open_store
 from upcycle_news.version import __version__
@@ -29,13 +31,18 @@ _ENDINGS = (".tar.gz", ".tgz")
 
 @dataclass(frozen=True)
 class Backup:
-    """A backup that was created; `pruned` are the names of the old ones that were deleted."""
+    """A backup that was created.
+
+    `pruned` are the names of the old ones that were deleted, `spared` of those that were not, since they
+    hold issues or readers that the store does not know.
+    """
 
     file: Path
     bytes: int
     made_at: datetime
     tables: dict[str, int]
     pruned: tuple[str, ...] = ()
+    spared: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -79,6 +86,9 @@ def make_backup(
 
     The store is not migrated first. Of the backups in a folder, `keep` are kept (default: the
     setting's for its folder, all elsewhere); 0 keeps all. `on_rows` gets the rows of each batch.
+    Of a store that does not know what went out there is no backup: `StoreMismatchError`. It would be
+    the newest, and take the place of a good one. While a place of the journal cannot be read, nobody
+    knows that, and no old one is deleted; nor is one that holds more than the store ever has.
     """
     now = context.clock()
     is_file = to is not None and to.name.endswith(_ENDINGS) and not to.is_dir()
@@ -89,23 +99,48 @@ def make_backup(
     target = (
         to if is_file and to is not None else (to or backup_folder(context)) / _NAME.format(now)
     )
+    if not has_store_file(context):
+        raise_if_contradicted(context, None)
     with open_unmigrated(context) as store:
+        raise_if_contradicted(context, store)
         manifest = write_backup(context, store, target, now=now, on_rows=on_rows)
+    if keep and not is_readable(context):
+        keep = 0  # what a place of the journal that is away would say of the store nobody knows
     # Not the new one, which would be the oldest by name if the clock was set back.
     others = [path for path in list_backups(context, target.parent) if path != target]
-    pruned = others[keep - 1 :] if keep and not is_file else []
-    for path in pruned:
-        path.unlink(missing_ok=True)
-    names = tuple(path.name for path in pruned)
-    return Backup(target, target.stat().st_size, now, dict(manifest.tables), names)
+    old = others[keep - 1 :] if keep and not is_file else []
+    spared = tuple(path.name for path in old if _may_be_needed(path, manifest))
+    pruned = tuple(path.name for path in old if path.name not in spared)
+    for name in pruned:
+        (target.parent / name).unlink(missing_ok=True)
+    return Backup(target, target.stat().st_size, now, dict(manifest.tables), pruned, spared)
+
+
+def _may_be_needed(path: Path, newest: archive.Manifest) -> bool:
+    """Tell whether an old backup holds what the newest lacks: more issues, or readers where it has none.
+
+    One that cannot be read says nothing, and is kept.
+    """
+    try:
+        old = archive.read_manifest(path).tables
+    except UpcycleError:
+        return True
+    issues, readers = newest.tables.get("issues", 0), newest.tables.get("subscribers", 0)
+    return old.get("issues", 0) > issues or (not readers and old.get("subscribers", 0) > 0)
+
+
+def has_store_file(context: AppContext) -> bool:
+    """Return whether the file of a store in SQLite is there; a server answers for itself."""
+    url = context.settings.store_url
+    return not url.startswith("sqlite") or Path(url.partition(":///")[2]).is_file()
 
 
 @contextmanager
 def open_unmigrated(context: AppContext) -> Iterator[Store]:
     """Open the store without migrating it; raises `UpcycleError` where there is none."""
     url = context.settings.store_url
-    file = Path(url.partition(":///")[2]) if url.startswith("sqlite") else None
-    if file is not None and not file.is_file():
+    if not has_store_file(context):
+        file = url.partition(":///")[2]
         raise UpcycleError(f"store {file}: there is none yet; nothing to do")
     store = open_store(url, migrated=False)
     try:

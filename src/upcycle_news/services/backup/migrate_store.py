@@ -9,13 +9,17 @@ from typing import Any
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import StoreError
+from upcycle_news.models.journal import JournalEvent
 from upcycle_news.services.backup import create
 from upcycle_news.services.backup.restore import raise_if_sending
 from upcycle_news.services.delivery import worker_identity
+from upcycle_news.services.journal.consistency import find_contradiction, raise_if_contradicted
+from upcycle_news.services.journal.record import record_change
 from upcycle_news.storage import inspect, send_hold, workers
 from upcycle_news.storage.backup import copy
 from upcycle_news.storage.database import (
     PRE_RELEASES,
+    Store,
     current_migration,
     migrate,
     open_store,
@@ -27,11 +31,15 @@ from upcycle_news.storage.send_hold import SendHold
 
 @dataclass(frozen=True)
 class MoveReport:
-    """The result of moving a store; `target` is its name without the password."""
+    """The result of moving a store; `target` is its name without the password.
+
+    `trouble` is why the journal could not be written, or empty.
+    """
 
     target: str
     rows: int
     tables: dict[str, copy.TableSum]
+    trouble: str = ""
 
 
 def move_store(
@@ -42,6 +50,7 @@ def move_store(
     Other writers of this store wait meanwhile. Raises `StoreError`; then neither has changed.
     """
     source = context.store
+    raise_if_contradicted(context, source)
     raise_if_sending(context, source)
     target = open_store(url)
     try:
@@ -63,9 +72,11 @@ def move_store(
                     location=target.name,
                     now=now,
                 )
+        trouble = record_change(context, JournalEvent.MOVED, at=now, about=target.dialect)
     finally:
         target.close()
-    return MoveReport(target.name, sum(table.rows for table in tables.values()), tables)
+    rows = sum(table.rows for table in tables.values())
+    return MoveReport(target.name, rows, tables, trouble)
 
 
 def count_all_rows(context: AppContext) -> int:
@@ -90,12 +101,21 @@ def upgrade_store(context: AppContext, *, with_backup: bool) -> tuple[str | None
 
 @dataclass(frozen=True)
 class StoreInfo:
-    """A description of the store; `workers` is the number of running registered workers."""
+    """A description of the store; `workers` is the number of running registered workers.
+
+    `contradiction` is what went out and the store does not know, or empty.
+    """
 
     facts: inspect.StoreFacts
     tables: dict[str, int]
     send_hold: SendHold | None
     workers: int
+    contradiction: str = ""
+
+    @property
+    def refusal(self) -> str:
+        """Why nothing is sent from the store; empty when sending is allowed."""
+        return self.send_hold.explanation if self.send_hold else self.contradiction
 
     def as_dict(self) -> dict[str, Any]:
         """Return the description as `store info --json` prints it."""
@@ -110,8 +130,12 @@ class StoreInfo:
             "trouble": facts.trouble,
             "tables": self.tables,
             "senders": self.workers,
-            "paused": None if self.send_hold is None else self.send_hold.kind,
-            "because": "" if self.send_hold is None else self.send_hold.explanation,
+            "paused": self.send_hold.kind
+            if self.send_hold
+            else "outdated"
+            if self.refusal
+            else None,
+            "because": self.refusal,
         }
 
     def lines(self) -> list[tuple[str, str]]:
@@ -126,15 +150,17 @@ class StoreInfo:
             ("size", f"{facts.size / 1e6:.1f} MB"),
             ("rows", filled or "none"),
             ("workers", f"{self.workers} running"),
-            ("sending", self.send_hold.explanation if self.send_hold else "allowed"),
+            ("sending", self.refusal or "allowed"),
         ]
 
 
 def inspect_store(context: AppContext) -> StoreInfo:
     """Describe the store without creating, migrating or changing it."""
     facts = inspect.inspect_store(context.settings.store_url, thorough=False)
-    if facts.trouble or facts.version is None or facts.version in PRE_RELEASES:
+    if facts.trouble or facts.version in PRE_RELEASES:
         return StoreInfo(facts, {}, None, 0)
+    if facts.version is None:
+        return StoreInfo(facts, {}, None, 0, _contradiction(context, None))
     with create.open_unmigrated(context) as store:
         with store.reading() as connection:
             tables = copy.count_rows(connection)
@@ -144,4 +170,10 @@ def inspect_store(context: AppContext) -> StoreInfo:
             if worker_identity.is_alive(worker, context.clock())
         ]
         hold = send_hold.active_hold(store)
-    return StoreInfo(facts, tables, hold, len(running))
+        contradiction = _contradiction(context, store) if facts.version == facts.newest else ""
+    return StoreInfo(facts, tables, hold, len(running), contradiction)
+
+
+def _contradiction(context: AppContext, store: Store | None) -> str:
+    text = find_contradiction(context, store, lenient=True)
+    return "" if text is None else text.in_language(context.language)

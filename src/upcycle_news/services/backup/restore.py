@@ -7,19 +7,25 @@ merged in.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.errors import StoreError, UpcycleError
+from upcycle_news.errors import StoreError, StoreMismatchError, UpcycleError
 from upcycle_news.fileio import write_atomically
 from upcycle_news.i18n.messages import format_count
+from upcycle_news.models import IssueId
+from upcycle_news.models.archive_paths import file_of, issue_path
+from upcycle_news.models.journal import JournalEvent
 from upcycle_news.services.backup import archive_file as archive
 from upcycle_news.services.backup import create
 from upcycle_news.services.delivery import worker_identity
-from upcycle_news.storage import send_hold, workers
+from upcycle_news.services.journal import settle
+from upcycle_news.services.journal.record import record_change
+from upcycle_news.services.journal.settle import Difference
+from upcycle_news.storage import issues, send_hold, workers
 from upcycle_news.storage.backup import snapshot
 from upcycle_news.storage.backup.merge import MergeReport
 from upcycle_news.storage.database import (
@@ -28,6 +34,7 @@ from upcycle_news.storage.database import (
     open_store,
     raise_if_unsupported_migration,
 )
+from upcycle_news.storage.key_fingerprints import recorded_fingerprint
 from upcycle_news.storage.schema import HEAD
 from upcycle_news.storage.send_hold import SendHold
 
@@ -41,7 +48,8 @@ class RestoreReport:
 
     `aside` is the copy of the replaced store, None for a new one; `unknown` counts the deliveries
     that may have been sent since the backup, by issue; `unsent` are issues not sent by then,
-    `unsent_essays` the essays that no issue of the restored store holds, if nothing was merged.
+    `unsent_essays` the essays that no issue of the restored store holds, if nothing was merged;
+    `trouble` is why the journal could not be written, or empty.
     """
 
     manifest: archive.Manifest
@@ -52,6 +60,7 @@ class RestoreReport:
     taken_over: MergeReport = field(default_factory=MergeReport)
     merged: bool = False
     unsent_essays: tuple[str, ...] = ()
+    trouble: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,9 +125,8 @@ def restore(
                 aside = _keep_aside(context, current, now)
                 try:
                     _put_secrets(context, draft, missing, now)
-                    result = _replace(
-                        context, copy, path.name, manifest, merge and current.readable, on_rows
-                    )
+                    merge = merge and current.readable and not _is_foreign(context, copy)
+                    result = _replace(context, copy, path.name, manifest, merge, on_rows)
                 except BaseException:
                     if aside is not None and not current.readable:
                         _put_back(context, aside)
@@ -130,15 +138,28 @@ def restore(
             f"{state}: cannot be written ({error.strerror}); make room or make the folder "
             "writable; the store is as it was"
         ) from None
+    about = f"backup of {manifest.made_at.isoformat(timespec='seconds')}"
+    trouble = record_change(context, JournalEvent.RESTORED, at=now, about=about)
     return RestoreReport(
+        trouble=trouble,
         manifest=manifest,
         aside=aside,
         secrets=tuple(name for name, _ in missing),
         unknown=result.unknown,
         unsent=result.unsent,
         taken_over=result.merged,
-        merged=merge and current.readable and not current.is_new,
+        merged=merge and not current.is_new,
     )
+
+
+def _is_foreign(context: AppContext, copy: Store) -> bool:
+    """Return whether the current store belongs to other keys than a backup: its ids are of other people."""
+    store = open_store(context.settings.store_url)
+    try:
+        ours, theirs = recorded_fingerprint(copy), recorded_fingerprint(store)
+    finally:
+        store.close()
+    return None not in (ours, theirs) and ours != theirs
 
 
 def _replace(
@@ -297,20 +318,70 @@ def _put_secrets(
 
 @dataclass(frozen=True)
 class PendingConfirmation:
-    """The active send hold, the unknown deliveries by issue, and the issues not sent yet."""
+    """The active send hold, the unknown deliveries by issue, and the issues not sent yet.
+
+    `difference` is what went out and the store does not know; None when it knows all.
+    """
 
     send_hold: SendHold | None
     unknown: dict[str, int]
     unsent: tuple[str, ...]
+    difference: Difference | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """True if there is nothing to confirm."""
+        return self.send_hold is None and self.difference is None
 
 
 def pending_confirmation(context: AppContext) -> PendingConfirmation:
     """Return the send hold and what an operator should know before clearing it."""
-    return PendingConfirmation(
-        send_hold.active_hold(context.store), *snapshot.unknown_and_unsent(context.store)
-    )
+    difference = settle.find_difference(context)
+    try:
+        store = context.store
+    except (
+        StoreMismatchError
+    ):  # it belongs to other keys, and is not looked into before that is settled
+        return PendingConfirmation(None, {}, (), difference)
+    hold = send_hold.active_hold(store)
+    return PendingConfirmation(hold, *snapshot.unknown_and_unsent(store), difference)
 
 
-def confirm_restore(context: AppContext, *, by: str) -> int:
-    """Clear the send holds; returns their number."""
-    return send_hold.clear(context.store, by=by, now=context.clock())
+@dataclass(frozen=True)
+class ConfirmationReport:
+    """What a confirmation did: holds that ended, unknown deliveries, and issues that count as sent now.
+
+    `trouble` is why the journal could not be written, or empty; `lost_pages` are files of the archive that
+    mails of those issues lead to, and that nothing here can make again.
+    """
+
+    holds: int
+    unknown: dict[str, int]
+    sent: tuple[str, ...]
+    trouble: str = ""
+    lost_pages: tuple[Path, ...] = ()
+
+
+def confirm_restore(context: AppContext, *, by: str) -> ConfirmationReport:
+    """Clear the send holds; what went out and the store does not know counts as sent from now on.
+
+    Raises `StoreError` while workers send from a store that does not know everything, and
+    `JournalError` when a place of the journal cannot be read; then nothing was changed.
+    """
+    difference = settle.find_difference(context)
+    if difference is not None:
+        with create.open_unmigrated(context) as store:
+            raise_if_sending(context, store)
+    holds, settlement, trouble = settle.confirm(context, by=by)
+    unknown, _ = snapshot.unknown_and_unsent(context.store)
+    lost_pages = tuple(_lost_pages(context, settlement.sent))
+    return ConfirmationReport(holds, unknown, settlement.sent, trouble, lost_pages)
+
+
+def _lost_pages(context: AppContext, sent: Iterable[str]) -> Iterator[Path]:
+    """Yield the files of issues that went out without the store, and whose page is not here either."""
+    for issue in sent:
+        row = issues.get(context.store, IssueId.parse(issue))
+        page = context.archive_folder / file_of(issue_path(issue))
+        if not page.is_file() and (row is None or not row.revision_id):
+            yield page

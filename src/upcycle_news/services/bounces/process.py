@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from upcycle_news.app.context import AppContext
+from upcycle_news.app.factories import raise_without_password
 from upcycle_news.bounces.inbox import ImapAccount, Inbox, open_imap, open_maildir
 from upcycle_news.bounces.parser import (
     COUNTED,
@@ -17,7 +18,7 @@ from upcycle_news.bounces.parser import (
     for_subscriber,
     parse_bounce,
 )
-from upcycle_news.bounces.unsubscribe_mail import unsubscribe_tokens
+from upcycle_news.bounces.unsubscribe_mail import unsubscribe_tokens, wants_to_leave
 from upcycle_news.config.settings import FILE_NAME
 from upcycle_news.errors import SettingsError, UpcycleError
 from upcycle_news.i18n.messages import localized
@@ -45,6 +46,8 @@ class Collected:
     `soft` includes reports that were not understood. `left_alone`: replies of people and automatic
     ones, notices of success, feedback that is no complaint. `suppressed`: addresses that will get
     no mail from now on. `pending`: suppressions that wait for a person, since they came in a wave.
+    `wants_to_leave`: those left alone that seem to want to leave and carry no link of ours; `notice` is a
+    sentence about them in the publication's language.
     """
 
     hard: int = 0
@@ -58,10 +61,14 @@ class Collected:
     left_alone: int = 0
     suppressed: int = 0
     pending: int = 0
+    wants_to_leave: int = 0
+    notice: str = ""
 
     def as_dict(self) -> dict[str, int]:
         """Return the JSON object of `bounces collect`."""
-        return asdict(self)
+        counts = asdict(self)
+        del counts["notice"]
+        return counts
 
     @property
     def summary(self) -> str:
@@ -98,6 +105,7 @@ def open_inbox(context: AppContext, timeout: float = 60.0) -> Iterator[Inbox]:
         raise SettingsError(
             FILE_NAME, None, "there is no inbox: set inbox.host (IMAP) or inbox.maildir"
         )
+    raise_without_password("inbox", settings.username, settings.password)
     account = ImapAccount(
         host=settings.host,
         port=settings.port,
@@ -121,20 +129,34 @@ def collect(context: AppContext) -> Collected:
             counts = counts.plus(**outcome)
             if handled:
                 inbox.done(key)
-            elif "left_alone" in outcome:
+            elif "left_alone" in outcome and not _tells_of_leaving(context, inbox, key, raw):
                 inbox.skip(key)
+            elif "left_alone" in outcome:
+                counts = counts.plus(wants_to_leave=1)
     log.info("the inbox was read", **counts.as_dict())
-    return counts
+    return with_notice(context, counts)
 
 
-def collect_if_configured(context: AppContext) -> Collected | None:
-    """Process every mail in the inbox; None where no inbox is configured."""
-    return collect(context) if has_inbox(context) else None
+def _tells_of_leaving(context: AppContext, inbox: Inbox, key: str, raw: bytes) -> bool:
+    """Return True if a person has to read this mail, and nobody has yet: its writer may want to leave."""
+    address = context.settings.sender.unsubscribe_mailto
+    return wants_to_leave(raw, address) and not inbox.was_read(key)
+
+
+def with_notice(context: AppContext, counts: Collected) -> Collected:
+    """Return the counts with a sentence about the mails that want to leave without a link of ours."""
+    if not counts.wants_to_leave:
+        return counts
+    notice = localized("leave-without-link", count=counts.wants_to_leave)
+    log.info("mails want to leave without a link of ours", count=counts.wants_to_leave)
+    return replace(counts, notice=notice.in_language(context.language))
 
 
 def collection_result(counts: Collected | None, alerts: Sequence[str]) -> RunResult:
-    """Return the result of collect-bounces; Degraded when there is an alert."""
+    """Return the result of collect-bounces; Degraded when there is an alert or a mail to be read."""
     message = counts.summary if counts else "no inbox is configured"
+    if counts is not None and counts.notice:
+        alerts = [*alerts, counts.notice]
     if alerts:
         return RunResult("completed", "Degraded", f"{message}; {'; '.join(alerts)}")
     return RunResult("completed", "Completed", message)
@@ -155,7 +177,7 @@ def raw_report(context: AppContext, number: int) -> bytes:
 
 def handle(context: AppContext, raw: bytes) -> tuple[dict[str, int], bool]:
     """Process one mail; return what to count, and whether it may be moved away."""
-    if _unsubscribes_by_mail(context, raw):
+    if unsubscribes_by_mail(context, raw):
         return {"unsubscribed": 1}, True
     return apply_report(context, parse_bounce(raw), raw)
 
@@ -262,12 +284,12 @@ def _report_key(report: BounceReport, delivery: tuple[int, int], raw: bytes) -> 
     return hashlib.sha256(content).hexdigest()
 
 
-def _unsubscribes_by_mail(context: AppContext, raw: bytes) -> bool:
-    """Unsubscribe by a mail to the unsubscribe address with a token in its subject."""
-    wanted = context.settings.sender.unsubscribe_mailto
-    if not wanted:
-        return False
+def unsubscribes_by_mail(context: AppContext, raw: bytes) -> bool:
+    """Unsubscribe by a mail with a token in its subject, to whatever address of the mailbox.
+
+    Settings may have changed since the link was sent, and servers rewrite recipients.
+    """
     return any(
         subscriptions.unsubscribe_by_token(context, word, UnsubscribeMethod.MAIL) is not None
-        for word in unsubscribe_tokens(raw, wanted)
+        for word in unsubscribe_tokens(raw)
     )

@@ -19,6 +19,7 @@ from typing import Any
 
 import yaml
 
+from upcycle_news.fileio import list_folder
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Finding
 from upcycle_news.prefect_api.flow_process import FOLDER
@@ -31,7 +32,7 @@ _PACKAGE = "upcycle_news"
 
 def check_flows(home: Path) -> Iterator[Finding]:
     """Yield an error for each line of `home`/flows and prefect.yaml that does not fit this version."""
-    for path in sorted((home / FOLDER).glob("*.py")):
+    for path in [file for file in list_folder(home / FOLDER) if file.suffix == ".py"]:
         where = path.relative_to(home).as_posix()
         try:
             tree = ast.parse(path.read_bytes())

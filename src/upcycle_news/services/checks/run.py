@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.checks.essay import check_essay
+from upcycle_news.checks.pictures import PictureInput, check_picture
 from upcycle_news.checks.templates import check_templates, extra_names_shown, names_of_extra
 from upcycle_news.content.essays import EssayCollection, read_essays
 from upcycle_news.errors import NothingNew, PlacedError, UpcycleError
-from upcycle_news.fileio import did_you_mean
+from upcycle_news.fileio import did_you_mean, files_below
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Essay, Finding, IssueId
 from upcycle_news.rendering.templates import load_templates
 from upcycle_news.services.checks.own_flows import check_flows
 from upcycle_news.services.content.files import (
-    line_containing,
+    line_of_head,
     load_publication_feeds,
     load_publication_vocabulary,
 )
-from upcycle_news.services.content.images import load_essay_images
+from upcycle_news.services.content.images import load_essay_images, shown_pictures
+from upcycle_news.services.feeds.collect import feed_findings
 from upcycle_news.services.feeds.pins import unknown_pins
 from upcycle_news.services.issues.compose import compose_manifest, frozen_revision
 from upcycle_news.services.issues.render import check_manifest, render_revision
+from upcycle_news.services.issues.settings_findings import settings_findings
 from upcycle_news.storage import issues
 
 
@@ -51,7 +56,8 @@ def check_everything(context: AppContext, issue: IssueId) -> tuple[Finding, ...]
     """Run `PUBLICATION_CHECKS`, and check the issue as it would be now.
 
     Errors become findings, so that all of them are reported at once. The issue itself is checked
-    only when its essays, feeds, vocabulary and templates have no errors.
+    only when its essays, feeds, vocabulary and templates have no errors. The settings are checked also
+    when no essay is new.
     """
     essays = read_essays(
         context.content_folder, context.settings.home, context.settings.publication.language
@@ -60,6 +66,8 @@ def check_everything(context: AppContext, issue: IssueId) -> tuple[Finding, ...]
     findings = [finding for run_check in PUBLICATION_CHECKS for finding in run_check(check_input)]
     if not any(finding.level == "error" and finding.code != "flow" for finding in findings):
         findings += check_issue(context, issue)
+        findings += feed_findings(context)
+    findings += check_settings(context)
     return tuple(dict.fromkeys(findings))
 
 
@@ -85,14 +93,26 @@ def _unpublished(context: AppContext, essays: Sequence[Essay]) -> list[Essay]:
 def _check_essay(context: AppContext, essay: Essay) -> Iterator[Finding]:
     """Check an essay's text, and that its images can be converted."""
     folder = context.content_folder / "images"
-    present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    findings = tuple(check_essay(essay, present))
+    present = {
+        unicodedata.normalize("NFC", path.relative_to(folder).as_posix())
+        for path in files_below(folder)
+    }
+    findings = tuple(check_essay(essay, present, partial(line_of_head, context)))
     yield from findings
     if not any(finding.code == "image-missing" for finding in findings):
         try:
-            load_essay_images(context, (essay,))
+            yield from _check_pictures(context, essay)
         except UpcycleError as error:
             yield _finding("image", error)
+
+
+def _check_pictures(context: AppContext, essay: Essay) -> Iterator[Finding]:
+    fitted = load_essay_images(context, (essay,))
+    shown = {picture.path: picture for picture in reversed([*shown_pictures(context, essay)])}
+    for path, picture in reversed(shown.items()):
+        line = picture.line or line_of_head(context, essay, "image")
+        where = f"{essay.source}:{line}"
+        yield from check_picture(PictureInput(essay, path, where, picture.data, fitted[path]))
 
 
 @publication_check
@@ -144,7 +164,7 @@ def _misspelt_fields(
     for essay in _unpublished(context, essays):
         for name in essay.extra:
             if name not in shown and get_close_matches(name.lower(), sorted(shown), n=1):
-                where = f"{essay.source}:{line_containing(context, essay, f'{name}:')}"
+                where = f"{essay.source}:{line_of_head(context, essay, name)}"
                 text = localized("extra-unused", name=name, hint=did_you_mean(name, shown))
                 yield Finding("warning", "extra-unused", where, text)
 
@@ -168,6 +188,14 @@ def check_issue(context: AppContext, issue: IssueId) -> Iterator[Finding]:
         yield Finding("warning", "nothing-new", "content", error.localized_text)
     except UpcycleError as error:
         yield _finding("issue", error)
+
+
+def check_settings(context: AppContext) -> Iterator[Finding]:
+    """Yield findings about the settings that every issue depends on, whatever it holds."""
+    try:
+        yield from settings_findings(context)
+    except UpcycleError as error:
+        yield _finding("settings", error)
 
 
 def _finding(code: str, error: UpcycleError) -> Finding:

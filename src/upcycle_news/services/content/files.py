@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from upcycle_news.app.context import AppContext
 from upcycle_news.content.essays import read_essays
 from upcycle_news.curation.vocabulary import Vocabulary, load_vocabulary
@@ -33,10 +35,21 @@ def load_publication_vocabulary(context: AppContext) -> Vocabulary:
     )
 
 
+def line_of_head(context: AppContext, essay: Essay, key: str) -> int:
+    """Return the line of a key in the front matter of an essay's file, as it is now; else 1."""
+    head = "\n".join(_content(context, essay).split("\n")[: essay.body_line])
+    found = re.search(rf"^[ \t]*[\"']?{re.escape(key)}[\"']?[ \t]*[:=]", head, re.MULTILINE)
+    return head.count("\n", 0, found.start()) + 1 if found else 1
+
+
 def line_containing(context: AppContext, essay: Essay, text: str) -> int:
     """Return the number of the line of an essay's file, as it is now, that holds `text`; else 1."""
-    try:
-        content = (context.settings.home / essay.source).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return 1
+    content = _content(context, essay)
     return content.count("\n", 0, max(content.find(text), 0)) + 1
+
+
+def _content(context: AppContext, essay: Essay) -> str:
+    try:
+        return (context.settings.home / essay.source).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""

@@ -35,13 +35,13 @@ def pull(home: Path) -> str:
     Never asks for a password and never merges: a person has to resolve what is not a fast-forward.
     """
     try:
-        if not (home / ".git").exists() and _git(home, "rev-parse", "--git-dir").returncode:
+        if not (home / ".git").exists() and run_git(home, "rev-parse", "--git-dir").returncode:
             return ""
-        if _git(
+        if run_git(
             home, "rev-parse", "--abbrev-ref", "--symbolic-full-name", "@{upstream}"
         ).returncode:
             return ""
-        result = _git(home, "pull", "--ff-only", "--quiet")
+        result = run_git(home, "pull", "--ff-only", "--quiet")
     except FileNotFoundError:
         return ""
     except (OSError, subprocess.TimeoutExpired):
@@ -62,21 +62,26 @@ def localize_pull_failure(sentence: str) -> LocalizedText:
 def git_user_name(home: Path) -> str:
     """Return git's ``user.name`` in this folder; empty where it is not set."""
     try:
-        return " ".join(_git(home, "config", "user.name").stdout.split())
+        return " ".join(run_git(home, "config", "user.name").stdout.split())
     except (OSError, subprocess.TimeoutExpired):
         return ""
 
 
-def _git(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run_git(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run git in a folder, with these variables; it never asks for a password.
+
+    Raises `OSError` where git is not installed, and `subprocess.TimeoutExpired` after `TIMEOUT`.
+    """
     environment = {
         **os.environ,
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_SSH_COMMAND": os.environ.get("GIT_SSH_COMMAND", "ssh -o BatchMode=yes"),
         "LC_ALL": "C",
+        **variables,
     }
     return subprocess.run(  # noqa: S603  fixed arguments, no foreign text
         ["git", *arguments],  # noqa: S607
-        cwd=home,
+        cwd=folder,
         env=environment,
         capture_output=True,
         text=True,

@@ -3,35 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import ContentError, IssueError
-from upcycle_news.fileio import write_atomically
+from upcycle_news.fileio import find_file, os_reason, write_atomically
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Essay, Manifest
 from upcycle_news.models.archive_paths import IMAGES, hosted_name
 from upcycle_news.rendering.image_resize import VERSION, fit_for_mail
 from upcycle_news.rendering.images import read_image
-from upcycle_news.rendering.markdown import image_path, references
+from upcycle_news.rendering.markdown import references
 from upcycle_news.services.content.url_check import unreachable_urls
+from upcycle_news.text.image_paths import image_path
 
 
 def load_essay_images(context: AppContext, essays: Sequence[Essay]) -> dict[str, bytes]:
     """Return every image the essays show, fit for a mail, by its path; raises `ContentError`."""
     images: dict[str, bytes] = {}
     for essay in essays:
-        for path, line in _references(essay):
-            if path in images:
-                continue
-            try:
-                data = (context.content_folder / "images" / path).read_bytes()
-            except OSError as error:
-                text = localized("picture-gone", image=path, reason=error.strerror or str(error))
-                raise ContentError(essay.source, line, text) from None
-            images[path] = _fit_cached(context.image_cache_folder, path, data)
+        for picture in shown_pictures(context, essay):
+            if picture.path not in images:
+                images[picture.path] = _fit_cached(
+                    context.image_cache_folder, picture.path, picture.data
+                )
     return images
+
+
+@dataclass(frozen=True)
+class ShownPicture:
+    """A file below content/images, and the line of the essay that shows it (None: its head)."""
+
+    path: str
+    line: int | None
+    data: bytes
+
+
+def shown_pictures(context: AppContext, essay: Essay) -> Iterator[ShownPicture]:
+    """Yield every picture an essay shows, as it was handed in; raises `ContentError`."""
+    folder = context.content_folder / "images"
+    for path, line in _references(essay):
+        try:
+            data = (find_file(folder, path) or folder / path).read_bytes()
+        except OSError as error:
+            text = localized("picture-gone", image=path, reason=os_reason(error))
+            raise ContentError(essay.source, line, text) from None
+        yield ShownPicture(path, line, data)
 
 
 def _references(essay: Essay) -> Iterator[tuple[str, int | None]]:

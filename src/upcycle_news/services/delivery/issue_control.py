@@ -1,4 +1,4 @@
-"""Pause, resume and cancel an issue that is being sent, and send again what may be lost."""
+"""Pause, resume and cancel an issue, send again what may be lost, take back what is in the mailbox."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from upcycle_news.i18n.messages import localized
 from upcycle_news.models import DeliveryState, IssueId, IssueState
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.archive.build import build_archive
-from upcycle_news.services.delivery.issue_relay import raise_if_relay_missing
+from upcycle_news.services.delivery.issue_relay import raise_if_other_relay
 from upcycle_news.services.delivery.send import reclaim_from_dead_workers
+from upcycle_news.services.issues.mailbox import is_unsent
+from upcycle_news.services.journal.consistency import raise_if_sending_refused
+from upcycle_news.services.journal.record import record_progress
 from upcycle_news.storage import (
     alerts,
     deliveries,
     issues,
-    send_hold,
 )
 from upcycle_news.storage.issue_lifecycle import SYSTEM
 
@@ -26,6 +28,7 @@ log = Log(__name__)
 
 REFUSED_EVENT = "upcycle-news.issue.refused"
 """The alert that an issue was stopped; cleared when it is resumed, so that a second stop is told too."""
+SENT_EVENT, STALLED_EVENT = "upcycle-news.issue.sent", "upcycle-news.issue.stalled"
 
 
 @dataclass(frozen=True)
@@ -58,9 +61,30 @@ def cancel(context: AppContext, issue: IssueId, *, by: str = SYSTEM) -> Cancella
         return Cancellation(issue, sent_before_restore=True)
     _raise_unless_sending(context, issue)
     issues.cancel(context.store, issue, by=by, reason="was cancelled by hand", now=context.clock())
+    record_progress(context, issue)
     log.info("issue cancelled", issue=issue)
     build_archive(context)  # it shows only what was sent
     return Cancellation(issue)
+
+
+def take_back_if_unsent(context: AppContext, issue: IssueId, *, by: str = SYSTEM) -> bool:
+    """Open an issue again that lies in the mailbox, when a relay is set; False for any other issue.
+
+    It can be composed, approved and sent to readers then, and counts as told until that. Raises
+    `IssueError` while another process puts it into the mailbox.
+    """
+    if not is_unsent(context, issue):
+        return False
+    reclaim_from_dead_workers(context, issue)
+    reason = "lay in the mailbox, and a relay is set"
+    if not issues.take_back_from_mailbox(
+        context.store, issue, by=by, reason=reason, now=context.clock()
+    ):
+        return False
+    for event in (SENT_EVENT, STALLED_EVENT, REFUSED_EVENT):  # what was told was of the mailbox
+        alerts.clear_alert(context.store, event, f"issue {issue}")
+    log.info("issue taken back from the mailbox", issue=issue)
+    return True
 
 
 def _raise_unless_sending(context: AppContext, issue: IssueId) -> None:
@@ -78,14 +102,14 @@ def resume(
     off, and no wave of refusals stops the issue again; returns how many are put off. Raises
     `SendHoldError`, before anything is changed, during a send hold.
     """
-    send_hold.raise_if_store_held(context.store)
+    raise_if_sending_refused(context)
     row = issues.get(context.store, issue)
     if row is None or not row.frozen:
         raise IssueError(f"issue {issue} has not been queued: there is nothing to resume")
     if row.state is IssueState.CANCELLED:
         raise IssueError(f"issue {issue} was cancelled: there is nothing to resume")
-    if row.state is not IssueState.CLOSED:
-        raise_if_relay_missing(context, issue)
+    if row.state is not IssueState.CLOSED or is_unsent(context, issue):
+        raise_if_other_relay(context, issue)
     if past_guard and row.state is not IssueState.STOPPED:
         raise IssueError(localized("guard-not-stopped", issue=str(issue)))
     now = context.clock()
@@ -127,7 +151,7 @@ def requeue(
         raise UsageError(localized("resend-state"))
     if code and not re.fullmatch(r"[2-5]\d\d|[245]\.\d{1,3}\.\d{1,3}", code):
         raise UsageError(localized("resend-code"))
-    raise_if_relay_missing(context, issue)
+    raise_if_other_relay(context, issue)
     resume(context, issue, by=by)
     queued = deliveries.requeue(
         context.store, issue, state, code=code, since=since, by=by, now=context.clock()

@@ -1,4 +1,4 @@
-"""The relay of an issue: whether it is away, and whether it is the one that the issue began with."""
+"""The relay of an issue: whether it is away, and whether it is one that the issue was queued for."""
 
 from __future__ import annotations
 
@@ -10,21 +10,28 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.delivery.ports import DeliveryReport
 from upcycle_news.errors import IssueError
 from upcycle_news.i18n.messages import LocalizedText, localized
-from upcycle_news.models import DeliveryState, IssueId, IssueState, IssueStatus
+from upcycle_news.models import MAILBOX, DeliveryState, IssueId, IssueState, IssueStatus
+from upcycle_news.services.issues.mailbox import mailbox_path, relay_name
 from upcycle_news.storage import issue_relays
 
-MAILBOX = "mailbox"
-"""The name of the embedded mailbox as a relay."""
 
+def raise_if_other_relay(context: AppContext, issue: IssueId, relay: str | None = None) -> None:
+    """Raise `IssueError` for an issue that must not go over `relay` (default: what is set here).
 
-def raise_if_relay_missing(context: AppContext, issue: IssueId) -> None:
-    """Raise `IssueError` for an issue that began over a relay when only the mailbox is here.
-
-    What is left of it would be stored on this machine and count as sent.
+    What is left of an issue of a relay would be stored in the mailbox and count as sent; and of an issue
+    that lies in the mailbox, some readers would get it and the others never.
     """
-    first = issue_relays.get(context.store, issue).first_relay
-    if first not in ("", MAILBOX) and context.configured_relay is None:
-        raise IssueError(localized("relay-settings-missing", issue=str(issue), relay=first))
+    name = relay or relay_name(context)
+    queued_for = issue_relays.get(context.store, issue)
+    if queued_for.first_relay in ("", name) or queued_for.is_mailbox == (name == MAILBOX):
+        return
+    if queued_for.is_mailbox:
+        raise IssueError(
+            localized("mailbox-not-resumed", issue=str(issue), folder=mailbox_path(context))
+        )
+    raise IssueError(
+        localized("relay-settings-missing", issue=str(issue), relay=queued_for.first_relay)
+    )
 
 
 def time_of_day(context: AppContext, at: datetime) -> LocalizedText:

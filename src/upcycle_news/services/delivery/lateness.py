@@ -1,4 +1,4 @@
-"""Issues that are too late to be queued, and sends that make no progress."""
+"""Issues that are too late or too early to be queued, and sends that make no progress."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from datetime import datetime, time, timedelta
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError
-from upcycle_news.i18n.messages import LocalizedText
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import IssueId, IssueState
 from upcycle_news.services.delivery.issue_relay import away_status
+from upcycle_news.services.issues.ids import is_ahead
 from upcycle_news.storage import issues, statistics
 
 
@@ -19,10 +20,13 @@ def raise_if_late(context: AppContext, issue: IssueId) -> None:
     zone = context.settings.publication.zone
     ended = datetime.combine(issue.day + timedelta(days=1), time(), zone)
     if hours and context.clock() > ended + timedelta(hours=hours):
-        raise IssueError(
-            f"issue {issue} is more than {hours:g} hours late (retry.max_lateness_hours): make "
-            "an issue of today, or allow more"
-        )
+        raise IssueError(localized("issue-late", issue=str(issue), hours=hours))
+
+
+def raise_if_ahead(context: AppContext, issue: IssueId) -> None:
+    """Raise `IssueError` for an issue of a day to come: it waits for its day."""
+    if is_ahead(context, issue):
+        raise IssueError(localized("issue-ahead", issue=str(issue), day=issue.day))
 
 
 def stalled_since(context: AppContext, issue: IssueId) -> datetime | None:

@@ -5,23 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from upcycle_news.app.context import AppContext
+from upcycle_news.app.context import MAIN_RELAY, AppContext
 from upcycle_news.errors import IssueError
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import IssueId, IssueState
 from upcycle_news.observability.logging import Log
-from upcycle_news.services.delivery.issue_control import resume
+from upcycle_news.services.delivery.issue_control import resume, take_back_if_unsent
+from upcycle_news.services.delivery.lateness import raise_if_ahead
 from upcycle_news.services.delivery.send import enqueue
 from upcycle_news.services.feeds.collect import FeedRunReport
-from upcycle_news.services.issues.approval import approve
 from upcycle_news.services.issues.compose import collect_and_compose, edits_since
-from upcycle_news.services.issues.render import RenderedRevision, render_revision
+from upcycle_news.services.issues.ids import is_ahead
+from upcycle_news.services.issues.mailbox import is_unsent
+from upcycle_news.services.issues.render import (
+    RenderedRevision,
+    raise_on_errors,
+    raise_on_settings,
+    render_revision,
+)
+from upcycle_news.services.journal.consistency import raise_if_sending_refused
 from upcycle_news.storage import (
     approvals,
     issues,
     revisions,
-    send_hold,
 )
 from upcycle_news.storage.issue_lifecycle import SYSTEM
+from upcycle_news.storage.issues import NewApproval
 from upcycle_news.storage.revisions import Revision
 
 log = Log(__name__)
@@ -61,31 +70,42 @@ def queue_issue(
     approver: Approver = Approver(),
     collect: bool = True,
     on_collected: Callable[[FeedRunReport], None] = lambda _: None,
+    ahead: bool = False,
 ) -> Queued:
     """Queue an issue that is approved, or that `approver` approves now; resume one that has begun.
 
-    Raises `IssueError` when it is not approved, has changed since, or is cancelled, `NothingNew`
-    when there is nothing to compose, and `SendHoldError` during a send hold.
+    One that lies in the mailbox is taken back when a relay is set: it is composed and approved anew. What
+    `approver` approves is recorded together with the queue, so that nothing is left of it when the issue
+    cannot be queued. `ahead` sends an issue of a day to come now.
+
+    Raises `IssueError` when it is not approved, has changed since, is of a day to come, or is cancelled,
+    `NothingNew` when there is nothing to compose, and `SendHoldError` during a send hold.
     """
     row = issues.get(context.store, issue)
-    if row is not None and row.frozen:
+    unsent = is_unsent(context, issue)
+    if row is not None and row.frozen and not unsent:
         if row.state is not IssueState.CANCELLED:  # the delivery refuses a cancelled one
             resume(context, issue, by=approver.name)
         return Queued(issue)
+    if not ahead:
+        raise_if_ahead(context, issue)
     rendered: RenderedRevision | None = None
     try:
-        # Before the approval: one recorded during a send hold would outlive the refusal.
-        send_hold.raise_if_store_held(context.store)
+        raise_if_sending_refused(context)
+        if unsent:
+            _take_back(context, issue, approver)
         rendered = None if approver.always else _approved(context, issue)
+        approval: NewApproval | None = None
         if rendered is None:
             revision = collect_and_compose(
                 context, issue, essays, collect=collect, on_collected=on_collected
             )
-            rendered = _approve_now(context, revision, approver)
-        enqueue(context, rendered, by=approver.name)
+            rendered = _agreed(context, revision, approver)
+            approval = NewApproval(approver.name, overrules=True)
+        enqueue(context, rendered, by=approver.name, approval=approval, ahead=ahead)
     except IssueError:
         row = issues.get(context.store, issue)
-        if row is None or not row.frozen:
+        if row is None or not row.frozen or is_unsent(context, issue):
             raise
         log.info("issue queued by another process", issue=issue)
         return Queued(issue, rendered, joined=True)
@@ -101,26 +121,58 @@ def _approved(context: AppContext, issue: IssueId) -> RenderedRevision | None:
     if decision is None or not decision.approved:
         return None
     if changed := edits_since(context, newest):
-        raise IssueError(
-            f"issue {issue} has changed since it was approved ({', '.join(changed)}): "
-            "preview it and approve it again"
-        )
+        raise IssueError(localized("send-changed", issue=str(issue), changed=", ".join(changed)))
     return render_revision(context, newest)
 
 
-def _approve_now(context: AppContext, revision: Revision, approver: Approver) -> RenderedRevision:
-    """Approve a revision that was composed in this step, if its approver agrees."""
-    if not approver.always:
-        if approver.asks is None:
-            raise IssueError(
-                f"issue {revision.issue} is not approved: look at it with 'upcycle-news issue "
-                "preview', then use 'upcycle-news issue approve', or send it with --yes"
-            )
-        if not approver.asks(revision, count_audience(context, revision)):
-            raise IssueError(f"issue {revision.issue} was not approved: nothing is sent")
+def _take_back(context: AppContext, issue: IssueId, approver: Approver) -> None:
+    """Take an issue back from the mailbox, unless it could not be queued now anyway."""
+    _raise_if_nobody_approves(issue, approver)
+    raise_on_settings(context, issue)
+    if not issues.count_audience(context.store, context.publication.readers_of):
+        raise IssueError(localized("nobody-to-send-to"))
+    take_back_if_unsent(context, issue, by=approver.name)
+
+
+def _agreed(context: AppContext, revision: Revision, approver: Approver) -> RenderedRevision:
+    """Return a revision that was composed in this step, rendered, if its approver agrees to send it."""
+    _raise_if_nobody_approves(revision.issue, approver)
     rendered = render_revision(context, revision)
-    approve(context, rendered, by=approver.name, composed_now=True)
+    raise_on_errors(rendered)
+    audience = count_audience(context, revision)
+    if not audience:
+        raise IssueError(localized("nobody-to-send-to"))
+    if approver.asks is not None and not approver.always and not approver.asks(revision, audience):
+        raise IssueError(localized("send-declined", issue=str(revision.issue)))
     return rendered
+
+
+def _raise_if_nobody_approves(issue: IssueId, approver: Approver) -> None:
+    if approver.asks is None and not approver.always:
+        raise IssueError(localized("send-not-approved", issue=str(issue)))
+
+
+def send_question(context: AppContext, revision: Revision, audience: int) -> LocalizedText:
+    """Return the question whether to send a revision: to how many, and over which relay or to nobody."""
+    issue, subject = revision.issue, revision.manifest.issue.subject
+    readers = localized("send-readers", count=audience)
+    day: LocalizedText | str = ""
+    if is_ahead(context, issue):
+        day = localized("send-day-ahead", day=issue.day)
+    relay = context.configured_relay
+    if relay is None:
+        return localized(
+            "send-question-mailbox", issue=str(issue), subject=subject, readers=readers, day=day
+        )
+    return localized(
+        "send-question",
+        issue=str(issue),
+        subject=subject,
+        readers=readers,
+        day=day,
+        relay=MAIN_RELAY,
+        host=relay.host,
+    )
 
 
 def count_audience(context: AppContext, revision: Revision) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from upcycle_news.app.context import AppContext
+from upcycle_news.app.factories import raise_without_password
 from upcycle_news.delivery.ports import DeliveryReport
 from upcycle_news.errors import IssueError, RelayError
 from upcycle_news.i18n.messages import localized
@@ -19,7 +20,7 @@ from upcycle_news.services.delivery import lateness, worker_identity
 from upcycle_news.services.delivery.issue_relay import (
     AwayRecorder,
     away_text,
-    raise_if_relay_missing,
+    raise_if_other_relay,
 )
 from upcycle_news.services.delivery.worker_job import (
     Mailing,
@@ -29,8 +30,11 @@ from upcycle_news.services.delivery.worker_job import (
     run_job,
 )
 from upcycle_news.services.delivery.worker_pool import MIN_QUEUED_FOR_POOL, WorkerPool
+from upcycle_news.services.issues.mailbox import relay_name
 from upcycle_news.services.issues.render import RenderedRevision, raise_on_errors
-from upcycle_news.storage import approvals, issues, send_hold
+from upcycle_news.services.journal import record as journal
+from upcycle_news.services.journal.consistency import raise_if_sending_refused
+from upcycle_news.storage import approvals, issues
 from upcycle_news.storage import workers as worker_rows
 from upcycle_news.storage.issue_lifecycle import SYSTEM
 from upcycle_news.storage.issues import IssueRow
@@ -39,23 +43,38 @@ from upcycle_news.transports.outcomes import RelayUnreachable
 log = Log(__name__)
 
 
-def enqueue(context: AppContext, rendered: RenderedRevision, *, by: str = SYSTEM) -> int:
+def enqueue(
+    context: AppContext,
+    rendered: RenderedRevision,
+    *,
+    by: str = SYSTEM,
+    approval: issues.NewApproval | None = None,
+    ahead: bool = False,
+) -> int:
     """Freeze an approved revision, queue a delivery to each subscriber, return their number.
 
-    Its pages are in the archive before. Raises `IssueError` when the revision is not approved, has
-    errors, there is nobody to send to, or the archive cannot be written, and `SendHoldError` during
-    a send hold.
+    `approval` is given with it, and kept only if the issue is queued. `ahead`: a person wants an issue of
+    a day to come now. Its pages are in the archive before. Raises `IssueError` when the revision is not
+    approved, is of a day to come, has errors, there is nobody to send to, or the archive cannot be
+    written, and `SendHoldError` during a send hold.
     """
     revision, issue = rendered.revision, rendered.issue
-    send_hold.raise_if_store_held(context.store)
+    raise_if_sending_refused(context)
     decision = approvals.last_decision(context.store, issue, revision.revision_id)
-    if decision is None or not decision.approved:
-        raise IssueError(f"issue {issue} is not approved: see 'upcycle-news issue approve {issue}'")
+    if approval is None and (decision is None or not decision.approved):
+        raise IssueError(localized("issue-not-approved", issue=str(issue)))
     lateness.raise_if_late(context, issue)
+    if not ahead:
+        lateness.raise_if_ahead(context, issue)
     raise_on_errors(rendered)
-    now = context.clock()
-    with build.with_issue_published(context, issue, revision.manifest, now):
-        audience = issues.enqueue(context.store, revision, by=by, now=now)
+    now, relay = context.clock(), relay_name(context)
+    if (settings := context.configured_relay) is not None:
+        raise_without_password(f"relays.{relay}", settings.username, settings.password)
+    journal.raise_unless_writable(context)
+    with build.with_issue_published(context, revision, now):
+        audience = issues.enqueue(
+            context.store, revision, by=by, now=now, relay=relay, approval=approval
+        )
     log.info("issue queued", issue=issue, revision=revision.revision_id[:12], audience=audience)
     return audience
 
@@ -76,8 +95,8 @@ def deliver_issue(
     cannot be reached and has a failover relay, that one takes what was never on the wire. Raises
     `RelayUnreachable` when no relay can be reached, or the relay went away for longer than
     ``retry.patience_seconds``: what is left waits for the next run, and the issue is not stopped.
-    Raises `RelayError` when the relay stops the issue, and `IssueError` when the issue began over a
-    relay and none is configured. What is not sent stays queued.
+    Raises `RelayError` when the relay stops the issue, and `IssueError` when the issue was queued for a
+    relay and none is configured, or for the mailbox and one is. What is not sent stays queued.
     """
     row = _load_deliverable(context, issue)
     if row.state is IssueState.CLOSED or close_if_done(context, issue):
@@ -92,8 +111,11 @@ def deliver_issue(
         mailing = load_mailing(context, row)
     away = AwayRecorder(context, issue, progress)
     run = SendRun(context, mailing, wait_seconds, stopping, away, probing=away.was_away)
-    with context.relay() as relay:
-        report = _send_with_failover(run, relay, accepted_before=sent and not away.was_away)
+    try:
+        with context.relay() as relay:
+            report = _send_with_failover(run, relay, accepted_before=sent and not away.was_away)
+    finally:
+        journal.record_progress(context, issue)
     away.finish(report)
     _raise_if_stopped(context, issue, report)
     if report.away is not None:
@@ -150,6 +172,7 @@ def _raise_if_stopped(context: AppContext, issue: IssueId, report: DeliveryRepor
 
 def _load_deliverable(context: AppContext, issue: IssueId) -> IssueRow:
     """Return the issue if it may be delivered, after reclaiming from dead workers."""
+    raise_if_sending_refused(context)
     row = issues.get(context.store, issue)
     if row is None or not row.frozen:
         raise IssueError(f"issue {issue} has not been queued: send it first")
@@ -163,14 +186,19 @@ def _load_deliverable(context: AppContext, issue: IssueId) -> IssueRow:
             f"issue {issue} is {row.state}{because}: 'upcycle-news issue resume {issue}' goes on"
         )
     if row.state is IssueState.SENDING:
-        raise_if_relay_missing(context, issue)
+        raise_if_other_relay(context, issue)
     build.rebuild_if_missing(context, issue)
+    if row.state is IssueState.SENDING:
+        journal.record_start(context, row)
     return row
 
 
 def close_if_done(context: AppContext, issue: IssueId) -> bool:
     """Close an issue if none of its deliveries is queued, deferred or on the wire any more."""
-    return issues.close_if_done(context.store, issue, now=context.clock())
+    closed = issues.close_if_done(context.store, issue, now=context.clock())
+    if closed:
+        journal.record_progress(context, issue)
+    return closed
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from typing import Any
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.delivery.engine import deliver
-from upcycle_news.delivery.event_loop import MessageComposer
 from upcycle_news.delivery.ports import DeliveryReport, SendLimits, WaitLimits
 from upcycle_news.mail.dot_stuffing import DotStuffedMessage
 from upcycle_news.mail.message import MessageTemplate, RecipientFields, message_hash
@@ -29,6 +28,7 @@ from upcycle_news.models import (
 )
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.delivery import worker_identity
+from upcycle_news.services.delivery.issue_relay import raise_if_other_relay
 from upcycle_news.services.delivery.latency import LatencyRecorder
 from upcycle_news.services.issues.render import RenderedRevision
 from upcycle_news.storage import issue_relays, revisions, workers
@@ -94,7 +94,10 @@ def run_job(
     stopping: Callable[[], bool],
     progress: Callable[[DeliveryReport], None],
 ) -> DeliveryReport:
-    """Register as a worker and send what the queue has; what is not sent stays queued."""
+    """Register as a worker and send what the queue has; what is not sent stays queued.
+
+    Raises `IssueError` when the issue was queued for another relay (`raise_if_other_relay`).
+    """
     publication = mailing.publication
     template = MessageTemplate.compose(
         mailing.content,
@@ -102,6 +105,8 @@ def run_job(
         revision_id=mailing.revision_id,
         signers=context.dkim_signers,
     )
+    issue_relays.record_first(context.store, mailing.issue, job.relay.name)
+    raise_if_other_relay(context, mailing.issue, job.relay.name)
     worker = worker_identity.register(context)
     latency = LatencyRecorder(context, mailing.issue, job.relay.name, worker.id)
     log_fields = {"worker": worker.id, "issue": mailing.issue, "relay": job.relay.name}
@@ -114,17 +119,13 @@ def run_job(
                 context.store,
                 mailing.issue,
                 worker,
+                queued_at=mailing.queued_at,
                 quotas=context.quotas(job.relay.name, publication.sender_address),
                 fresh_only=job.fresh_only,
                 language=context.language,
             ),
             connect=latency.instrument(lambda: open_connection(job.relay)),
-            compose_message=_recording_relay(
-                context,
-                mailing.issue,
-                job.relay,
-                message_composer(context, template, mailing.issue, mailing.number),
-            ),
+            compose_message=message_composer(context, template, mailing.issue, mailing.number),
             policy=context.retry_policy,
             wait_limits=WaitLimits(
                 deferred=job.wait_seconds, relay=job.relay_wait, probing=job.probing
@@ -160,22 +161,6 @@ def _expires_at(context: AppContext, queued_at: datetime | None) -> datetime | N
     """Return when an issue is too old to be sent; None when it never is."""
     hours = context.settings.retry.max_lateness_hours
     return queued_at + timedelta(hours=hours) if hours and queued_at is not None else None
-
-
-def _recording_relay(
-    context: AppContext, issue: IssueId, relay: Relay, compose_message: MessageComposer
-) -> MessageComposer:
-    """Return `compose_message`, which records the relay of the issue before the first message."""
-    recorded = False
-
-    def compose(claim: LeasedDelivery) -> tuple[Envelope, bytes | DotStuffedMessage]:
-        nonlocal recorded
-        if not recorded:
-            issue_relays.record_first(context.store, issue, relay.name)
-            recorded = True
-        return compose_message(claim)
-
-    return compose
 
 
 def message_composer(

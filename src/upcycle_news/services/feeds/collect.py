@@ -19,6 +19,7 @@ from upcycle_news.feeds.results import (
     FetchResult,
     Validators,
 )
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Feed, Finding
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.content.files import load_publication_feeds
@@ -117,8 +118,8 @@ def _log_report(report: FeedRunReport) -> None:
 def _named(feeds: Sequence[Feed], names: Collection[str]) -> list[Feed]:
     for name in names:
         if name not in {feed.name for feed in feeds}:
-            known = ", ".join(feed.name for feed in feeds) or "none"
-            raise UpcycleError(f"there is no feed '{name}' in feeds.toml; there are: {known}")
+            known = tuple(feed.name for feed in feeds) or localized("feeds-none-listed")
+            raise UpcycleError(localized("feeds-unknown", name=name, known=known))
     return [feed for feed in feeds if not names or feed.name in names]
 
 
@@ -202,7 +203,8 @@ class _Collection:
         before = self.states.get(feed.url) or FeedState(url=feed.url, name=feed.name)
         state = replace(before, name=feed.name)
         if isinstance(result, Deferred):
-            reason = f"its server asks for no requests until {result.until:%Y-%m-%d %H:%M} UTC"
+            moment = f"{result.until:%Y-%m-%d %H:%M} UTC"
+            reason = str(localized("feed-resting", moment=moment))
             waiting = (*report.waiting, (feed.name, reason))
             return replace(report, asked=report.asked - 1, waiting=waiting)
         if isinstance(result, Failed):
@@ -212,7 +214,7 @@ class _Collection:
             self.states_to_write.append(succeeded)
             return replace(report, unchanged=report.unchanged + 1)
         if not parsed.usable:
-            reason = parsed.problems[0] if parsed.problems else "what it sends is not a feed"
+            reason = parsed.problems[0] if parsed.problems else str(localized("feed-other"))
             # Its validators are not stored: a 304 for an unreadable body would hide the problem for ever.
             return self._failed(state, Failed(feed, result.at, result.url, reason), report)
         parsed = without_private_links(self.context.settings, parsed)
@@ -220,7 +222,7 @@ class _Collection:
         body = recognise_body(store, feed, parsed, before, self.orphans)
         if body.moved_from:
             feed_rows.move_feed(store, body.moved_from, feed.url)
-        succeeded = replace(succeeded, guids_kept=body.guids.kept, guids_changed=body.guids.changed)
+        succeeded = health.after_reading(succeeded, parsed, body.guids)
         new = feed_rows.record(
             store,
             succeeded,
@@ -243,7 +245,7 @@ class FeedStatus:
     """A listed feed: when it was asked and answered, its errors in a row, and its health in words.
 
     `asked_at_address` is where it is asked, `moved_to` where it says it has moved. A `stopped` feed
-    is asked by name only.
+    is asked by name only. `odd` are sentences about a feed that answers and is not as it should be.
     """
 
     name: str
@@ -258,6 +260,7 @@ class FeedStatus:
     asked_at_address: str
     moved_to: str
     health: str
+    odd: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the object that `feeds health --json` prints."""
@@ -288,21 +291,26 @@ def feeds_health(context: AppContext) -> tuple[FeedStatus, ...]:
                 asked_at_address=state.address or feed.url,
                 moved_to=state.moved_to,
                 health=health.health_summary(feed, known, context.clock()),
+                odd=tuple(str(oddity) for oddity in health.oddities(state, context.clock())),
             )
         )
     return tuple(feeds)
 
 
 def feed_findings(context: AppContext) -> tuple[Finding, ...]:
-    """Return warnings to show before an approval: failing feeds, and content that may be old."""
+    """Return warnings to show before an approval: failing and odd feeds, and content that may be old."""
     states = feed_rows.states(context.store)
-    findings = [
-        Finding("warning", "feed-silent", feed.name, message)
-        for feed in load_publication_feeds(context)
-        if feed.active
-        and (known := states.get(feed.url))
-        and (message := health.failure_message(known))
-    ]
+    findings: list[Finding] = []
+    for feed in load_publication_feeds(context):
+        known = states.get(feed.url)
+        if not feed.active or known is None:
+            continue
+        if message := health.failure_message(known):
+            findings.append(Finding("warning", "feed-silent", feed.name, message))
+        findings += [
+            Finding("warning", "feed-odd", feed.name, oddity)
+            for oddity in health.oddities(known, context.clock())
+        ]
     if error := feed_rows.last_report(context.store).get("pull"):
         findings.insert(
             0, Finding("warning", "content-old", "content", localize_pull_failure(str(error)))

@@ -10,6 +10,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
+from upcycle_news.feeds.item_identity import GuidStability
+from upcycle_news.feeds.parser import ParsedFeed
 from upcycle_news.feeds.results import (
     Failed,
     Fetched,
@@ -17,12 +19,15 @@ from upcycle_news.feeds.results import (
     Validators,
 )
 from upcycle_news.i18n.messages import LocalizedText, localized
+from upcycle_news.i18n.recognition import recognise
 from upcycle_news.models import Feed
 from upcycle_news.storage.feeds import FeedState
 
 MAX_BACKOFF = timedelta(days=7)
 REDIRECT_CONFIRMED_AFTER = timedelta(days=7)  # a permanent redirect is followed from then on
 FULL_FETCH_EVERY = timedelta(days=30)  # some servers answer 304 for ever
+OLD_AFTER = timedelta(days=365)  # a feed without anything newer has been given up, or has moved
+JUDGED_ITEMS = 3  # that say something of a feed's texts
 
 
 def host_backoffs(states: Iterable[FeedState], now: datetime) -> Mapping[str, datetime]:
@@ -48,9 +53,9 @@ def skip_reason(
     """
     until = backoffs.get(_host(state.address or state.url) if state else _host(feed.url))
     if state is not None and state.stopped:
-        return f"stopped: {state.last_error}"
+        return str(localized("feed-silent-stopped", reason=state.last_error))
     if until is not None:
-        return f"its server asks for no requests until {_moment(until)}"
+        return str(localized("feed-resting", moment=_moment(until)))
     if state is None or state.tried_at is None:
         return None
     if state.next_at is not None and state.next_at > now:
@@ -85,6 +90,21 @@ def after_success(state: FeedState, result: Fetched | NotModified, now: datetime
         body_hash=result.validators.body_hash or "",
     )
     return _with_redirect(succeeded, result.moved_to, now)
+
+
+def after_reading(state: FeedState, parsed: ParsedFeed, guids: GuidStability) -> FeedState:
+    """Return the state with what the body that was just read shows of its feed."""
+    dates = [item.date for item in parsed.items if item.date_source == "feed"]
+    return replace(
+        state,
+        guids_kept=guids.kept,
+        guids_changed=guids.changed,
+        entries=parsed.entries,
+        usable=len(parsed.items),
+        with_text=sum(bool(item.summary.strip()) for item in parsed.items),
+        guessed_encoding=parsed.guessed_encoding,
+        newest_at=max(dates, default=None),
+    )
 
 
 def _with_redirect(state: FeedState, target: str | None, now: datetime) -> FeedState:
@@ -128,24 +148,49 @@ def after_failure(state: FeedState, result: Failed, refresh: timedelta, now: dat
 
 
 def health_summary(feed: Feed, state: FeedState | None, now: datetime) -> str:
-    """Return the health of a feed as a sentence."""
+    """Return the health of a feed as a sentence in English."""
     if not feed.active:
-        return "not active"
+        return str(localized("health-resting"))
     if state is None or state.tried_at is None:
-        return "not fetched yet"
+        return str(localized("health-new"))
     if message := failure_message(state):
         return str(message)
     if state.address:
-        return f'fine; it moved: write url = "{state.address}" into feeds.toml'
+        return str(localized("health-moved", url=state.address))
     if state.moved_to:
-        return f"fine; it is redirected to {state.moved_to} since {_moment(state.moved_since)}"
-    return "fine"
+        since = _moment(state.moved_since)
+        return str(localized("health-redirected", url=state.moved_to, since=since))
+    for oddity in oddities(state, now):
+        return str(localized("health-odd", oddity=oddity))
+    return str(localized("health-fine"))
+
+
+def oddities(state: FeedState, now: datetime) -> tuple[LocalizedText, ...]:
+    """Say what is odd about the last body of a feed that answers, the worst first, each with a cure."""
+    if state.stopped or state.errors or state.succeeded_at is None:
+        return ()
+    if state.entries is None:
+        return (localized("feed-odd-unread"),)
+    if not state.entries:
+        return (localized("feed-odd-empty"),)
+    if not state.usable:
+        return (localized("feed-odd-unusable", count=state.entries),)
+    odd = []
+    if state.newest_at is not None and now - state.newest_at > OLD_AFTER:
+        odd.append(localized("feed-odd-old", day=state.newest_at.date()))
+    if state.usable >= JUDGED_ITEMS and not state.with_text:
+        odd.append(localized("feed-odd-texts"))
+    if state.guessed_encoding:
+        odd.append(localized("feed-odd-encoding", encoding=state.guessed_encoding))
+    if not GuidStability(state.guids_kept, state.guids_changed).stable:
+        odd.append(localized("feed-odd-identity"))
+    return tuple(odd)
 
 
 def failure_message(state: FeedState) -> LocalizedText | None:
     """Return a message about a feed that fails or was stopped; None when it is healthy."""
     if state.stopped:
-        return localized("feed-silent-stopped", reason=state.last_error)
+        return localized("feed-silent-stopped", reason=recognise(state.last_error, "feeds"))
     if not state.errors:
         return None
     since = localized("feed-never-success")
@@ -154,7 +199,7 @@ def failure_message(state: FeedState) -> LocalizedText | None:
     return localized(
         "feed-silent",
         count=state.errors,
-        reason=state.last_error,
+        reason=recognise(state.last_error, "feeds"),
         last=since,
         again=localized("feed-again", at=state.next_at) if state.next_at else "",
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
+from urllib.parse import urlsplit
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.config.settings import Settings
@@ -12,7 +13,7 @@ from upcycle_news.feeds.boilerplate import folded
 from upcycle_news.feeds.item_identity import GuidStability, ResolvedItem, resolve_items
 from upcycle_news.feeds.parser import ParsedFeed
 from upcycle_news.feeds.withdrawals import missing_items
-from upcycle_news.i18n.messages import localized
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import (
     Feed,
     FeedItem,
@@ -24,6 +25,7 @@ from upcycle_news.storage import feeds as feed_rows
 from upcycle_news.storage import issues
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.feeds import FeedState, StoredItem
+from upcycle_news.text.private_hosts import PrivateAccess
 from upcycle_news.text.urls import is_private_link
 
 MIN_OVERLAP = 0.5  # of the items of a body that are those of another feed
@@ -91,10 +93,7 @@ def recognise_body(
         items = [_archived(item) for item in items]
         undated = sum(item.date_source == "archive" for item in items)
         if undated:
-            problems = (
-                f"{undated} of its items have no date and were there when it was first read: "
-                "they count as old and are not chosen; pin those that you want",
-            )
+            problems = (str(localized("feed-archive", number=undated)),)
     return RecognisedBody(
         tuple(items),
         {resolved.item.key: resolved.identity for resolved in resolution.items},
@@ -182,8 +181,11 @@ def _as_listed(item: FeedItem, feed: Feed | None) -> FeedItem:
 
 
 def is_allowed_link(settings: Settings, link: str) -> bool:
-    """Tell whether a link may be mailed: it leads into no private network, or that is wanted."""
-    return bool(settings.feeds.allow_private) or not is_private_link(link)
+    """Tell whether a link may be mailed: it leads into no private network, or into an allowed one."""
+    if not is_private_link(link):
+        return True
+    access = PrivateAccess.parse(settings.feeds.allow_private)
+    return access.allows_host(urlsplit(link).hostname or "")
 
 
 def without_private_links(settings: Settings, parsed: ParsedFeed) -> ParsedFeed:
@@ -191,13 +193,16 @@ def without_private_links(settings: Settings, parsed: ParsedFeed) -> ParsedFeed:
     allowed = tuple(item for item in parsed.items if is_allowed_link(settings, item.link))
     if len(allowed) == len(parsed.items):
         return parsed
-    problems = tuple(
-        f"'{item.title[:60]}' was left out: its link leads to this machine or into a private network"
-        " (feeds.allow_private would allow that)"
-        for item in parsed.items
-        if item not in allowed
-    )
+    problems = tuple(str(_left_out(item)) for item in parsed.items if item not in allowed)
     return replace(parsed, items=allowed, problems=parsed.problems + problems, complete=False)
+
+
+def _left_out(item: FeedItem) -> LocalizedText:
+    """Say that an item was left out, and how it would be allowed: nothing allows link-local addresses."""
+    title = item.title[:60]
+    if PrivateAccess(everything=True).allows_host(urlsplit(item.link).hostname or ""):
+        return localized("entry-private", title=title)
+    return localized("entry-link-local", title=title)
 
 
 def withdrawn_findings(context: AppContext, issue: Issue) -> Iterator[Finding]:
@@ -209,7 +214,7 @@ def withdrawn_findings(context: AppContext, issue: Issue) -> Iterator[Finding]:
     feeds = {feed.url: feed for feed in load_publication_feeds(context) if feed.active}
     printed = {(item.feed, item.key) for related in issue.related for item in related.story.items}
     rows = feed_rows.missing_items_since(context.store, since.astimezone(UTC))
-    used = issues.used_items(context.store, {row.item.key for row in rows})
+    used = issues.used_items(context.store, {row.item.key for row in rows}, apart_from=issue.id)
     for row in rows:
         feed = feeds.get(row.feed_url)
         if feed is None or row.item.key in used:

@@ -10,7 +10,13 @@ from urllib.parse import urlsplit
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import UpcycleError
-from upcycle_news.feeds.discovery import FeedLink, autodiscover_feeds, common_feed_urls
+from upcycle_news.feeds.discovery import (
+    FeedLink,
+    WebPage,
+    common_feed_urls,
+    likeliest_first,
+    read_page,
+)
 from upcycle_news.feeds.entries import MAX_BODY
 from upcycle_news.feeds.feeds_toml import as_toml, load_feeds
 from upcycle_news.feeds.opml import as_opml, parse_opml
@@ -22,11 +28,17 @@ from upcycle_news.feeds.results import (
     FetchLimits,
     Validators,
 )
-from upcycle_news.fileio import write_atomically
+from upcycle_news.fileio import os_reason, read_given_file, write_atomically
+from upcycle_news.i18n.messages import LocalizedText, localized
+from upcycle_news.i18n.recognition import recognise
 from upcycle_news.models import Feed
 from upcycle_news.services.content.files import load_publication_feeds
 from upcycle_news.services.feeds.item_recognition import without_private_links
-from upcycle_news.text.urls import BadLinkError, canonical_link, safe_link
+from upcycle_news.text.sanitize import neutralise_braces
+from upcycle_news.text.typography import base_language
+from upcycle_news.text.urls import BadLinkError, canonical_link, safe_link, without_feed_scheme
+
+MAX_REFRESHES = 3
 
 
 @dataclass(frozen=True)
@@ -76,7 +88,7 @@ def preview_feeds(context: AppContext, sources: Sequence[str]) -> Iterator[FeedP
     """Parse feeds from files or addresses, one after the other; nothing is stored."""
     with ParserSandbox(ParseLimits(seconds=context.settings.feeds.reading_seconds)) as sandbox:
         for source in sources:
-            if "://" in source and not Path(source).exists():
+            if "://" in without_feed_scheme(source) and not Path(source).exists():
                 body, url, content_type = _fetch(context, source)
             else:
                 body, url, content_type = _read_file(Path(source)), "", ""
@@ -93,12 +105,19 @@ def preview_feeds(context: AppContext, sources: Sequence[str]) -> Iterator[FeedP
 def _read_file(path: Path) -> bytes | str:
     try:
         if not path.is_file():
-            return "there is no such file (write a path, or an address with https://)"
+            return str(localized("feed-file-missing"))
         with path.open("rb") as stream:
             body = stream.read(MAX_BODY + 1)
     except (OSError, ValueError) as error:
-        return f"it cannot be read: {getattr(error, 'strerror', None) or 'not a path'}"
-    return body if len(body) <= MAX_BODY else "it is larger than 15 MiB"
+        reason = getattr(error, "strerror", None)
+        return str(
+            localized("feed-file-unreadable", reason=reason)
+            if reason
+            else localized("feed-file-no-path")
+        )
+    if len(body) > MAX_BODY:
+        return str(localized("body-large", size=MAX_BODY // 1024 // 1024))
+    return body
 
 
 def _fetch(context: AppContext, address: str) -> tuple[bytes | str, str, str]:
@@ -106,9 +125,9 @@ def _fetch(context: AppContext, address: str) -> tuple[bytes | str, str, str]:
     from upcycle_news.feeds.fetcher import fetch_feeds
 
     try:
-        url = safe_link(address)
+        url = safe_link(without_feed_scheme(address))
     except BadLinkError as error:
-        return str(error).replace("its link", "the address"), "", ""
+        return str(error.about(localized("href-address"))), "", ""
     settings = context.settings.feeds
     (result,) = fetch_feeds(
         [Feed(name=url, url=url)],
@@ -120,77 +139,145 @@ def _fetch(context: AppContext, address: str) -> tuple[bytes | str, str, str]:
     )
     if isinstance(result, Fetched):
         return result.body, result.url, result.content_type
-    reason = result.reason if isinstance(result, Failed) else "it did not answer"
+    reason = result.reason if isinstance(result, Failed) else str(localized("fetch-no-answer"))
     return reason, "", ""
 
 
 def discover_feeds(context: AppContext, address: str) -> list[DiscoveredFeed]:
-    """Find the feeds of a web page: the page itself, those it links to, else the usual paths.
+    """Find the feeds of a web page: the page itself, those it names, else the usual paths.
 
     Raises `UpcycleError` when the address cannot be fetched.
     """
+    address = without_feed_scheme(address)
     if "://" not in address:
         address = f"https://{address}"
-    body, url, content_type = _fetch(context, address)
-    if isinstance(body, str):
-        raise UpcycleError(f"{address}: {body}")
-    with ParserSandbox(ParseLimits(seconds=context.settings.feeds.reading_seconds)) as sandbox:
-        if feed := _discovered(context, sandbox, body, url, content_type):
-            return [feed]
-        links = autodiscover_feeds(body, url)
-        return list(_try_links(context, sandbox, links or common_feed_urls(url)))
+    limits = ParseLimits(seconds=context.settings.feeds.reading_seconds)
+    with ParserSandbox(limits) as sandbox:
+        for _ in range(MAX_REFRESHES + 1):
+            body, url, content_type = _fetch(context, address)
+            if isinstance(body, str):
+                reason = recognise(body, "feeds")
+                raise UpcycleError(localized("feeds-unreachable", address=address, reason=reason))
+            if found := _discovered(context, sandbox, body, url, content_type):
+                return [found.feed]
+            page = read_page(body, url, content_type)
+            if feeds := _feeds_of_page(context, sandbox, page):
+                return feeds
+            if not page.refresh or page.refresh in (url, address):
+                break
+            address = page.refresh
+        return [found.feed for found in _try_links(context, sandbox, common_feed_urls(url))]
+
+
+@dataclass(frozen=True)
+class _FoundFeed:
+    """A feed that was read, and the link that says what it is."""
+
+    feed: DiscoveredFeed
+    link: FeedLink
+
+
+def _feeds_of_page(
+    context: AppContext, sandbox: ParserSandbox, page: WebPage
+) -> list[DiscoveredFeed]:
+    """Return the feeds that a page announces, else those that its plain links lead to, the likeliest first.
+
+    What a link does not say, the feed does: its title and its language.
+    """
+    language = context.settings.publication.language
+    for links in (page.announced, page.linked):
+        ordered = likeliest_first(links, language, page.language)
+        found = {each.link: each.feed for each in _try_links(context, sandbox, ordered)}
+        if found:
+            best = likeliest_first(tuple(found), language, page.language)
+            named = links is page.announced  # the words of a plain link are no name
+            return [
+                replace(found[link], title=found[link].title or (link.title if named else ""))
+                for link in best
+            ]
+    return []
 
 
 def _try_links(
     context: AppContext, sandbox: ParserSandbox, links: Sequence[FeedLink]
-) -> Iterator[DiscoveredFeed]:
+) -> Iterator[_FoundFeed]:
     seen: set[str] = set()
     for link in links:
         body, url, content_type = _fetch(context, link.url)
         if isinstance(body, str) or canonical_link(url) in seen:
             continue
         seen.add(canonical_link(url))
-        if feed := _discovered(context, sandbox, body, url, content_type):
-            yield replace(feed, title=feed.title or link.title)
+        if found := _discovered(context, sandbox, body, url, content_type):
+            title = f"{link.title} {found.feed.title}".strip()
+            language = link.language or _own_language(context, found)
+            yield _FoundFeed(found.feed, replace(link, title=title, language=language))
+
+
+def _own_language(context: AppContext, found: _FoundFeed) -> str:
+    """Return what a feed says to be written in if that speaks for it.
+
+    Many programs write en-US into every feed, so that another language speaks against none.
+    """
+    wanted = context.settings.publication.language
+    own = found.link.language
+    return own if base_language(own) == base_language(wanted) else ""
 
 
 def _discovered(
     context: AppContext, sandbox: ParserSandbox, body: bytes, url: str, content_type: str
-) -> DiscoveredFeed | None:
+) -> _FoundFeed | None:
     feed = Feed(name=url, url=url)
     parsed = sandbox.parse(body, url=url, content_type=content_type, feed=feed, now=context.clock())
-    return DiscoveredFeed(url, parsed.title, len(parsed.items)) if parsed.usable else None
+    if not parsed.usable:
+        return None
+    return _FoundFeed(
+        DiscoveredFeed(url, parsed.title, len(parsed.items)),
+        FeedLink(url, language=parsed.language),
+    )
 
 
 def add_feed(context: AppContext, address: str, name: str = "", topics: Sequence[str] = ()) -> Feed:
     """Add the feed at an address, or the first one its page links to, to feeds.toml."""
     discovered = discover_feeds(context, address)
     if not discovered:
-        raise UpcycleError(f"{address}: there is no feed there (try 'feeds discover' on its site)")
+        raise UpcycleError(localized("feeds-none-to-add", address=address))
     host = (urlsplit(discovered[0].url).hostname or "").removeprefix("www.")
     feed = Feed(
-        name=name or discovered[0].title[:200] or host,
+        name=neutralise_braces(name or discovered[0].title)[:200].strip() or host,
         url=discovered[0].url,
         topics=tuple(topics),
         language=context.settings.publication.language,
     )
     names_by_link = _names_by_link(load_publication_feeds(context))
     if canonical_link(feed.url) in names_by_link:
-        raise UpcycleError(
-            f"{feed.url} is in feeds.toml already, as '{names_by_link[canonical_link(feed.url)]}'"
-        )
+        known = names_by_link[canonical_link(feed.url)]
+        raise UpcycleError(localized("feeds-listed", url=feed.url, name=known))
     if feed.name.casefold() in {known.name.casefold() for known in load_publication_feeds(context)}:
-        raise UpcycleError(f"there is a feed named '{feed.name}' already: give it another --name")
+        raise UpcycleError(localized("feeds-name-taken", name=feed.name))
     _append(context, [feed])
     return feed
 
 
 @dataclass(frozen=True)
 class OpmlImport:
-    """The result of an import: names of the feeds added, and a sentence for each one left out."""
+    """The result of an import: names of the feeds added, and why each of the others was left out.
+
+    `listed` counts those among the latter that are in feeds.toml already.
+    """
 
     added: tuple[str, ...]
-    skipped: tuple[str, ...]
+    reasons: tuple[LocalizedText, ...]
+    listed: int
+
+    @property
+    def skipped(self) -> tuple[str, ...]:
+        """The reasons in English, as JSON has them."""
+        return tuple(map(str, self.reasons))
+
+    @property
+    def failed(self) -> bool:
+        """True when the file names nothing that is or could be in the list."""
+        return not self.added and not self.listed
 
     def as_dict(self) -> dict[str, Any]:
         """Return the object that `feeds import --json` prints."""
@@ -200,19 +287,20 @@ class OpmlImport:
 def import_opml(context: AppContext, path: Path) -> OpmlImport:
     """Add the feeds of an OPML file that are not there yet; raises `ContentError`."""
     try:
-        data = path.read_bytes()
+        data = read_given_file(path)
     except OSError as error:
-        raise UpcycleError(f"{path}: cannot be read: {error.strerror}") from None
-    opml = parse_opml(data, str(path))
+        text = localized("opml-unreadable", file=str(path), reason=os_reason(error))
+        raise UpcycleError(text) from None
+    opml = parse_opml(data, str(path), context.settings.publication.language)
     known = load_publication_feeds(context)
     names_by_link = _names_by_link(known)
     names = {feed.name.casefold() for feed in known}
     added: list[Feed] = []
-    skipped = list(opml.skipped)
+    listed: list[LocalizedText] = []
     for feed in opml.feeds:
         link = canonical_link(feed.url)
         if link in names_by_link:
-            skipped.append(f"{feed.name}: it is listed already, as '{names_by_link[link]}'")
+            listed.append(localized("opml-listed", name=feed.name, known=names_by_link[link]))
             continue
         named = replace(feed, name=_free_name(feed, names))
         names_by_link[link] = named.name
@@ -220,7 +308,11 @@ def import_opml(context: AppContext, path: Path) -> OpmlImport:
         added.append(named)
     if added:
         _append(context, added)
-    return OpmlImport(tuple(feed.name for feed in added), tuple(skipped))
+    return OpmlImport(
+        tuple(feed.name for feed in added),
+        (*opml.skipped, *listed),
+        len(listed),
+    )
 
 
 def export_opml(context: AppContext) -> str:

@@ -16,6 +16,7 @@ from upcycle_news.models.runs import RunResult
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.issues.approval_form import approval_page, form_labels
 from upcycle_news.services.issues.compose import edits_since
+from upcycle_news.services.issues.ids import is_ahead
 from upcycle_news.services.issues.lock import PREFECT_MARGIN, acquire_lock, release_lock
 from upcycle_news.services.issues.render import (
     RenderedRevision,
@@ -58,24 +59,36 @@ def request_approval(
     run: str,
     waits: bool = True,
     refused: str = "",
+    approve: bool = False,
 ) -> ApprovalForm:
     """Return the form for a revision; `refused` is why the last answer was not accepted.
 
-    A run that cannot wait (`waits` false) ends with a sentence that says how to approve. The
-    revision is loaded only when there is something to show.
+    A run that cannot wait (`waits` false) ends with a sentence that says how to approve, and one for a
+    revision of a day to come that is approved, since deliver-pending queues it on its day. A run that was
+    started with `approve` needs no form: what nobody has decided about it approves when it queues it, and
+    it ends before an issue of a day to come. The revision is loaded only when there is something to show.
     """
     row = issues.get(context.store, issue)
     if row is not None and row.frozen:
         return ApprovalForm(approved=True)
     decision = approvals.last_decision(context.store, issue, revision_id)
     if decision is not None:
-        if decision.approved:
+        if decision.approved and not is_ahead(context, issue):
             return ApprovalForm(approved=True)
         release_lock(context, issue, run)
-        return ApprovalForm(ended=rejected(issue))
+        return ApprovalForm(
+            ended=waits_for_its_day(context, issue)
+            if decision.approved
+            else rejected(context, issue)
+        )
+    if approve:
+        if not is_ahead(context, issue):
+            return ApprovalForm(approved=True)
+        release_lock(context, issue, run)
+        return ApprovalForm(ended=too_early(context, issue))
     if not waits:
         release_lock(context, issue, run)
-        return ApprovalForm(ended=waiting_for_approval(issue))
+        return ApprovalForm(ended=waiting_for_approval(context, issue))
     now = context.clock()
     deadline = approval_deadline(context)
     request = approvals.request_approval(
@@ -84,7 +97,7 @@ def request_approval(
     if request.expires_at <= now:
         approvals.answer_request(context.store, request.id, "timed out", now=now)
         release_lock(context, issue, run)
-        return ApprovalForm(ended=timed_out(issue))
+        return ApprovalForm(ended=timed_out(context, issue))
     release_lock(context, issue, run)  # from here on the request keeps other runs away
     return ApprovalForm(
         request=request.id,
@@ -130,7 +143,7 @@ def apply_decision(
     if request is not None and request.expires_at <= now:
         approvals.answer_request(context.store, number, "timed out", now=now)
         release_lock(context, issue, request.run)
-        return ApprovalOutcome(ended=timed_out(issue))
+        return ApprovalOutcome(ended=timed_out(context, issue))
     if request is not None:
         acquire_lock(context, issue, request.run)  # before the answer ends what the request did
     if decision == "reject":
@@ -144,7 +157,7 @@ def apply_decision(
         approvals.answer_request(context.store, number, decision, now=now)
         for other in waiting:
             release_lock(context, issue, other.run)
-        return ApprovalOutcome(ended=rejected(issue))
+        return ApprovalOutcome(ended=rejected(context, issue))
     if decision == "send":
         try:
             approve(
@@ -156,6 +169,10 @@ def apply_decision(
             approvals.answer_request(context.store, number, "refused", now=now)
             return ApprovalOutcome(refused=error.in_language(context.language))
         approvals.answer_request(context.store, number, decision, now=now)
+        if is_ahead(context, issue):
+            if request is not None:
+                release_lock(context, issue, request.run)
+            return ApprovalOutcome(ended=waits_for_its_day(context, issue))
         return ApprovalOutcome(approved=True)
     if decision == "leave items out":
         try:
@@ -204,7 +221,12 @@ def reject(
 
 
 def approve_if_undecided(context: AppContext, issue: IssueId, revision_id: str, *, by: str) -> None:
-    """Approve the revision that a run composed, unless somebody has decided about it already."""
+    """Approve the revision that a run composed, unless somebody has decided about it already.
+
+    Raises `IssueError` for an issue of a day to come: that takes a person.
+    """
+    if is_ahead(context, issue):
+        raise IssueError(localized("issue-ahead", issue=str(issue), day=issue.day))
     row = issues.get(context.store, issue)
     decision = approvals.last_decision(context.store, issue, revision_id)
     if decision is None and (row is None or not row.frozen):
@@ -251,34 +273,34 @@ def exclude_items(context: AppContext, revision: Revision, numbers: str) -> None
     approvals.exclude_items(context.store, revision.issue, values)
 
 
-def waiting_for_approval(issue: IssueId) -> RunResult:
+def waiting_for_approval(context: AppContext, issue: IssueId) -> RunResult:
     """Return the result of a run that cannot wait, with the command that approves."""
-    return RunResult(
-        "completed",
-        "WaitingForApproval",
-        f"issue {issue} is ready and waits: look at it with 'upcycle-news issue preview {issue}', "
-        f"then use 'upcycle-news issue approve {issue}'",
-    )
+    text = localized("run-waits-for-approval", issue=str(issue))
+    return RunResult("completed", "WaitingForApproval", text.in_language(context.language))
 
 
-def rejected(issue: IssueId) -> RunResult:
+def waits_for_its_day(context: AppContext, issue: IssueId) -> RunResult:
+    """Return the result of a run whose issue is approved and of a day to come."""
+    text = localized("approved-ahead", issue=str(issue), day=issue.day)
+    return RunResult("completed", "WaitsForItsDay", text.in_language(context.language))
+
+
+def too_early(context: AppContext, issue: IssueId) -> RunResult:
+    """Return the result of a run that was to send an issue of a day to come without asking."""
+    text = localized("issue-ahead", issue=str(issue), day=issue.day)
+    return RunResult("cancelled", "TooEarly", text.in_language(context.language))
+
+
+def rejected(context: AppContext, issue: IssueId) -> RunResult:
     """Return the result of a run whose revision was rejected."""
-    return RunResult(
-        "cancelled",
-        "Rejected",
-        f"issue {issue} was rejected and is not sent; change it, or approve it with 'upcycle-news "
-        f"issue approve {issue}', then start publish-issue again",
-    )
+    text = localized("run-rejected", issue=str(issue))
+    return RunResult("cancelled", "Rejected", text.in_language(context.language))
 
 
-def timed_out(issue: IssueId) -> RunResult:
+def timed_out(context: AppContext, issue: IssueId) -> RunResult:
     """Return the result of a run whose approval request expired."""
-    return RunResult(
-        "cancelled",
-        "TimedOut",
-        f"nobody approved issue {issue} in time: nothing was sent; take it up again with "
-        f"'upcycle-news issue send {issue}', or start publish-issue for {issue}",
-    )
+    text = localized("run-unanswered", issue=str(issue))
+    return RunResult("cancelled", "Unanswered", text.in_language(context.language))
 
 
 def _requests_for(

@@ -12,7 +12,7 @@ from upcycle_news.rendering.preview_page import LEVELS
 from upcycle_news.services.issues.changes_markdown import changes_since_last_request
 from upcycle_news.services.issues.preview_link import preview_url
 from upcycle_news.services.issues.render import RenderedRevision
-from upcycle_news.services.markdown import Translator, escape_markdown
+from upcycle_news.services.markdown import Translator, escape_markdown, markdown_of_sentence
 from upcycle_news.services.subscribers import suppression_lists
 from upcycle_news.storage import issues
 
@@ -40,13 +40,15 @@ def approval_page(
         f"## {escape_markdown(rendered.content.subject)}",
         "",
         *(
-            [f"**{translate(localized('request-refused'))}** {escape_markdown(refused)}", ""]
+            [f"**{translate(localized('request-refused'))}** {markdown_of_sentence(refused)}", ""]
             if refused
             else []
         ),
         translate(summary),
         "",
         f"**[{translate(localized('request-look'))}]({link})** ({translate(localized('request-link'))})",
+        "",
+        translate(localized("request-decide")),
         "",
         *(
             f"- {translate(localized('request-essay'))}: {escape_markdown(essay.title)}"
@@ -61,7 +63,6 @@ def approval_page(
         *changes_since_last_request(context, translate, revision),
         *_findings(translate, rendered.findings),
         *_pending_suppressions(context),
-        translate(localized("request-decide")),
     ]
     return "\n".join(lines)
 
@@ -89,7 +90,7 @@ def _findings(translate: Translator, findings: Sequence[Finding]) -> list[str]:
     if not findings:
         return [translate(localized("request-found-nothing")), ""]
     lines = [
-        f"- {translate(LEVELS[finding.level])}: {escape_markdown(finding.where)}: {escape_markdown(translate(finding.text))}"
+        f"- {translate(LEVELS[finding.level])}: {escape_markdown(finding.where)}: {markdown_of_sentence(translate(finding.text))}"
         for finding in findings
     ]
     return [f"**{translate(localized('request-found'))}**", "", *lines, ""]

@@ -31,6 +31,7 @@ from upcycle_news.services.content.files import (
 from upcycle_news.services.content.images import load_essay_images
 from upcycle_news.services.feeds.collect import FeedRunReport, collect_feeds
 from upcycle_news.services.feeds.item_recognition import listed_items
+from upcycle_news.services.issues.mailbox import is_unsent
 from upcycle_news.storage import approvals, issues, revisions
 from upcycle_news.storage import feeds as feed_rows
 from upcycle_news.storage.revisions import Revision
@@ -70,9 +71,12 @@ def compose_issue(context: AppContext, issue: IssueId, essays: Sequence[str] = (
 
 
 def frozen_revision(context: AppContext, issue: IssueId) -> Revision | None:
-    """Return the revision that an issue's deliveries are of; None before they begin."""
+    """Return the revision that an issue's deliveries are of; None before they begin.
+
+    None also for an issue that lies in the mailbox when a relay is set: it is composed again.
+    """
     row = issues.get(context.store, issue)
-    if row is None or not row.revision_id:
+    if row is None or not row.revision_id or is_unsent(context, issue):
         return None
     return revisions.load_revision(context.store, issue, row.revision_id)
 
@@ -98,16 +102,19 @@ def collect_and_compose(
     return compose_issue(context, issue, essays)
 
 
-def select_essays(context: AppContext, essay_filter: EssayFilter) -> Sequence[str]:
+def select_essays(context: AppContext, issue: IssueId, essay_filter: EssayFilter) -> Sequence[str]:
     """Return the slugs that the filter allows, empty for all; raises `NothingNew` when none is left."""
     if not essay_filter.leave_out and not essay_filter.topics:
         return essay_filter.essays
     ready = [essay for essay in load_publication_essays(context) if essay.status == "ready"]
-    published = issues.published_essays(context.store, [essay.slug for essay in ready])
+    published = issues.published_essays(
+        context.store, [essay.slug for essay in ready], apart_from=issue
+    )
     essays = [essay for essay in ready if essay.slug not in published]
     for slug in essay_filter.leave_out:
         if slug not in {essay.slug for essay in essays}:
             raise UpcycleError(f"there is no essay '{slug}' to leave out")
+    essays = list(_of_the_same_issue(context, issue, essays, essay_filter.essays))
     slugs = [essay.slug for essay in essays if essay_filter.allows(essay)]
     if not slugs:
         raise NothingNew(localized("nothing-new-left"))
@@ -118,7 +125,9 @@ def edits_since(context: AppContext, revision: Revision) -> tuple[str, ...]:
     """Return what editors changed since a revision; new feed items do not count."""
     old = revision.manifest
     known = load_publication_essays(context)
-    published = issues.published_essays(context.store, [essay.slug for essay in known])
+    published = issues.published_essays(
+        context.store, [essay.slug for essay in known], apart_from=old.issue.id
+    )
     essays = _selected(known, [essay.slug for essay in old.issue.essays], published)
     now = recompose(
         old.issue,
@@ -158,9 +167,7 @@ def explain_issue(
 
     What the issue itself used counts as new, so that a sent one can be explained too.
     """
-    inputs, identities = _inputs(
-        context, issue_id, essays, ages=2, own=feed_rows.content_used_by(context.store, issue_id)
-    )
+    inputs, identities = _inputs(context, issue_id, essays, ages=2)
     return tuple(
         replace(candidate, identity=identities.get(candidate.story.lead, ""))
         for candidate in explain(day=issue_id.day, **inputs)
@@ -173,18 +180,20 @@ def _inputs(
     chosen: Sequence[str],
     *,
     ages: int = 1,
-    own: frozenset[str] = frozenset(),
 ) -> tuple[dict[str, Any], Mapping[FeedItem, str]]:
     """Return the arguments of `compose`, and what each candidate is recognised by.
 
-    Items may be as old as `ages` times the limit.
+    Items may be as old as `ages` times the limit. What the issue itself told counts as new: it may be
+    explained, or have been taken back from the mailbox, and holds the same essays then.
     """
     known = load_publication_essays(context)
-    published = issues.published_essays(context.store, [essay.slug for essay in known]) - own
+    published = issues.published_essays(
+        context.store, [essay.slug for essay in known], apart_from=issue_id
+    )
     zone = context.settings.publication.zone
     days = timedelta(days=ages * context.limits.max_age_days)
     since = datetime.combine(issue_id.day, time(), zone) - days
-    essays = _selected(known, chosen, published)
+    essays = _selected(_of_the_same_issue(context, issue_id, known, chosen), chosen, published)
     pins = {canonical_link(pin) for essay in essays for pin in essay.pin}
     feeds = load_publication_feeds(context)
     recent = feed_rows.items_since(context.store, since.astimezone(UTC))
@@ -195,7 +204,7 @@ def _inputs(
         "essays": essays,
         "published": published,
         "candidates": listed.items,
-        "used": issues.used_items(context.store, names) - own,
+        "used": issues.used_items(context.store, names, apart_from=issue_id),
         "excluded": approvals.excluded_items_of(context.store, issue_id),
         "rejections": listed.rejections,
         "feeds": feeds,
@@ -203,6 +212,17 @@ def _inputs(
         "vocabulary": load_publication_vocabulary(context),
     }
     return inputs, listed.identities
+
+
+def _of_the_same_issue(
+    context: AppContext, issue: IssueId, essays: Sequence[Essay], chosen: Sequence[str]
+) -> tuple[Essay, ...]:
+    """Return the essays that an issue may hold: those that it told already, if it did; else all.
+
+    Whoever chooses essays by name may give it others.
+    """
+    told = () if chosen else issues.essays_of(context.store, issue)
+    return tuple(essay for essay in essays if not told or essay.slug in told)
 
 
 def _selected(

@@ -7,6 +7,7 @@ from datetime import date
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.models import IssueId, IssueState
+from upcycle_news.services.issues.mailbox import is_unsent
 from upcycle_news.storage import issues
 from upcycle_news.storage.issues import IssueRow
 
@@ -27,6 +28,11 @@ def current_issue(context: AppContext, day: date | None = None) -> IssueId:
     return default_issue_id(today, [row.id for row in rows], done_issues(context, rows))
 
 
+def is_ahead(context: AppContext, issue: IssueId) -> bool:
+    """Return whether an issue is of a day to come, in the publication's time zone."""
+    return issue.day > context.today
+
+
 def latest_issue(context: AppContext) -> IssueId | None:
     """Return the newest issue whose deliveries began, else the newest previewed one, or None."""
     store = context.store
@@ -36,11 +42,15 @@ def latest_issue(context: AppContext) -> IssueId | None:
 def done_issues(context: AppContext, rows: Sequence[IssueRow]) -> list[IssueId]:
     """Return the issues that were sent completely or cancelled.
 
-    Also one that is not closed yet because its process died when nothing was left to send.
+    Also one that is not closed yet because its process died when nothing was left to send. Not one
+    that lies in the mailbox when a relay is set: readers do not have it.
     """
     return [
         row.id
         for row in rows
-        if row.state.is_ended
-        or (row.state is IssueState.SENDING and not issues.has_waiting(context.store, row.id))
+        if (
+            row.state.is_ended
+            or (row.state is IssueState.SENDING and not issues.has_waiting(context.store, row.id))
+        )
+        and not is_unsent(context, row.id)
     ]

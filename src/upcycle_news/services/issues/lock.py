@@ -32,5 +32,10 @@ def release_lock(context: AppContext, issue: IssueId, run: str) -> None:
     locks.release(context.store, _name(issue), run)
 
 
+def lock_holder(context: AppContext, issue: IssueId) -> str:
+    """Return the flow run that prepares the issue now; empty when none does."""
+    return locks.holder(context.store, _name(issue), now=context.clock())
+
+
 def _name(issue: IssueId) -> str:
     return f"issue {issue}"

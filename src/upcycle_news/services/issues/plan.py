@@ -13,6 +13,7 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.content.essays import EssayCollection, read_essays
 from upcycle_news.curation.compose_issue import choose_essays
 from upcycle_news.errors import ContentError, UpcycleError
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import (
     Essay,
     Finding,
@@ -20,10 +21,17 @@ from upcycle_news.models import (
     IssueState,
     Related,
 )
-from upcycle_news.prefect_api.schedules import Schedule, next_times, read_schedules
+from upcycle_news.prefect_api.schedules import (
+    ClockChange,
+    Schedule,
+    clock_changes,
+    next_times,
+    read_schedules,
+)
 from upcycle_news.services.issues import compose, ids
 from upcycle_news.services.issues.compose import EssayFilter
-from upcycle_news.services.issues.render import check_manifest, settings_findings
+from upcycle_news.services.issues.render import check_manifest
+from upcycle_news.services.issues.settings_findings import settings_findings
 from upcycle_news.storage import approvals, issues, revisions
 
 HORIZON = 26  # scheduled times that `essay list` looks ahead: half a year of weekly issues
@@ -264,7 +272,19 @@ def _notes(
         )
     if context.configured_relay is None:
         yield "no relay is configured: mails go to the embedded mailbox, to nobody else"
+    for change in clock_changes(schedules, context.clock()):
+        yield _clock_note(change).in_language(context.language)
     drafts = sum(essay.status == "draft" for essay in collection.essays)
     if drafts:
         are = "1 draft is" if drafts == 1 else f"{drafts} drafts are"
         yield f"{are} in no issue until 'status: ready' stands in the front matter"
+
+
+def _clock_note(change: ClockChange) -> LocalizedText:
+    """Return what Prefect does with a time that the clock skips, or shows twice."""
+    started = change.at.astimezone(ZoneInfo(change.schedule.timezone))
+    wall, at = f"{change.wall:%Y-%m-%d %H:%M}", f"{started:%H:%M} (UTC{started:%z})"
+    name, zone = change.schedule.deployment, change.schedule.timezone
+    if change.kind == "skipped":
+        return localized("plan-clock-skips", deployment=name, wall=wall, zone=zone, at=at)
+    return localized("plan-clock-twice", deployment=name, wall=wall, zone=zone, at=at)

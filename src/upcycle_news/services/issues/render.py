@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.app.factories import is_sample_host
 from upcycle_news.checks.issue import preflight
-from upcycle_news.config.errors import line_of
-from upcycle_news.config.settings import FILE_NAME
 from upcycle_news.errors import IssueError
 from upcycle_news.fileio import write_atomically
-from upcycle_news.i18n.messages import LocalizedText, localized
+from upcycle_news.i18n.messages import localized
 from upcycle_news.mail.headers import quoted_printable
 from upcycle_news.mail.message import MessageTemplate, RecipientFields, message_hash
 from upcycle_news.models import (
@@ -29,10 +26,16 @@ from upcycle_news.models import (
 )
 from upcycle_news.rendering.preview_page import preview_page, standalone_html
 from upcycle_news.rendering.render import render
+from upcycle_news.services.content.files import line_of_head
 from upcycle_news.services.content.images import publish_images
 from upcycle_news.services.feeds.collect import feed_findings
 from upcycle_news.services.feeds.item_recognition import withdrawn_findings
 from upcycle_news.services.feeds.pins import unknown_pins
+from upcycle_news.services.issues.settings_findings import (
+    errors_of,
+    revision_findings,
+    settings_findings,
+)
 from upcycle_news.storage import issues, manifest_json, revisions
 from upcycle_news.storage.revisions import Revision
 from upcycle_news.subscribers.link_tokens import Purpose
@@ -67,7 +70,7 @@ class RenderedRevision:
     @property
     def errors(self) -> tuple[Finding, ...]:
         """The findings that keep the issue from being sent."""
-        return tuple(finding for finding in self.findings if finding.level == "error")
+        return errors_of(self.findings)
 
 
 def render_revision(context: AppContext, revision: Revision) -> RenderedRevision:
@@ -96,11 +99,13 @@ def check_manifest(context: AppContext, manifest: Manifest) -> tuple[Finding, ..
 def _findings(
     context: AppContext, manifest: Manifest, rendered: RenderedIssue
 ) -> tuple[Finding, ...]:
-    return (
-        *preflight(rendered, manifest.issue, manifest.publication),
+    findings = (
+        *preflight(rendered, manifest.issue, manifest.publication, partial(line_of_head, context)),
         *_unsent_findings(context, manifest),
         *settings_findings(context),
+        *revision_findings(context, manifest.publication),
     )
+    return tuple(dict.fromkeys(findings))
 
 
 def _unsent_findings(context: AppContext, manifest: Manifest) -> Iterator[Finding]:
@@ -120,8 +125,9 @@ def _already_sent(context: AppContext, issue: Issue) -> Iterator[Finding]:
         for item in related.story.items
         for name in (item.key, item.canonical)
     }
-    essays = issues.published_essays(context.store, [essay.slug for essay in issue.essays])
-    items = issues.used_items(context.store, names)
+    slugs = [essay.slug for essay in issue.essays]
+    essays = issues.published_essays(context.store, slugs, apart_from=issue.id)
+    items = issues.used_items(context.store, names, apart_from=issue.id)
     for essay in issue.essays:
         if essay.slug in essays:
             yield Finding(
@@ -157,40 +163,10 @@ def raise_on_errors(rendered: RenderedRevision) -> None:
         raise RefusedError(rendered.issue, rendered.errors)
 
 
-def settings_findings(context: AppContext) -> tuple[Finding, ...]:
-    """Return errors of the settings that keep any issue from being sent."""
-    findings: list[Finding] = []
-    settings = context.settings
-
-    def error(code: str, text: LocalizedText, *keys: str) -> None:
-        try:
-            source = (settings.home / FILE_NAME).read_text(encoding="utf-8")
-        except OSError:
-            source = ""
-        where = f"{FILE_NAME}:{line_of(source, keys) or 1}"
-        findings.append(Finding("error", code, where, text))
-
-    if not settings.sender.address:
-        error("sender-missing", localized("sender-missing"), "sender", "address")
-    if not settings.publication.public_url and not context.unsubscribes_by_mail:
-        error("public-url-missing", localized("public-url-missing"), "publication", "public_url")
-    relay = context.configured_relay
-    if relay is not None and not _is_loopback(relay.host):
-        for name, value in (
-            ("sender.address", settings.sender.address.rpartition("@")[2]),
-            ("publication.public_url", settings.publication.public_url.partition("://")[2]),
-            ("archive.url", settings.archive.url.partition("://")[2]),
-        ):
-            if value and is_sample_host(value):
-                error("sample-settings", localized("sample-settings", name=name), *name.split("."))
-    return tuple(findings)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+def raise_on_settings(context: AppContext, issue: IssueId) -> None:
+    """Raise `RefusedError` if the settings alone keep an issue from being sent."""
+    if errors := errors_of(settings_findings(context)):
+        raise RefusedError(issue, errors)
 
 
 def write_preview_files(

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from upcycle_news.app.context import AppContext
+from upcycle_news.models import IssueId
 from upcycle_news.prefect_api.client import PrefectApiError, PrefectClient
-from upcycle_news.storage import approvals
+from upcycle_news.services.issues.lock import lock_holder, release_lock
+from upcycle_news.storage import approvals, issues
 from upcycle_news.storage.approvals import ApprovalRequest
 
 
@@ -18,6 +20,62 @@ class ResumedRuns:
 
     runs: tuple[str, ...] = ()
     problem: str = ""
+
+
+def run_page(context: AppContext, run: str) -> str:
+    """Return the address of a run in Prefect's pages, or its id where no server is known."""
+    client = PrefectClient.find(context.settings.state / "prefect")
+    return run if client is None else client.run_page(run)
+
+
+@dataclass(frozen=True)
+class ReleasedRuns:
+    """The runs that had ended, so that they hold their issues no more; `problem` is why others are unknown."""
+
+    runs: tuple[str, ...] = ()
+    problem: str = ""
+
+
+def release_ended_runs(
+    context: AppContext, client: PrefectClient, issue: IssueId | None = None
+) -> ReleasedRuns:
+    """Close the approval requests, and release the issues, of runs that were cancelled, deleted or lost.
+
+    A run about which Prefect says nothing certain counts as waiting. What somebody has decided about
+    its revision holds: then the request stays, and the flow watch settles it.
+    """
+    released, problem = [], ""
+    for run, issue_of_run in _holders(context, issue):
+        try:
+            if not client.has_ended(run):
+                continue
+        except PrefectApiError as error:
+            problem = str(error)
+            continue
+        for request in approvals.open_requests(context.store, issue_of_run):
+            if request.run == run and not _is_decided(context, request):
+                approvals.answer_request(
+                    context.store, request.id, "run ended", now=context.clock()
+                )
+        release_lock(context, issue_of_run, run)
+        released.append(run)
+    return ReleasedRuns(tuple(released), problem)
+
+
+def _holders(context: AppContext, issue: IssueId | None) -> list[tuple[str, IssueId]]:
+    """Return the runs that wait for an approval, or prepare this issue, each with its issue."""
+    holders = [
+        (request.run, request.issue) for request in approvals.open_requests(context.store, issue)
+    ]
+    if issue is not None and (run := lock_holder(context, issue)):
+        holders.append((run, issue))
+    return list(dict.fromkeys(holders))
+
+
+def _is_decided(context: AppContext, request: ApprovalRequest) -> bool:
+    decision = approvals.last_decision(context.store, request.issue, request.revision_id)
+    row = issues.get(context.store, request.issue)
+    return decision is not None or (row is not None and row.frozen)
 
 
 def resume_waiting_runs(

@@ -15,13 +15,21 @@ from upcycle_news.i18n.messages import localized
 from upcycle_news.models import IssueState
 from upcycle_news.models.runs import RunResult, StaleRun
 from upcycle_news.observability.logging import Log
-from upcycle_news.services.delivery.issue_control import REFUSED_EVENT
+from upcycle_news.services.delivery.issue_control import (
+    REFUSED_EVENT,
+    SENT_EVENT,
+    STALLED_EVENT,
+)
 from upcycle_news.services.delivery.issue_relay import away_status
 from upcycle_news.services.delivery.lateness import stalled_since
 from upcycle_news.services.delivery.relay_health import slow_relays
 from upcycle_news.services.feeds.collect import feeds_health
 from upcycle_news.services.issues.approval import timed_out
 from upcycle_news.services.issues.lock import release_lock
+from upcycle_news.services.issues.mailbox import mailbox_text
+from upcycle_news.services.markdown import Translator
+from upcycle_news.services.run_results import publish_result
+from upcycle_news.services.subscribers import confirmation_mails
 from upcycle_news.services.subscribers.list_health import list_alert_sentences
 from upcycle_news.storage import (
     alerts,
@@ -59,18 +67,38 @@ class Event:
 
 
 def watch_result(
-    *, reminders: int, resolved: int, alerts: list[str], notices: Sequence[str] = ()
+    *,
+    reminders: int,
+    resolved: int,
+    alerts: list[str],
+    notices: Sequence[str] = (),
+    confirmations: Sequence[str] = (),
+    problems: Sequence[str] = (),
+    language: str = "en",
 ) -> RunResult:
     """Return the result of the flow watch; News when there are new alerts.
 
-    `notices` are sentences about notices to the operators that had waited.
+    `problems` are sentences about waiting runs that could not be settled: then it is Degraded.
+
+    `notices` are sentences about notices to the operators that had waited, `confirmations` about
+    confirmation mails that had.
     """
-    done = [f"{resolved} waiting runs resolved"] if resolved else []
-    done += [f"{reminders} reminders"] if reminders else []
-    done += notices
+    counts = (
+        (resolved, localized("watch-resolved", count=resolved)),
+        (reminders, localized("watch-reminders", count=reminders)),
+    )
+    done = [text.in_language(language) for count, text in counts if count]
+    done += [*notices, *confirmations]
+    done = [*problems, *done]
     if alerts:
         return RunResult("completed", "News", "; ".join([*alerts, *done]))
-    return RunResult("completed", "Completed", "; ".join(done) or "all is well")
+    if problems:
+        return RunResult("completed", "Degraded", "; ".join(done))
+    return RunResult(
+        "completed",
+        "Completed",
+        "; ".join(done) or localized("watch-all-well").in_language(language),
+    )
 
 
 def new_events(context: AppContext) -> list[Event]:
@@ -84,11 +112,12 @@ def new_events(context: AppContext) -> list[Event]:
             *_feed_events(context),
             *_bounce_events(context),
             *_pending_events(context),
+            *_signup_events(context),
         )
         if alerts.alert_once(context.store, event.name, event.subject, now=now)
     ]
     for event in events:
-        write = log.info if event.name == "upcycle-news.issue.sent" else log.warning
+        write = log.info if event.name == SENT_EVENT else log.warning
         write(event.message, what=event.name)
     return events
 
@@ -100,7 +129,7 @@ def _issue_events(context: AppContext) -> Iterator[Event]:
         assert status is not None
         payload = {key: value for key, value in status.as_dict().items() if key != "hash"}
         if row.state is IssueState.STOPPED:
-            yield Event(REFUSED_EVENT, subject, f"{subject}: {row.stop_reason}", payload)
+            yield Event(REFUSED_EVENT, subject, _stopped(context, row), payload)
         for stats, why in slow_relays(context, row.id):
             yield Event(
                 "upcycle-news.relay.slow",
@@ -108,16 +137,29 @@ def _issue_events(context: AppContext) -> Iterator[Event]:
                 f"relay {stats.relay} is slow with {subject}: {why}",
             )
         if status.closed and row.state is not IssueState.CANCELLED:
-            message = f"{subject}: sent to {payload['sent']} of {status.audience}"
-            yield Event("upcycle-news.issue.sent", subject, message, payload)
+            message = publish_result(status, language=context.language).message
+            if (mailbox := mailbox_text(context, row.id)) is not None:
+                message = mailbox.in_language(context.language)
+            yield Event(SENT_EVENT, subject, message, payload)
         elif row.state is IssueState.SENDING:
             if (since := stalled_since(context, row.id)) is not None:
-                message = f"{subject}: nothing has gone out since {since:%Y-%m-%d %H:%M} UTC"
+                translate = Translator(context.language)
+                local = since.astimezone(context.settings.publication.zone)
+                message = translate(
+                    localized(
+                        "alert-stalled", issue=str(row.id), since=translate.format_time(local)
+                    )
+                )
                 if (away := away_status(context, status)) is not None:
                     message = away.in_language(context.language)
-                yield Event("upcycle-news.issue.stalled", subject, message, payload)
+                yield Event(STALLED_EVENT, subject, message, payload)
             else:
-                alerts.clear_alert(context.store, "upcycle-news.issue.stalled", subject)
+                alerts.clear_alert(context.store, STALLED_EVENT, subject)
+
+
+def _stopped(context: AppContext, row: issues.IssueRow) -> str:
+    text = localized("alert-stopped", issue=str(row.id), why=row.stop_reason)
+    return text.in_language(context.language)
 
 
 def _late_events(context: AppContext) -> Iterator[Event]:
@@ -125,7 +167,12 @@ def _late_events(context: AppContext) -> Iterator[Event]:
         row = issues.get(context.store, scheduled.issue)
         if row is None or not row.frozen:
             local = scheduled.scheduled_at.astimezone(context.settings.publication.zone)
-            message = f"issue {scheduled.issue}, planned for {local:%d %B, %H:%M}, did not go out"
+            translate = Translator(context.language)
+            message = translate(
+                localized(
+                    "alert-late", issue=str(scheduled.issue), planned=translate.format_time(local)
+                )
+            )
             yield Event("upcycle-news.issue.late", f"issue {scheduled.issue}", message)
 
 
@@ -155,6 +202,17 @@ def _pending_events(context: AppContext) -> Iterator[Event]:
         )
 
 
+def _signup_events(context: AppContext) -> Iterator[Event]:
+    """Yield an event while the limits of all networks together hold back confirmation mails."""
+    name, subject = "upcycle-news.signups.limited", "sign-ups"
+    count = confirmation_mails.count_limited(context)
+    if count:
+        sentence = localized("signups-limited", count=count).in_language(context.language)
+        yield Event(name, subject, sentence, {"waiting": count})
+    else:
+        alerts.clear_alert(context.store, name, subject)
+
+
 def find_stale_runs(context: AppContext) -> list[StaleRun]:
     """Return runs whose approval request was decided elsewhere, or has expired."""
     now = context.clock()
@@ -168,7 +226,7 @@ def find_stale_runs(context: AppContext) -> list[StaleRun]:
             answer = "reject" if rejected else "send"
             stale.append(StaleRun(request.id, request.run, answer=answer))
         elif request.expires_at <= now:
-            stale.append(StaleRun(request.id, request.run, ended=timed_out(request.issue)))
+            stale.append(StaleRun(request.id, request.run, ended=timed_out(context, request.issue)))
     return stale
 
 

@@ -24,6 +24,7 @@ from upcycle_news.observability.redaction import redact
 from upcycle_news.services.backup import create
 from upcycle_news.services.delivery.worker_identity import HEARTBEAT_TIMEOUT
 from upcycle_news.services.feeds.collect import FeedStatus, feeds_health
+from upcycle_news.services.journal.consistency import find_contradiction
 from upcycle_news.storage import metrics, send_hold
 from upcycle_news.version import __version__
 
@@ -114,8 +115,11 @@ class MetricsExporter:
         )
         yield _gauge(
             "paused",
-            "1 during a send hold: nothing is sent, as the store was restored or moved.",
-            int(send_hold.active_hold(store) is not None),
+            "1 while nothing is sent, as the store was restored or moved, or does not know what went out.",
+            int(
+                send_hold.active_hold(store) is not None
+                or find_contradiction(self.context, store, lenient=True) is not None
+            ),
         )
         yield from _subscriber_families(self._subscribers.get())
         yield from self._feeds.get()

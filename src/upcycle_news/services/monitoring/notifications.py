@@ -13,14 +13,17 @@ from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Envelope
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.issues.preview_link import preview_url
+from upcycle_news.services.issues.waiting_runs import run_page
 from upcycle_news.services.markdown import Translator
 from upcycle_news.services.monitoring.alerts import Event
-from upcycle_news.storage import approvals, revisions, subscribers
+from upcycle_news.storage import alerts, approvals, revisions, subscribers
 from upcycle_news.storage.approvals import ApprovalRequest
 from upcycle_news.transports.outcomes import Accepted
 from upcycle_news.transports.smtp import open_connection
 
 log = Log(__name__)
+
+ASKED = "editors told"  # among the alerts: what is done once
 
 
 def send_notice(context: AppContext, group: str, subject: str, text: str) -> int:
@@ -61,6 +64,34 @@ def send_notice(context: AppContext, group: str, subject: str, text: str) -> int
     return accepted
 
 
+def tell_editors(context: AppContext, run: str = "") -> list[Event]:
+    """Tell the group `cockpit.editors` once of each run, or of `run` alone, that waits for an approval.
+
+    With a preview and the run's address. Returns an event for each. A further question of the same run is no news. If the relay does not accept
+    the mails, the next run of watch tries again.
+    """
+    events = []
+    for request in approvals.open_requests(context.store):
+        now = context.clock()
+        told = (ASKED, f"run {request.run}")
+        if (run and request.run != run) or request.expires_at <= now:
+            continue
+        if not alerts.alert_once(context.store, *told, now=now):
+            continue
+        event = _event(context, request)
+        subject, text = _mail(context, request, event.payload["preview"])
+        try:
+            send_notice(context, context.settings.cockpit.editors, subject, text)
+        except RelayError as error:
+            log.warning("editors not told", issue=request.issue, why=error)
+            alerts.clear_alert(context.store, *told)
+            continue
+        if request.expires_at - now <= timedelta(hours=context.settings.cockpit.reminder_hours):
+            approvals.mark_reminded(context.store, request.id, now=now)  # this mail was it
+        events.append(event)
+    return events
+
+
 def send_reminders(context: AppContext) -> list[Event]:
     """Remind the group `cockpit.editors` once of each approval request that expires soon.
 
@@ -74,7 +105,7 @@ def send_reminders(context: AppContext) -> list[Event]:
         if early or left <= timedelta() or request.reminded_at is not None:
             continue
         event = _event(context, request)
-        subject, text = _reminder(context, request, event.payload["preview"])
+        subject, text = _mail(context, request, event.payload["preview"], reminds=True)
         try:
             send_notice(context, context.settings.cockpit.editors, subject, text)
         except RelayError as error:  # the alert rules that run next must not fail with it
@@ -85,24 +116,48 @@ def send_reminders(context: AppContext) -> list[Event]:
     return events
 
 
-def _reminder(context: AppContext, request: ApprovalRequest, link: str) -> tuple[str, str]:
+def _mail(
+    context: AppContext, request: ApprovalRequest, link: str, *, reminds: bool = False
+) -> tuple[str, str]:
     """Return subject and text in the publication's language."""
-    translate = Translator(context.settings.publication.language)
-    local = translate.format_time(request.expires_at.astimezone(context.settings.publication.zone))
-    issue = str(request.issue)
-    return (
-        translate(localized("reminder-subject", issue=issue, until=local)),
-        translate(localized("reminder-text", issue=issue, until=local, link=link)),
+    translate = Translator(context.language)
+    until = translate.format_time(request.expires_at.astimezone(context.settings.publication.zone))
+    issue, publication = str(request.issue), context.settings.publication.name
+    revision = revisions.load_revision(context.store, request.issue, request.revision_id)
+    assert revision is not None
+    title = (
+        localized("reminder-subject", publication=publication, issue=issue, until=until)
+        if reminds
+        else localized("asked-subject", publication=publication, issue=issue)
     )
+    text = localized(
+        "asked-text",
+        issue=issue,
+        subject=revision.manifest.issue.subject,
+        until=until,
+        link=link,
+        run=run_page(context, request.run),
+    )
+    return translate(title), translate(text)
 
 
 def _event(context: AppContext, request: ApprovalRequest) -> Event:
     until = request.expires_at.astimezone(context.settings.publication.zone)
     row = revisions.load_revision(context.store, request.issue, request.revision_id)
     assert row is not None
-    message = (
-        f"issue {request.issue} „{row.manifest.issue.subject}“ waits for an approval until "
-        f"{until:%A, %d %B, %H:%M}"
+    translate = Translator(context.language)
+    message = translate(
+        localized(
+            "request-waits",
+            issue=str(request.issue),
+            subject=row.manifest.issue.subject,
+            until=translate.format_time(until),
+        )
     )
     link = preview_url(context, request.issue, request.revision_id, expires=request.expires_at)
-    return Event("upcycle-news.issue.waiting", f"issue {request.issue}", message, {"preview": link})
+    return Event(
+        "upcycle-news.issue.waiting",
+        f"issue {request.issue}",
+        message,
+        {"preview": link, "run": run_page(context, request.run)},
+    )

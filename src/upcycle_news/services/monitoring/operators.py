@@ -15,7 +15,7 @@ from upcycle_news.i18n.messages import format_count, localized
 from upcycle_news.models.runs import RunResult
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.monitoring.notifications import send_notice
-from upcycle_news.storage import notices, subscribers
+from upcycle_news.storage import alerts, notices, subscribers
 from upcycle_news.storage.notices import Notice
 from upcycle_news.transports.webhook import WebhookError, post_json
 
@@ -23,6 +23,8 @@ log = Log(__name__)
 
 FIRST_DELAY, LONGEST_DELAY = timedelta(minutes=5), timedelta(hours=6)
 GIVE_UP_AFTER = timedelta(days=3)
+UNREAD_EVENT = "upcycle-news.leave.unread"
+"""The alert about mails in the inbox that want to leave without a link of ours."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,17 @@ def notify_operators(context: AppContext, event: str, message: str) -> NoticeRep
         now=context.clock(),
     )
     return _deliver(context, notice)
+
+
+def notify_of_unread(context: AppContext, notice: str) -> None:
+    """Tell the operators once that mails in the inbox want to leave, until all of them were read.
+
+    `notice` is the sentence about those that are unread; empty when there are none.
+    """
+    if not notice:
+        alerts.clear_alert(context.store, UNREAD_EVENT, "inbox")
+    elif alerts.alert_once(context.store, UNREAD_EVENT, "inbox", now=context.clock()):
+        notify_operators(context, UNREAD_EVENT, notice)
 
 
 def deliver_notices(context: AppContext) -> NoticeReport:

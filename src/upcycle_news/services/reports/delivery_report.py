@@ -8,19 +8,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from upcycle_news.app.context import AppContext
+from upcycle_news.app.context import MAIN_RELAY, AppContext
 from upcycle_news.delivery.ports import DeliveryReport
 from upcycle_news.i18n.messages import FALLBACK, LocalizedText, localized
-from upcycle_news.models import DeliveryState, IssueId
+from upcycle_news.i18n.recognition import recognise
+from upcycle_news.models import DeliveryState, IssueId, IssueStatus
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.content.git_sync import localize_pull_failure
 from upcycle_news.services.delivery.relay_health import slow_relays
 from upcycle_news.services.feeds.collect import FeedRunReport, feeds_health
 from upcycle_news.services.issues.changes_markdown import changes_section
-from upcycle_news.services.markdown import Translator, escape_markdown
+from upcycle_news.services.issues.mailbox import mailbox_text
+from upcycle_news.services.markdown import Translator, escape_markdown, markdown_of_sentence
 from upcycle_news.services.subscribers import suppression_lists
 from upcycle_news.services.subscribers.list_health import list_health
 from upcycle_news.storage import (
+    issue_relays,
     issues,
     relay_stats,
     revisions,
@@ -39,6 +42,8 @@ def delivery_report(
     assert status is not None and row is not None
     counts, translate = status.as_dict(), Translator(context.language)
     lines = [translate(localized("report-title", issue=str(issue))), ""]
+    if (mailbox := mailbox_text(context, issue)) is not None:
+        lines += [f"**{translate(mailbox)}**", ""]
     lines += [translate(localized("report-states")), "|---|---|"]
     lines += [
         f"| {translate(_STATES[state])} | {counts[state]} |"
@@ -50,7 +55,7 @@ def delivery_report(
         translate(localized("report-closes") if status.closed else localized("report-closes-not")),
         "",
     ]
-    lines += _speed(context, translate, issue, row.enqueued_at, int(counts["sent"]))
+    lines += _speed(context, translate, issue, row.enqueued_at, status)
     lines += _relays(context, translate, issue)
     lines += _refusals(context, translate, issue)
     lines += _quotas(context, translate)
@@ -85,18 +90,23 @@ def _list_health(context: AppContext, translate: Translator) -> list[str]:
 
 
 def _speed(
-    context: AppContext, translate: Translator, issue: IssueId, began: datetime | None, sent: int
+    context: AppContext,
+    translate: Translator,
+    issue: IssueId,
+    began: datetime | None,
+    status: IssueStatus,
 ) -> list[str]:
-    ended = statistics.last_delivery_change(context.store, issue)
+    ended, sent = statistics.last_delivery_change(context.store, issue), status.sent
     if began is None or ended is None or not sent:
         return []
     seconds = max((ended - began).total_seconds(), 1.0)
-    relay = localized("report-relay", relay="main")
+    queued_for = issue_relays.get(context.store, issue)
+    relay = localized("report-relay", relay=queued_for.first_relay or MAIN_RELAY)
     sentence = localized(
         "report-speed",
         count=sent,
         seconds=seconds,
-        relay=localized("report-mailbox") if context.configured_relay is None else relay,
+        relay=localized("report-mailbox") if queued_for.is_mailbox else relay,
         rate=sent / seconds,
     )
     return [translate(sentence), ""]
@@ -168,17 +178,24 @@ def _feeds(
     context: AppContext, translate: Translator, collected: FeedRunReport | None
 ) -> list[str]:
     health = [feed for feed in feeds_health(context) if feed.active]
-    well = sum(1 for feed in health if not feed.errors and not feed.stopped)
+    well = sum(1 for feed in health if not (feed.errors or feed.stopped or feed.odd))
     lines = [translate(localized("report-feeds", well=well, feeds=len(health))), ""]
     lines += [
-        f"- {escape_markdown(feed.name)}: {escape_markdown(feed.last_error)}"
+        f"- {escape_markdown(feed.name)}: "
+        + markdown_of_sentence(translate(recognise(feed.last_error, "feeds")))
         for feed in health
         if feed.errors or feed.stopped
+    ]
+    lines += [
+        f"- {escape_markdown(feed.name)}: "
+        + markdown_of_sentence(translate(recognise(sentence, "feeds")))
+        for feed in health
+        for sentence in feed.odd
     ]
     pull = collected.pull if collected else ""
     if pull:
         why = translate(localize_pull_failure(pull))
-        lines.append(f"- {translate(localized('report-pull', why=escape_markdown(why)))}")
+        lines.append(f"- {translate(localized('report-pull', why=markdown_of_sentence(why)))}")
     return [*lines, ""] if health or pull else []
 
 

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from upcycle_news.app.context import AppContext
+from upcycle_news.errors import SendHoldError, StoreMismatchError
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import IssueId, IssueState
 from upcycle_news.models.runs import RunResult
+from upcycle_news.prefect_api.client import PrefectClient
 from upcycle_news.services.issues.ids import current_issue
-from upcycle_news.services.issues.lock import acquire_lock
-from upcycle_news.storage import issues, scheduled_runs, send_hold
+from upcycle_news.services.issues.lock import acquire_lock, lock_holder
+from upcycle_news.services.issues.mailbox import is_unsent, mailbox_text
+from upcycle_news.services.issues.waiting_runs import release_ended_runs, run_page
+from upcycle_news.services.journal.consistency import raise_if_sending_refused
+from upcycle_news.services.journal.files import JournalError
+from upcycle_news.services.markdown import Translator
+from upcycle_news.storage import approvals, issues, scheduled_runs
 
 NEXT = "next"
 
@@ -24,9 +32,25 @@ class RunAdmission:
 
 
 def send_hold_result(context: AppContext) -> RunResult | None:
-    """Return the result of a run while the store has a send hold, else None."""
-    hold = send_hold.active_hold(context.store)
-    return RunResult("failed", "Paused", hold.explanation) if hold else None
+    """Return the result of a run while nothing may be sent from the store, else None.
+
+    That is during a send hold, and while the store does not know what went out.
+    """
+    try:
+        raise_if_sending_refused(context)
+    except (SendHoldError, StoreMismatchError, JournalError) as error:
+        return RunResult("failed", "SendHold", error.in_language(context.language))
+    return None
+
+
+def name_of_issue(context: AppContext, wanted: str, planned_at: datetime) -> str:
+    """Return the id of the issue that a run is about, as `admit_run` decides; records nothing."""
+    if wanted != NEXT:
+        return wanted
+    scheduled = scheduled_runs.find_run(context.store, planned_at)
+    if scheduled is not None:
+        return str(scheduled.issue)
+    return str(current_issue(context, _day(context, planned_at)))
 
 
 def admit_run(
@@ -44,7 +68,7 @@ def admit_run(
     if scheduled is None:
         limit = timedelta(hours=max_lateness_hours)
         on_time = not max_lateness_hours or context.clock() - planned_at <= limit
-        day = planned_at.astimezone(context.settings.publication.zone).date()
+        day = _day(context, planned_at)
         issue = current_issue(context, day) if wanted == NEXT else IssueId.parse(wanted)
         scheduled = scheduled_runs.record_run(
             context.store, scheduled_runs.ScheduledRun(planned_at, issue, on_time)
@@ -54,25 +78,60 @@ def admit_run(
         return RunAdmission(str(issue), _late(context, issue, planned_at))
     row = issues.get(context.store, issue)
     if row is not None and row.state is IssueState.CANCELLED:
-        message = f"issue {issue} was cancelled: nothing is sent"
+        message = localized("run-issue-cancelled", issue=str(issue)).in_language(context.language)
         return RunAdmission(str(issue), RunResult("cancelled", "Cancelled", message))
     status = issues.status(context.store, issue)
-    if status is not None and status.closed:
-        sent = status.as_dict()["sent"]
-        message = f"issue {issue} went out already: sent to {sent} of {status.audience}"
+    if status is not None and status.closed and not is_unsent(context, issue):
+        message = localized(
+            "run-already-sent",
+            issue=str(issue),
+            sent=status.as_dict()["sent"],
+            audience=status.audience,
+        ).in_language(context.language)
+        if (mailbox := mailbox_text(context, issue)) is not None:
+            message = mailbox.in_language(context.language)
         return RunAdmission(str(issue), RunResult("completed", "AlreadySent", message))
-    if (row is None or not row.frozen) and not acquire_lock(context, issue, run):
-        message = f"issue {issue} is being prepared by another run: this one does nothing"
-        return RunAdmission(str(issue), RunResult("completed", "InOtherHands", message))
+    if (row is None or not row.frozen) and not _acquire(context, issue, run):
+        return RunAdmission(str(issue), _in_other_hands(context, issue, run))
     return RunAdmission(str(issue))
 
 
+def _acquire(context: AppContext, issue: IssueId, run: str) -> bool:
+    """Lock the issue; take it over from a run that Prefect says has ended."""
+    if acquire_lock(context, issue, run):
+        return True
+    client = PrefectClient.find(context.settings.state / "prefect")
+    if client is None or not release_ended_runs(context, client, issue).runs:
+        return False
+    return acquire_lock(context, issue, run)
+
+
+def _in_other_hands(context: AppContext, issue: IssueId, run: str) -> RunResult:
+    others = [
+        request.run
+        for request in approvals.open_requests(context.store, issue)
+        if request.run != run
+    ]
+    name = str(issue)
+    if others:
+        text = localized("other-run-waits", issue=name, run=run_page(context, others[-1]))
+    elif holder := lock_holder(context, issue):
+        text = localized("other-run-prepares", issue=name, run=run_page(context, holder))
+    else:
+        text = localized("other-run-queues", issue=name)
+    return RunResult("completed", "InOtherHands", text.in_language(context.language))
+
+
+def _day(context: AppContext, planned_at: datetime) -> date:
+    return planned_at.astimezone(context.settings.publication.zone).date()
+
+
 def _late(context: AppContext, issue: IssueId, planned_at: datetime) -> RunResult:
-    zone = context.settings.publication.zone
-    return RunResult(
-        "cancelled",
-        "Late",
-        f"issue {issue} was planned for {planned_at.astimezone(zone):%A, %d %B, %H:%M} and this "
-        f"run came at {context.clock().astimezone(zone):%A, %d %B, %H:%M}: nothing was sent; to send "
-        "it all the same, by hand: 'upcycle-news issue preview', then 'upcycle-news issue send'",
+    zone, translate = context.settings.publication.zone, Translator(context.language)
+    text = localized(
+        "run-too-late",
+        issue=str(issue),
+        planned=translate.format_time(planned_at.astimezone(zone)),
+        came=translate.format_time(context.clock().astimezone(zone)),
     )
+    return RunResult("cancelled", "CameTooLate", translate(text))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError
@@ -11,9 +11,12 @@ from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import IssueId, IssueState, IssueStatus
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.delivery import send
+from upcycle_news.services.issues.mailbox import is_unsent, mailbox_text
 from upcycle_news.services.issues.render import render_revision
 from upcycle_news.services.issues.revisions import find_revision
-from upcycle_news.storage import approvals, issues, send_hold
+from upcycle_news.services.journal import record as journal
+from upcycle_news.services.runs.admission import send_hold_result
+from upcycle_news.storage import approvals, issues
 from upcycle_news.storage.issues import IssueRow
 
 log = Log(__name__)
@@ -23,12 +26,13 @@ def pending_issues(context: AppContext, *, max_lateness_hours: float = 0.0) -> l
     """Return the issues with deliveries left; queue those that are approved and due first.
 
     An approval older than `max_lateness_hours` (0: any age) is left to people. Nothing is pending
-    during a send hold. An issue that cannot be queued does not keep others from being delivered:
+    while nothing may be sent (`send_hold_result`). An issue that cannot be queued does not keep others from being delivered:
     its `IssueError` is raised only if nothing else is pending. Costs a few look-ups for each issue
     that is approved or not closed yet, however many were sent before.
     """
-    if send_hold.active_hold(context.store):
+    if send_hold_result(context) is not None:
         return []
+    journal.catch_up(context)
     refused: list[IssueError] = []
     pending = [row.id for row in issues.unclosed_issues(context.store) if _is_sending(context, row)]
     for row in issues.issues_in(context.store, IssueState.APPROVED, until=context.today):
@@ -56,9 +60,12 @@ def _queue_approved(context: AppContext, issue: IssueId, max_lateness_hours: flo
 def _is_too_old(
     context: AppContext, issue: IssueId, revision_id: str, max_lateness_hours: float
 ) -> bool:
+    """Return whether an approval is too old; one that was given early counts from the issue's day."""
     decision = approvals.last_decision(context.store, issue, revision_id)
-    limit = timedelta(hours=max_lateness_hours)
-    return bool(decision and max_lateness_hours and context.clock() - decision.at > limit)
+    if decision is None or not max_lateness_hours:
+        return False
+    day_began = datetime.combine(issue.day, time(), context.settings.publication.zone)
+    return context.clock() - max(decision.at, day_began) > timedelta(hours=max_lateness_hours)
 
 
 @dataclass(frozen=True)
@@ -74,14 +81,17 @@ def halted_issues(
 ) -> tuple[HaltedIssue, ...]:
     """Return the issues that deliver-pending leaves to people, oldest first.
 
-    They are stopped or paused with deliveries left, or were approved longer than
-    `max_lateness_hours` (0: any age is fine) ago.
+    They are stopped or paused with deliveries left, lie partly in the mailbox while a relay is set, or
+    were approved longer than `max_lateness_hours` (0: any age is fine) ago.
     """
     halted = []
     for row in issues.issues_in(context.store, IssueState.STOPPED, IssueState.PAUSED):
         status = issues.status(context.store, row.id)
         if status is not None and status.waiting:
             halted.append(HaltedIssue(str(row.id), _halted_text(row, status)))
+    for row in issues.issues_in(context.store, IssueState.SENDING):
+        if is_unsent(context, row.id) and (text := mailbox_text(context, row.id)) is not None:
+            halted.append(HaltedIssue(str(row.id), text))
     for row in issues.issues_in(context.store, IssueState.APPROVED, until=context.today):
         revision_id = approvals.approved_revision(context.store, row.id)
         if revision_id and _is_too_old(context, row.id, revision_id, max_lateness_hours):
@@ -100,7 +110,12 @@ def _halted_text(row: IssueRow, status: IssueStatus) -> LocalizedText:
 
 
 def _is_sending(context: AppContext, row: IssueRow) -> bool:
-    """Return whether an unclosed issue goes on; close it if its last process died before it could."""
+    """Return whether an unclosed issue goes on; close it if its last process died before it could.
+
+    One that lies in the mailbox does not, once a relay is set: whether readers get it is for a person.
+    """
     if row.state is IssueState.CANCELLED:
         send.reclaim_from_dead_workers(context, row.id)
-    return not send.close_if_done(context, row.id) and row.state is IssueState.SENDING
+    if send.close_if_done(context, row.id) or row.state is not IssueState.SENDING:
+        return False
+    return not is_unsent(context, row.id)

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError, NothingNew, UpcycleError
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import IssueId
 from upcycle_news.models.runs import RunResult
 from upcycle_news.services.delivery import send
+from upcycle_news.services.delivery.issue_control import take_back_if_unsent
 from upcycle_news.services.delivery.test_mail import group_addresses, send_test
 from upcycle_news.services.issues.compose import EssayFilter, compose_issue, select_essays
 from upcycle_news.services.issues.lock import release_lock
@@ -43,9 +45,10 @@ def compose(
 ) -> ComposeResult:
     """Compose an issue from the current content.
 
-    An issue whose deliveries began keeps its frozen revision; a run that resumes takes the
-    revision of its approval request.
+    An issue whose deliveries began keeps its frozen revision; one that lies in the mailbox is taken back
+    when a relay is set. A run that resumes takes the revision of its approval request.
     """
+    take_back_if_unsent(context, issue, by=f"flow run {run}")
     row = issues.get(context.store, issue)
     if row is not None and row.frozen:
         return ComposeResult(row.revision_id)
@@ -53,7 +56,7 @@ def compose(
     if request is not None and request.answer in ("", "send", "reject"):
         return ComposeResult(request.revision_id)
     try:
-        essays = select_essays(context, essay_filter)
+        essays = select_essays(context, issue, essay_filter)
         return ComposeResult(compose_issue(context, issue, essays).revision_id)
     except NothingNew as error:
         release_lock(context, issue, run)
@@ -87,11 +90,33 @@ def send_tests(
         raise
 
 
+def send_tests_again(context: AppContext, issue: IssueId, revision_id: str, group: str) -> str:
+    """Send test mails to a group, or to the editors without one; return why none went, or nothing.
+
+    The sentence stands above the next question: a run that waits for people does not fail for it.
+    """
+    group = group or context.settings.cockpit.editors
+    if not group:
+        return localized("test-again-no-group").in_language(context.language)
+    try:
+        send_tests(context, issue, revision_id, group, again=True)
+    except UpcycleError as error:
+        return error.in_language(context.language)
+    return ""
+
+
 def enqueue_once(
-    context: AppContext, issue: IssueId, revision_id: str, *, run: str, senders: int = 1
+    context: AppContext,
+    issue: IssueId,
+    revision_id: str,
+    *,
+    run: str,
+    senders: int = 1,
+    approve: bool = False,
 ) -> int:
     """Queue the deliveries of an approved issue, unless a try before has; return the audience.
 
+    `approve`: a revision that nobody has decided about is approved with it, and only if it is queued.
     Raises `IssueError` when it is not approved, or SQLite is to serve several `senders`.
     """
     if senders > 1 and context.store.dialect == "sqlite":
@@ -103,7 +128,8 @@ def enqueue_once(
     if row is not None and row.frozen:
         return row.audience
     rendered = render_revision(context, find_revision(context, issue, revision_id))
-    audience = send.enqueue(context, rendered, by=f"flow run {run}")
+    approval = issues.NewApproval("flow") if approve else None
+    audience = send.enqueue(context, rendered, by=f"flow run {run}", approval=approval)
     release_lock(context, issue, run)
     return audience
 
@@ -111,4 +137,10 @@ def enqueue_once(
 def finish_dry_run(context: AppContext, issue: IssueId, subject: str, *, run: str) -> RunResult:
     """Release the issue and return the result of a dry run."""
     release_lock(context, issue, run)
-    return RunResult("completed", "DryRun", f"issue {issue}: {subject}; not sent")
+    return RunResult(
+        "completed",
+        "DryRun",
+        localized("result-dry-run", issue=str(issue), subject=subject).in_language(
+            context.language
+        ),
+    )

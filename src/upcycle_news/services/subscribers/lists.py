@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import ContentError, UpcycleError, UsageError
-from upcycle_news.fileio import write_atomically
-from upcycle_news.i18n.messages import LANGUAGES
-from upcycle_news.models import EmailAddress, Subscriber
+from upcycle_news.fileio import os_reason, read_given_file, write_atomically
+from upcycle_news.i18n.messages import LANGUAGES, localized
+from upcycle_news.models import EmailAddress, Subscriber, SubscriberStatus
+from upcycle_news.services.journal.consistency import raise_if_contradicted
 from upcycle_news.storage import personal_data, subscribers
 from upcycle_news.storage.subscribers import NewSubscriber, add_subscribers
 from upcycle_news.subscribers.csv_lists import (
-    LISTED_AS,
+    Note,
+    ParsedList,
     clean_name,
-    parse_column_mapping,
     read_subscribers_csv,
     write_subscribers_csv,
 )
+from upcycle_news.subscribers.list_columns import parse_column_mapping
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 """Called with what begins and its number of steps; its result takes how many more are done."""
@@ -44,7 +46,7 @@ class AddResult(StrEnum):
 
 @dataclass(frozen=True)
 class LineNote:
-    """A line of a list and why it was skipped or is invalid."""
+    """A line of a list and what is said of it, in the publication's language: why it was skipped."""
 
     line: int
     reason: str
@@ -58,18 +60,23 @@ class LineNote:
 class ImportReport:
     """What importing a list changed, or would change.
 
-    `skipped` lines were left out on purpose, `invalid` ones cannot be read; `unread` names the
-    columns that were ignored, as the list spells them. `has_unknown_status` is True when lines were
-    skipped for a status that the list may mean as subscribed.
+    `skipped` lines were left out on purpose, `invalid` ones cannot be read; `notes` say what of a line
+    that was taken is not as the list has it. `unread` names the columns that were ignored, as the list
+    spells them. `has_unknown_status` is True when lines were skipped for a word that the list may mean
+    as subscribed. `guessed` says which encoding was guessed; empty if none was. `asked` counts those
+    that get a mail with the question, where the list has no proof of consent.
     """
 
-    added: int
-    updated: int
-    unchanged: int
-    skipped: tuple[LineNote, ...]
-    invalid: tuple[LineNote, ...]
-    unread: tuple[str, ...]
-    has_unknown_status: bool
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    skipped: tuple[LineNote, ...] = ()
+    invalid: tuple[LineNote, ...] = ()
+    notes: tuple[LineNote, ...] = ()
+    unread: tuple[str, ...] = ()
+    has_unknown_status: bool = False
+    guessed: str = ""
+    asked: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON object of `subscribers import`."""
@@ -80,6 +87,9 @@ class ImportReport:
             "skipped": [note.as_dict() for note in self.skipped],
             "invalid": [note.as_dict() for note in self.invalid],
             "unread": list(self.unread),
+            "notes": [note.as_dict() for note in self.notes],
+            "guessed": self.guessed,
+            "asked": self.asked,
         }
 
 
@@ -96,11 +106,12 @@ def add_subscriber(
     """Add or update one subscriber whose consent is documented; empty values change nothing.
 
     Language and topics replace those that the subscriber chose: perhaps they asked for it. Raises
-    `UpcycleError` for an address that is suppressed, has unsubscribed or has not confirmed yet, and
-    `UsageError` without a consent or for an unknown language.
+    `UpcycleError` for an address that is suppressed, has unsubscribed or has not confirmed yet,
+    `UsageError` without a consent or for an unknown language, and `StoreMismatchError` as `import_list`.
     """
     if language and language not in LANGUAGES:
-        raise UsageError(f"the language must be one of {', '.join(LANGUAGES)}")
+        raise UsageError(localized("language-unknown", languages=LANGUAGES))
+    raise_if_contradicted(context, context.store)
     subscriber = NewSubscriber(
         email=email,
         name=clean_name(name),
@@ -118,7 +129,7 @@ def add_subscriber(
         override_preferences=True,
     )
     if report.skipped:
-        raise UpcycleError(f"not added: {report.skipped[0][1]}")
+        raise UpcycleError(localized("subscriber-not-added", reason=report.skipped[0][1]))
     if report.added:
         return AddResult.ADDED
     return AddResult.UPDATED if report.updated else AddResult.UNCHANGED
@@ -128,7 +139,7 @@ def consent_source(consent: str) -> str:
     """Return the source of a consent on one line; raises `UsageError` when it is empty."""
     source = " ".join(consent.split())
     if not source:
-        raise UsageError('the consent is empty: say where and when, as in "form, 3 May 2026"')
+        raise UsageError(localized("consent-empty"))
     return source
 
 
@@ -138,28 +149,22 @@ def import_list(
     *,
     consent: str,
     columns: Mapping[str, str] | Iterable[str] = (),
+    ignore: Collection[str] = (),
     take: Collection[str] = (),
     dry_run: bool = False,
     progress: Progress = no_progress,
 ) -> ImportReport:
     """Add or update the subscribers of a CSV file, all or none; with `dry_run` only report.
 
-    `columns` maps the list's names of columns to ours (or holds ``THEIRS=ours``), `take` further
-    words of a status column that count as subscribed. Raises `ContentError` when the file cannot be
-    read, `UsageError` without a consent.
+    `columns` maps the list's names of columns to ours (or holds ``THEIRS=ours``), `ignore` names those
+    that are not read, `take` further words of a column that count as subscribed. Raises `ContentError`
+    when the file cannot be read or may say of somebody that they want no mail, `UsageError` without a
+    consent, `StoreMismatchError` while the store does not know what went out: then it does not know who
+    left, either.
     """
     source = consent_source(consent)
-    if not isinstance(columns, Mapping):
-        columns = parse_column_mapping(columns)
-    data = read_list(file)
-    with progress("reading", data.count(b"\n")) as advance:
-        parsed = read_subscribers_csv(
-            data,
-            where=str(file),
-            columns=columns,
-            take={word.strip().lower() for word in take},
-            progress=advance,
-        )
+    raise_if_contradicted(context, context.store)
+    parsed = parse_list(file, columns, ignore, take, progress)
     with progress("adding", len(parsed.subscribers)) as advance:
         report = add_subscribers(
             context.store,
@@ -170,24 +175,58 @@ def import_list(
             language=context.language,
             progress=advance,
         )
-    return ImportReport(
+    return replace(
+        import_report(context, parsed, report.skipped),
         added=report.added,
         updated=report.updated,
         unchanged=report.unchanged,
-        skipped=tuple(LineNote(*note) for note in sorted([*parsed.skipped, *report.skipped])),
-        invalid=tuple(LineNote(*note) for note in parsed.invalid),
+    )
+
+
+def parse_list(
+    file: Path,
+    columns: Mapping[str, str] | Iterable[str],
+    ignore: Collection[str],
+    take: Collection[str],
+    progress: Progress,
+) -> ParsedList:
+    """Read a list; arguments and errors are those of `import_list`."""
+    data = read_list(file)
+    with progress("reading", data.count(b"\n")) as advance:
+        return read_subscribers_csv(
+            data,
+            where=str(file),
+            columns=columns if isinstance(columns, Mapping) else parse_column_mapping(columns),
+            ignore=ignore,
+            take={word.strip().lower() for word in take},
+            progress=advance,
+        )
+
+
+def import_report(context: AppContext, parsed: ParsedList, skipped: Iterable[Note]) -> ImportReport:
+    """Return what is said of the lines of a list, in the publication's language, without counts."""
+
+    def told(notes: Iterable[Note]) -> tuple[LineNote, ...]:
+        by_line = sorted(notes, key=lambda note: note[0])
+        return tuple(LineNote(line, text.in_language(context.language)) for line, text in by_line)
+
+    return ImportReport(
+        skipped=told([*parsed.skipped, *skipped]),
+        invalid=told(parsed.invalid),
+        notes=told(parsed.notes),
         unread=parsed.unread,
-        has_unknown_status=any(reason.startswith(LISTED_AS) for _, reason in parsed.skipped),
+        has_unknown_status=parsed.unknown_status,
+        guessed=parsed.guessed.in_language(context.language) if parsed.guessed else "",
     )
 
 
 def read_list(file: Path) -> bytes:
     """Return the content of a list; raises `ContentError` when it cannot be read."""
     try:
-        return file.read_bytes()
+        return read_given_file(file)
     except OSError as error:
         raise ContentError(
-            file, None, f"cannot be read ({error.strerror}); check the path"
+            file, None, localized("list-unreadable", reason=os_reason(error))
         ) from None
 
 
@@ -207,11 +246,29 @@ def subscriber_with(context: AppContext, email: EmailAddress) -> Subscriber:
     """Return the subscriber with this address; raises `UpcycleError` when there is none."""
     subscriber = subscribers.find(context.store, email)
     if subscriber is None:
-        raise UpcycleError("no subscriber has this address")
+        raise UpcycleError(localized("subscriber-unknown"))
     return subscriber
+
+
+def search(
+    context: AppContext, text: str, *, status: SubscriberStatus | str, topic: str, group: str
+) -> Iterator[Subscriber]:
+    """Yield the subscribers with `text` in address or name, whatever its case; empty values match all."""
+    if status and status not in list(SubscriberStatus):
+        raise UsageError(localized("status-unknown", statuses=tuple(SubscriberStatus)))
+    wanted = text.strip().casefold()
+    for subscriber in subscribers.all_subscribers(context.store):
+        matches = wanted in subscriber.email.key or wanted in subscriber.name.casefold()
+        if (
+            matches
+            and status in ("", subscriber.status)
+            and (not topic or topic in subscriber.topics)
+            and (not group or group in subscriber.groups)
+        ):
+            yield subscriber
 
 
 def erase(context: AppContext, email: EmailAddress) -> None:
     """Erase a subscriber; raises `UpcycleError` when nothing is stored about the address."""
     if not personal_data.erase_subscriber(context.store, email, now=context.clock()):
-        raise UpcycleError("no subscriber has this address")
+        raise UpcycleError(localized("subscriber-unknown"))

@@ -2,69 +2,68 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.errors import RelayError
 from upcycle_news.i18n.messages import LANGUAGES, LocalizedText, localized
-from upcycle_news.mail.message import message_hash
-from upcycle_news.mail.transactional import build_transactional_mail
 from upcycle_news.models import (
     ConfirmationResult,
     EmailAddress,
-    Envelope,
     Signup,
     Subscriber,
     SubscriberStatus,
     UnsubscribeMethod,
 )
 from upcycle_news.observability.logging import Log
-from upcycle_news.rendering.render import render_transactional
 from upcycle_news.rendering.template_strings import read_template_strings
-from upcycle_news.rendering.templates import load_templates
+from upcycle_news.services.subscribers import address_changes, confirmation_mails
 from upcycle_news.services.subscribers.lists import read_list
-from upcycle_news.storage import bounces, send_hold, signups, subscribers
+from upcycle_news.services.subscribers.mail_templates import load_mail_templates
+from upcycle_news.storage import bounces, personal_data, send_hold, signups, subscribers
 from upcycle_news.subscribers import double_opt_in
-from upcycle_news.subscribers.link_tokens import Purpose
-from upcycle_news.transports.outcomes import (
-    Accepted,
-    Outcome,
-    Refused,
-    UnsupportedAddress,
-)
-from upcycle_news.transports.refusal_classes import RefusalClass, classify_refusal
-from upcycle_news.transports.smtp import open_connection
+from upcycle_news.subscribers.link_tokens import Purpose, possible_tokens, trimmed
 
 log = Log(__name__)
 
-_TOKEN = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])")
-
-CONFIRMATION_TEMPLATE = "confirm"
 # The texts shown before consent is given; their hash is the version kept with the consent.
 _CONSENT_TEXTS = ("page_consent", "confirm_text", "confirm_button", "page_confirm_text")
+_QUESTION_TEXTS = ("list_confirm_text", "list_confirm_button", "page_confirm_text")
 
 
 @dataclass(frozen=True)
 class CleanupReport:
-    """Deleted sign-ups and bounce reports that expired, and confirmation mails that were sent."""
+    """Deleted sign-ups and bounce reports that expired, and confirmation mails that were sent.
+
+    `waiting` are those that could not be sent: the relay did not take them, or the limits hold them back.
+    `forgotten` left long ago and were erased.
+    """
 
     unconfirmed: int = 0
     mailed: int = 0
     reports: int = 0
+    waiting: int = 0
+    forgotten: int = 0
 
     def as_dict(self) -> dict[str, int]:
         """Return the JSON object of `subscribers tidy`."""
         return asdict(self)
 
-    def __str__(self) -> str:
-        return (
-            f"{self.unconfirmed} unconfirmed sign-ups and {self.reports} old reports deleted, "
-            f"{self.mailed} confirmations mailed"
+    def sentence(self) -> LocalizedText:
+        """Return the counts as a sentence."""
+        return localized(
+            "tidied",
+            unconfirmed=self.unconfirmed,
+            reports=self.reports,
+            forgotten=self.forgotten,
+            mailed=self.mailed,
+            waiting=self.waiting,
         )
+
+    def __str__(self) -> str:
+        return str(self.sentence())
 
 
 @dataclass(frozen=True)
@@ -98,14 +97,14 @@ class SubscriberLink:
 
 @dataclass(frozen=True)
 class Preferences:
-    """A subscriber with the topics that the publication offers; they have chosen some of them."""
+    """A subscriber with the topics that the publication offers; they have chosen some of them.
+
+    `change_waiting`: a new address of theirs can be confirmed.
+    """
 
     subscriber: Subscriber
     offered: tuple[str, ...]
-
-
-class RecipientRefused(RelayError):  # noqa: N818 - a sentence reads better without "Error"
-    """The relay refused this one address, which says nothing about others."""
+    change_waiting: bool = False
 
 
 def sign_up(
@@ -122,8 +121,13 @@ def sign_up(
         context.store,
         email,
         may_ask=lambda situation: double_opt_in.may_send_confirmation(
-            situation, now=now, cooldown=cooldown
+            situation,
+            now=now,
+            cooldown=cooldown,
+            per_mailbox=context.settings.audience.confirmations_per_mailbox,
         ),
+        mailbox_key=double_opt_in.mailbox_key(email),
+        mailbox_since=now - cooldown,
         language=language,
         source=source or f"web: {context.link_signer.public_url}/subscribe",
         wording=consent_wording(context, language),
@@ -132,103 +136,26 @@ def sign_up(
     )
 
 
-def consent_wording(context: AppContext, language: str) -> str:
-    """Return the version of the consent texts in this language."""
-    words = read_template_strings(load_templates(context.templates_folder), language)
-    texts = (words.catalogue.get(key, "") for key in _CONSENT_TEXTS)
+def consent_wording(context: AppContext, language: str, *, of_list: bool = False) -> str:
+    """Return the version of the consent texts in this language: of our form, or of the mail to a list."""
+    words = read_template_strings(load_mail_templates(context.templates_folder, language), language)
+    keys = _QUESTION_TEXTS if of_list else _CONSENT_TEXTS
+    texts = (words.catalogue.get(key, "") for key in keys)
     return double_opt_in.consent_version(language, texts)
 
 
 def send_confirmation_mail(context: AppContext, signup: Signup) -> bool:
-    """Send the confirmation link; False if it was sent or the subscriber erased meanwhile.
+    """Send the confirmation link; False if it was sent, waits for the limits, or they were erased.
 
     Raises `RelayError` when it was not accepted. It is tried again later, unless the address is
     the reason.
     """
-    settings = context.settings
-    if not settings.publication.public_url or not settings.sender.address:
-        raise RelayError(
-            "no confirmation mail can be sent: set publication.public_url and sender.address"
-        )
-    token = context.link_signer.token(Purpose.CONFIRM, signup.subscriber, signup.consent % 2**24)
-    publication = context.publication
-    mail = render_transactional(
-        load_templates(context.templates_folder),
-        CONFIRMATION_TEMPLATE,
-        publication=publication,
-        language=signup.language,
-        values={
-            "link": f"{context.link_signer.public_url}/{Purpose.CONFIRM}/{token}",
-            "days": context.settings.audience.confirm_days,
-        },
-    )
-    sender_headers = context.sender_headers(publication)
-    message = build_transactional_mail(
-        sender_headers,
-        to=signup.email,
-        language=signup.language,
-        subject=mail.subject,
-        text=mail.text,
-        html=mail.html,
-        # Ids are reused once their row is deleted, and servers drop a Message-ID they have seen.
-        message_hash=message_hash(
-            context.message_id_key, f"confirm/{signup.given_at.timestamp():.0f}", signup.consent
-        ),
-        date=context.clock(),
-        signers=context.dkim_signers,
-    )
-    # Before the mail is sent: a subscriber may confirm before our next commit.
-    if not signups.mark_mailed(
-        context.store, signup, double_opt_in.token_hash(token), context.clock()
-    ):
-        return False
-    try:
-        outcome = _send(
-            context, Envelope(sender_headers.envelope_sender, signup.email.address), message
-        )
-    except RelayError:
-        signups.unmark_mailed(context.store, signup)
-        raise
-    if not isinstance(outcome, Accepted):
-        if not _concerns_address(outcome):
-            signups.unmark_mailed(context.store, signup)
-        sender_refused = isinstance(outcome, Refused) and outcome.stage == "mail"
-        only_this_address = isinstance(outcome, Refused | UnsupportedAddress) and not sender_refused
-        raise (RecipientRefused if only_this_address else RelayError)(
-            f"the confirmation mail was not accepted ({type(outcome).__name__})"
-        )
-    return True
-
-
-def _send(context: AppContext, envelope: Envelope, message: bytes) -> Outcome:
-    with context.relay() as relay, open_connection(relay) as connection:
-        return connection.send(envelope, message)
-
-
-def _concerns_address(outcome: Outcome) -> bool:
-    """Return True if the address is the reason, so that a later attempt would fail as well."""
-    if isinstance(outcome, Refused):
-        gone = outcome.reply.code >= 500
-        return gone and classify_refusal(outcome.stage, outcome.reply) is RefusalClass.RECIPIENT
-    return isinstance(outcome, UnsupportedAddress)
+    return confirmation_mails.send_now(context, consent=signup.consent)
 
 
 def send_pending_confirmations(context: AppContext) -> int:
-    """Send confirmation mails that could not be sent at their time; returns how many were sent."""
-    if send_hold.active_hold(context.store):
-        return 0  # a restored store does not know which of them were sent after all
-    since = context.clock() - timedelta(days=context.settings.audience.confirm_days)
-    sent = 0
-    for signup in signups.signups_without_mail(context.store, since=since):
-        try:
-            sent += send_confirmation_mail(context, signup)
-        except RecipientRefused as error:
-            # Anybody may enter an address that no server accepts: it must not block the others.
-            log.warning("confirmation mail refused", sign_up=signup.consent, why=error)
-        except RelayError as error:
-            log.warning("confirmation mail pending", sign_up=signup.consent, why=error)
-            break  # the relay has a problem: the next run tries again
-    return sent
+    """Send the confirmation mails that wait, within the limits; returns how many were sent."""
+    return confirmation_mails.send_waiting(context).mailed
 
 
 def confirm(context: AppContext, token: str, *, act: bool = True) -> Confirmation:
@@ -239,7 +166,7 @@ def confirm(context: AppContext, token: str, *, act: bool = True) -> Confirmatio
     lookup = signups.confirm if act else signups.confirmation_status
     result = lookup(
         context.store,
-        double_opt_in.token_hash(token),
+        double_opt_in.token_hash(trimmed(token)),
         now=context.clock(),
         valid_for=_valid_for(context),
     )
@@ -309,8 +236,11 @@ def unsubscribe_by_links(context: AppContext, links: Path | Iterable[str]) -> Li
     for line in lines:
         if not line.strip():
             continue
-        match = _TOKEN.search(line)
-        if match and unsubscribe_by_token(context, match[0], UnsubscribeMethod.PAGE):
+        found = (
+            unsubscribe_by_token(context, token, UnsubscribeMethod.PAGE)
+            for token in possible_tokens(line)
+        )
+        if any(link is not None for link in found):
             valid += 1
         else:
             foreign += 1
@@ -322,7 +252,11 @@ def preferences(context: AppContext, token: str) -> Preferences | None:
     link = read_link(context, Purpose.PREFERENCES, token)
     if link is None or link.subscriber is None:
         return None
-    return Preferences(link.subscriber, context.settings.audience.topics)
+    return Preferences(
+        link.subscriber,
+        context.settings.audience.topics,
+        address_changes.is_change_waiting(context, link.subscriber),
+    )
 
 
 def change_preferences(
@@ -364,13 +298,30 @@ def describe_unsubscribe_methods(context: AppContext) -> LocalizedText:
 
 
 def purge_expired(context: AppContext) -> CleanupReport:
-    """Delete expired sign-ups and bounce reports; send confirmation mails that are pending."""
+    """Delete expired sign-ups, bounce reports and who left long ago; send confirmation mails."""
     now = context.clock()
-    mailed = send_pending_confirmations(context)
+    mailing = confirmation_mails.send_waiting(context)
+    expired = signups.delete_unconfirmed(context.store, before=now - _valid_for(context))
+    address_changes.delete_expired(context)
+    confirmation_mails.delete_old(context, now)
     return CleanupReport(
-        unconfirmed=signups.delete_unconfirmed(context.store, before=now - _valid_for(context)),
-        mailed=mailed,
+        unconfirmed=expired,
+        mailed=mailing.mailed,
+        waiting=confirmation_mails.count_waiting(context),
+        forgotten=_forget_left(context),
         reports=bounces.drop_raw(
             context.store, before=now - timedelta(days=context.settings.bounces.keep_days)
         ),
     )
+
+
+def _forget_left(context: AppContext) -> int:
+    """Forget those who left `audience.keep_left_days` ago; nobody while a store may be out of date."""
+    days = context.settings.audience.keep_left_days
+    if not days or send_hold.active_hold(context.store):
+        return 0  # a restored store does not know who came back after the backup
+    now = context.clock()
+    forgotten = personal_data.forget_left(context.store, before=now - timedelta(days=days), now=now)
+    if forgotten:
+        log.info("those who left were forgotten", count=forgotten)
+    return forgotten

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,9 @@ from upcycle_news.models import EmailAddress, IssueId, Suppression, SuppressionS
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.subscribers.lists import LineNote, read_list
 from upcycle_news.storage import pending_suppressions, suppressions
-from upcycle_news.subscribers.csv_lists import (
-    escape_formula,
-    read_suppressions,
-    suppression_key,
-)
+from upcycle_news.subscribers.csv_lists import about_encoding, escape_formula
+from upcycle_news.subscribers.list_files import decode_list
+from upcycle_news.subscribers.suppression_keys import read_suppressions, suppression_key
 
 log = Log(__name__)
 
@@ -33,12 +31,14 @@ MAX_REASON = 32
 class SuppressReport:
     """How many keys are suppressed now, and how many were before.
 
-    `invalid` holds what is neither an address nor a ``@domain``.
+    `invalid` holds what is neither an address nor a ``@domain``; `guessed` says which encoding of a list
+    was guessed, in the publication's language.
     """
 
     suppressed: int
     known: int
     invalid: tuple[LineNote, ...] = ()
+    guessed: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON object of `subscribers suppress`."""
@@ -59,7 +59,7 @@ def suppress_targets(
         try:
             keys[suppression_key(target.strip())] = None
         except AddressError as error:
-            invalid.append(LineNote(number, str(error)))
+            invalid.append(LineNote(number, error.in_language(context.language)))
     return _suppress(context, list(keys), invalid, reason, SuppressionSource.COMMAND)
 
 
@@ -68,9 +68,12 @@ def import_suppressions(context: AppContext, file: Path, *, reason: str = "") ->
 
     Raises `ContentError` when the file cannot be read or is no such list; then none is suppressed.
     """
-    keys, invalid = read_suppressions(read_list(file), where=str(file))
-    notes = [LineNote(*note) for note in invalid]
-    return _suppress(context, keys, notes, reason, SuppressionSource.LIST)
+    data = read_list(file)
+    keys, invalid = read_suppressions(data, where=str(file))
+    notes = [LineNote(line, text.in_language(context.language)) for line, text in invalid]
+    report = _suppress(context, keys, notes, reason, SuppressionSource.LIST)
+    guessed = about_encoding(decode_list(data))
+    return replace(report, guessed=guessed.in_language(context.language) if guessed else "")
 
 
 def _suppress(
@@ -113,7 +116,7 @@ def unsuppress(context: AppContext, target: str) -> None:
     email = None if key.startswith(("@", "#")) else EmailAddress.parse(target)
     dropped = email is not None and pending_suppressions.drop_pending_of(context.store, email)
     if not suppressions.unsuppress(context.store, key, email) and not dropped:
-        raise UpcycleError("there is no such suppression: see 'subscribers suppressions'")
+        raise UpcycleError(localized("no-such-suppression"))
 
 
 # --- suppressions of a wave, which wait for a person

@@ -12,10 +12,21 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Literal
 
-from sqlalchemy import Column, Connection, LargeBinary, Table, func, insert, inspect, select, text
+from sqlalchemy import (
+    Column,
+    Connection,
+    LargeBinary,
+    Table,
+    delete,
+    func,
+    insert,
+    inspect,
+    select,
+    text,
+)
 
 from upcycle_news.errors import StoreError
-from upcycle_news.storage.schema import metadata
+from upcycle_news.storage.schema import key_fingerprints, metadata
 
 BATCH = 1000
 # Rows that hold images, bounces or whole mails: a batch of them must fit into memory as well.
@@ -118,7 +129,12 @@ def copy_all(
 
 
 def raise_unless_empty(connection: Connection, name: str) -> None:
-    """Raise `StoreError` when a table of the store called `name` holds a row."""
+    """Raise `StoreError` when a table of the store called `name` holds a row.
+
+    Whose keys a new store belongs to is no content yet: that is forgotten, and copied with the rest.
+    """
+    if "key_fingerprints" in {table.name for table, _ in existing_tables(connection)}:
+        connection.execute(delete(key_fingerprints))
     filled = [table for table, rows in count_rows(connection).items() if rows]
     if filled:
         raise StoreError(

@@ -1,8 +1,8 @@
 """Merge newer data of a store that is replaced into the backup that replaces it.
 
-Only what protects subscribers and readers is merged: unsubscribes, suppressions, erasures, sent
-issues, corrections and withdrawals, and the results of deliveries. What a restore is meant to undo
-(a list that should not have been imported) stays undone.
+Only what protects subscribers and readers is merged: unsubscribes, suppressions, erasures, who was
+asked once, sent issues, corrections and withdrawals, and the results of deliveries. What a restore is
+meant to undo (a list that should not have been imported) stays undone.
 """
 
 from __future__ import annotations
@@ -27,13 +27,23 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import sqlite
 
-from upcycle_news.models import DeliveryState, IssueState, SubscriberStatus
+from upcycle_news.models import (
+    MAILBOX,
+    ConfirmationMailKind,
+    DeliveryState,
+    IssueState,
+    SubscriberStatus,
+)
 from upcycle_news.storage import issue_lifecycle as lifecycle
 from upcycle_news.storage.backup.copy import BATCH, WIDE_BATCH
 from upcycle_news.storage.issue_lifecycle import IssueEvent
 from upcycle_news.storage.personal_data import erase_rows
 from upcycle_news.storage.schema import (
+    address_changes,
+    asked_addresses,
     blobs,
+    confirmation_mails,
+    consent_proofs,
     consents,
     corrections,
     deliveries,
@@ -49,7 +59,7 @@ from upcycle_news.storage.schema import (
     suppressions,
     used_content,
 )
-from upcycle_news.storage.suppressions import suppress, suppressions_in
+from upcycle_news.storage.suppressions import MOVED, suppress, suppressions_in
 
 BY = "restore"
 """Who did what a restore does to an issue."""
@@ -101,8 +111,11 @@ def merge_newer_data(
 
     Both have the newest migration and belong to one publication: ids mean the same subscribers.
     """
+    _merge_address_changes(old, new, since)  # first: who has another address is no erased one
     suppressed = _merge_suppressions(old, new)
     _merge_pending_suppressions(old, new)
+    _merge_hashes(old, new)
+    _merge_questions(old, new)
     unsubscribed = _merge_unsubscribes(old, new, since)
     erased = _repeat_erasures(new)
     copied = _merge_issues(old, new, now)
@@ -123,6 +136,43 @@ def merge_newer_data(
     )
 
 
+def _merge_hashes(old: Connection, new: Connection) -> None:
+    """Take over who was asked by a list, and the proofs of those who were forgotten."""
+    for table in (asked_addresses, consent_proofs):
+        for rows in _rows(old, select(table)):
+            _add(new, table, rows)
+
+
+def _merge_questions(old: Connection, new: Connection) -> None:
+    """End the mails of lists that were sent since: their links work, and nobody is asked twice.
+
+    Where the question is gone from `old`, it was sent and expired, or its recipient was erased.
+    """
+    waiting = select(confirmation_mails.c.consent_id).where(
+        confirmation_mails.c.kind == ConfirmationMailKind.LIST,
+        confirmation_mails.c.next_at.is_not(None),
+    )
+    numbers = list(new.scalars(waiting))
+    columns = (consents.c.id, consents.c.token_hash, consents.c.mailed_at, consents.c.given_at)
+    for start in range(0, len(numbers), BATCH):
+        batch = numbers[start : start + BATCH]
+        asked = old.execute(select(*columns).where(consents.c.id.in_(batch))).all()
+        still = {row.id for row in asked if row.mailed_at is None}
+        ended = [number for number in batch if number not in still]
+        new.execute(
+            update(confirmation_mails)
+            .where(
+                confirmation_mails.c.consent_id.in_(ended),
+                confirmation_mails.c.kind == ConfirmationMailKind.LIST,
+            )
+            .values(next_at=None, holder="", held_until=None)
+        )
+        for row in asked:
+            if row.id not in still:
+                values = {key: value for key, value in row._mapping.items() if key != "id"}
+                new.execute(update(consents).where(consents.c.id == row.id).values(**values))
+
+
 def _rows(connection: Connection, query: Select[Any], size: int = BATCH) -> Iterator[Any]:
     return connection.execute(query, execution_options={"yield_per": size}).partitions()
 
@@ -139,6 +189,37 @@ def _add(new: Connection, table: Table, rows: Sequence[Row[Any]], **changed: Any
 
 def _merge_suppressions(old: Connection, new: Connection) -> int:
     return sum(suppress(new, suppression) for suppression in suppressions_in(old))
+
+
+def _merge_address_changes(old: Connection, new: Connection, since: datetime) -> None:
+    """Give subscribers who changed their address after the backup their new one."""
+    columns = ("email", "email_key", "domain_key", "hash_key")
+    query = (
+        select(address_changes, *(subscribers.c[name] for name in columns))
+        .join(subscribers, subscribers.c.id == address_changes.c.subscriber_id)
+        .where(address_changes.c.confirmed_at > since - _SKEW)
+        .order_by(address_changes.c.id)
+    )
+    for row in old.execute(query).all():
+        taken = new.scalar(
+            select(subscribers.c.id).where(
+                subscribers.c.email_key == row.email_key, subscribers.c.id != row.subscriber_id
+            )
+        )
+        known = new.scalar(select(subscribers.c.id).where(subscribers.c.id == row.subscriber_id))
+        if taken is not None or known is None:
+            continue
+        new.execute(
+            update(subscribers)
+            .where(subscribers.c.id == row.subscriber_id)
+            .values({name: row._mapping[name] for name in columns})
+        )
+        new.execute(delete(address_changes).where(address_changes.c.id == row.id))
+        new.execute(
+            address_changes.insert().values(
+                {column.name: row._mapping[column.name] for column in address_changes.columns}
+            )
+        )
 
 
 def _merge_pending_suppressions(old: Connection, new: Connection) -> None:
@@ -185,7 +266,9 @@ def _merge_unsubscribes(old: Connection, new: Connection, since: datetime) -> in
 
 def _repeat_erasures(new: Connection) -> int:
     """Erase again whom the suppressions know as erased after the backup; returns how many."""
-    erased_hashes = select(suppressions.c.email_key).where(suppressions.c.email_key.startswith("#"))
+    erased_hashes = select(suppressions.c.email_key).where(
+        suppressions.c.email_key.startswith("#"), suppressions.c.reason != MOVED
+    )
     ids = new.scalars(
         select(subscribers.c.id).where(subscribers.c.hash_key.in_(erased_hashes))
     ).all()
@@ -329,7 +412,10 @@ def _merge_first_relays(old: Connection, new: Connection) -> None:
             _add(new, issue_relays, [row], away_since=None)
             new.execute(
                 update(issue_relays)
-                .where(issue_relays.c.issue_id == row.issue_id, issue_relays.c.first_relay == "")
+                .where(
+                    issue_relays.c.issue_id == row.issue_id,
+                    issue_relays.c.first_relay.in_(["", MAILBOX]),
+                )
                 .values(first_relay=row.first_relay)
             )
 

@@ -28,6 +28,7 @@ from upcycle_news.storage.database import (
     raise_if_unsupported_migration,
 )
 from upcycle_news.storage.schema import (
+    address_changes,
     consents,
     deliveries,
     issue_events,
@@ -126,6 +127,7 @@ def store_contents(store: Store) -> StoreContents:
         subscribers.c.created_at,
         subscribers.c.unsubscribed_at,
         consents.c.confirmed_at,
+        address_changes.c.confirmed_at,
         suppressions.c.created_at,
         issues.c.created_at,
         issue_events.c.at,
@@ -176,9 +178,10 @@ def replace_store(
                 else MergeReport()
             )
             replaced_ids = copy_rows.highest_ids(connection)
-            unknown = _mark_unknown(backup, as_of, now)
+            reason = f"restored from a backup of {as_of:%Y-%m-%d %H:%M} UTC: whether it was sent "
+            unknown = mark_unknown(backup, f"{reason}after that is not known", now)
             lifecycle.close_all_done(backup, now=now)
-            unsent = _revoke_approvals(backup, now)
+            unsent = revoke_approvals(backup, now)
             send_hold.start(
                 backup, send_hold.HoldKind.RESTORED, as_of=as_of, location=location, now=now
             )
@@ -192,7 +195,7 @@ def replace_store(
     return RestoreResult(merged, unknown, unsent, tables)
 
 
-def _mark_unknown(connection: Connection, as_of: datetime, now: datetime) -> dict[str, int]:
+def mark_unknown(connection: Connection, reason: str, now: datetime) -> dict[str, int]:
     """Mark all waiting deliveries unknown, as they may have been sent since; how many by issue."""
     waiting = deliveries.c.state.in_(_WAITING)
     query = select(deliveries.c.issue_id, func.count().label("unknown")).where(waiting)
@@ -204,14 +207,21 @@ def _mark_unknown(connection: Connection, as_of: datetime, now: datetime) -> dic
             state=DeliveryState.UNKNOWN,
             code=None,  # an earlier refusal says nothing about what came after it
             enhanced="",
-            reason=f"restored from a backup of {as_of:%Y-%m-%d %H:%M} UTC: whether it was sent "
-            "after that is not known",
+            reason=reason,
             next_at=None,
             worker_id=NO_WORKER,
             changed_at=now,
         )
     )
     return {row.issue_id: row.unknown for row in rows}
+
+
+def leave_ids_out(connection: Connection) -> None:
+    """Let no id be given again that a store may have given since, which is lost."""
+    ids = copy_rows.highest_ids(connection)
+    copy_rows.set_highest_ids(
+        connection, {table: highest + _MARGIN for table, highest in ids.items()}
+    )
 
 
 def unknown_and_unsent(store: Store) -> tuple[dict[str, int], tuple[str, ...]]:
@@ -235,7 +245,7 @@ def _unsent(connection: Connection) -> tuple[str, ...]:
     return tuple(connection.scalars(select(issues.c.id).where(unsent).order_by(issues.c.number)))
 
 
-def _revoke_approvals(connection: Connection, now: datetime) -> tuple[str, ...]:
+def revoke_approvals(connection: Connection, now: datetime) -> tuple[str, ...]:
     """Reject approved issues that were not queued, as they may have been sent; the unsent issues."""
     approved = select(issues.c.id).where(issues.c.state == IssueState.APPROVED)
     for issue in connection.scalars(approved.order_by(issues.c.number)).all():

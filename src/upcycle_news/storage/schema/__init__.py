@@ -15,6 +15,7 @@ from upcycle_news.storage.schema.deliveries import (
     workers,
 )
 from upcycle_news.storage.schema.feeds import (
+    collected_posts,
     feed_bodies,
     feed_items,
     feed_reports,
@@ -31,6 +32,7 @@ from upcycle_news.storage.schema.issues import (
     revisions,
     used_content,
 )
+from upcycle_news.storage.schema.key_fingerprints import key_fingerprints
 from upcycle_news.storage.schema.relay_stats import (
     issue_relays,
     relay_stats,
@@ -39,9 +41,14 @@ from upcycle_news.storage.schema.send_hold import (
     send_holds,
 )
 from upcycle_news.storage.schema.subscribers import (
+    address_changes,
+    asked_addresses,
     bounces,
+    confirmation_mails,
+    consent_proofs,
     consents,
     pending_suppressions,
+    request_levels,
     subscribers,
     suppressions,
     unsubscribes,
@@ -50,10 +57,15 @@ from upcycle_news.storage.schema.subscribers import (
 __all__ = [
     "HEAD",
     "UtcDateTime",
+    "address_changes",
     "alerts",
     "approval_requests",
+    "asked_addresses",
     "blobs",
     "bounces",
+    "collected_posts",
+    "confirmation_mails",
+    "consent_proofs",
     "consents",
     "corrections",
     "deliveries",
@@ -65,6 +77,7 @@ __all__ = [
     "issue_events",
     "issue_relays",
     "issues",
+    "key_fingerprints",
     "locks",
     "metadata",
     "notices",
@@ -74,6 +87,7 @@ __all__ = [
     "recent_refusals",
     "relay_stats",
     "renderings",
+    "request_levels",
     "revisions",
     "scheduled_runs",
     "send_holds",

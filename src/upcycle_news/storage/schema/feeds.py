@@ -37,6 +37,13 @@ feeds = Table(
     # How often guids stayed with their items, and how often they did not.
     Column("guids_kept", Integer, nullable=False),
     Column("guids_changed", Integer, nullable=False),
+    # Of the last body: its entries, the usable ones of them and those of these with a text, the
+    # encoding that was guessed, and the newest date; `entries` is empty until one was read.
+    Column("entries", Integer),
+    Column("usable", Integer, nullable=False),
+    Column("with_text", Integer, nullable=False),
+    Column("guessed_encoding", Text, nullable=False),
+    Column("newest_at", UtcDateTime),
 )
 
 # The keys of the items of a feed's last body, in its order: what disappears is judged by its neighbours.
@@ -78,4 +85,25 @@ feed_items = Table(
     Column("identity", Text, nullable=False),  # what it was recognised by
     Column("missing", String(24), nullable=False),  # how it left its feed, empty while it is there
     UniqueConstraint("feed_url", "item_key"),
+)
+
+# Posts of the organisation's own site, so that each becomes an essay once. `text` is the essay's file as it
+# was handed to the editors, `branch_commit` the last commit on its branch, empty without one.
+collected_posts = Table(
+    "collected_posts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("post_key", Text, nullable=False),
+    Column("canonical", Text, nullable=False, index=True),
+    Column("title", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("branch_commit", String(64), nullable=False),
+    Column("lacking", JSON, nullable=False),  # addresses of pictures that could not be fetched
+    Column("collected_at", UtcDateTime, nullable=False),
+    Column("gone", Boolean, nullable=False),  # told that the post is no longer on its site
+    UniqueConstraint("source", "post_key"),
 )

@@ -73,6 +73,8 @@ revisions = Table(
     Column("manifest", Text, nullable=False),
     Column("git_commit", String(64), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    # When its pages were first put into the archive, which is before it is queued.
+    Column("published_at", UtcDateTime),
     UniqueConstraint("issue_id", "revision_id"),
 )
 

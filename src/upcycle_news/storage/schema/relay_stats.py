@@ -22,8 +22,8 @@ relay_stats = Table(
     Column("changed_at", UtcDateTime, nullable=False),
 )
 
-# The relay that was used for an issue's first delivery (the embedded mailbox is one, too; empty
-# before), and since when its relay is away, if it is.
+# The relay that an issue was queued for (the embedded mailbox is one, too; empty before), and since
+# when its relay is away, if it is.
 issue_relays = Table(
     "issue_relays",
     metadata,

@@ -7,7 +7,8 @@ from sqlalchemy import Column, Integer, String, Table, Text
 from upcycle_news.storage.schema.base import UtcDateTime, metadata
 
 # One row each time the store stopped being complete. `kind`: restored, from the backup of `as_of`
-# named `location`; or moved, at `as_of`, to the store named `location`. Active without `ended_at`.
+# named `location`; moved, at `as_of`, to the store named `location`; or outdated, set back in another way
+# and settled by a person at `as_of`. Active without `ended_at`.
 send_holds = Table(
     "send_holds",
     metadata,

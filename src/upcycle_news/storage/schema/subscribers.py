@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     Column,
+    Float,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     String,
@@ -55,6 +58,93 @@ consents = Table(
     Column("mailed_at", UtcDateTime),
     Column("confirmed_at", UtcDateTime),
     Column("ended_at", UtcDateTime),
+)
+
+# New addresses that subscribers asked for. `new_email` is empty once the change was confirmed or has
+# ended; `old_email` is kept from the confirmation until the old address was told. `old_hash` is the
+# keyed hash of the address before the change, so that what comes late is not held against the new one.
+address_changes = Table(
+    "address_changes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column(
+        "subscriber_id",
+        ForeignKey("subscribers.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("new_email", String(320), nullable=False),
+    Column("old_email", String(320), nullable=False),
+    Column("old_hash", String(80), nullable=False, index=True),
+    Column("token_hash", String(64), nullable=False),
+    Column("requested_at", UtcDateTime, nullable=False),
+    Column("mailed_at", UtcDateTime),
+    Column("confirmed_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
+    sqlite_autoincrement=True,  # an id is in signed links
+)
+
+# The mails of sign-ups and changes of address: what waits has `next_at`, the time of the next attempt.
+# `holder` is the process that is sending it, `limited` whether the limits made it wait. The keys are of
+# the address that was entered, empty for a notice.
+confirmation_mails = Table(
+    "confirmation_mails",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column(
+        "subscriber_id",
+        ForeignKey("subscribers.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("consent_id", ForeignKey("consents.id", ondelete="CASCADE"), index=True),
+    Column("change_id", ForeignKey("address_changes.id", ondelete="CASCADE"), index=True),
+    Column("email_key", String(320), nullable=False),
+    Column("mailbox_key", String(320), nullable=False),
+    Column("asked_at", UtcDateTime, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("limited", Boolean, nullable=False),
+    Column("next_at", UtcDateTime),
+    Column("holder", Text, nullable=False),
+    Column("held_until", UtcDateTime),
+    Index("ix_confirmation_mails_next_at", "next_at"),
+    Index("ix_confirmation_mails_mailbox_key", "mailbox_key"),
+)
+
+# How many addresses were entered lately, in all ("") and for one domain ("@domain"): a level that
+# falls as fast as the limits let mails go. Whether an address is known makes no difference to it.
+request_levels = Table(
+    "request_levels",
+    metadata,
+    Column("scope", String(320), primary_key=True),
+    Column("level", Float, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+# Proofs of the consent of those who left and were forgotten: a keyed hash stands for the address, so that
+# only who names it finds them. The columns are those of `consents`.
+consent_proofs = Table(
+    "consent_proofs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("hash_key", String(80), nullable=False, index=True),
+    Column("purpose", String(64), nullable=False),
+    Column("source", Text, nullable=False),
+    Column("wording", String(64), nullable=False),
+    Column("token_hash", String(64), nullable=False),
+    Column("given_at", UtcDateTime, nullable=False),
+    Column("mailed_at", UtcDateTime),
+    Column("confirmed_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
+)
+
+# Whom a list without proof of consent made us ask, as keyed hashes: nobody is asked a second time.
+asked_addresses = Table(
+    "asked_addresses",
+    metadata,
+    Column("hash_key", String(80), primary_key=True),
+    Column("asked_at", UtcDateTime, nullable=False),
 )
 
 # `email_key` is an address in lower case, "@domain", or "#" with a keyed hash of an erased one.

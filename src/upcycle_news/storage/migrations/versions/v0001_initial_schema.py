@@ -44,6 +44,27 @@ def upgrade() -> None:
     op.create_index(op.f("ix_bounces_issue_id"), "bounces", ["issue_id"], unique=False)
     op.create_index(op.f("ix_bounces_subscriber_id"), "bounces", ["subscriber_id"], unique=False)
     op.create_table(
+        "collected_posts",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("post_key", sa.Text(), nullable=False),
+        sa.Column("canonical", sa.Text(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("branch_commit", sa.String(length=64), nullable=False),
+        sa.Column("lacking", sa.JSON(), nullable=False),
+        sa.Column("collected_at", UtcDateTime(), nullable=False),
+        sa.Column("gone", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_collected_posts")),
+        sa.UniqueConstraint("source", "post_key", name=op.f("uq_collected_posts_source_post_key")),
+    )
+    op.create_index(
+        op.f("ix_collected_posts_canonical"), "collected_posts", ["canonical"], unique=False
+    )
+    op.create_table(
         "feed_bodies",
         sa.Column("feed_url", sa.Text(), nullable=False),
         sa.Column("item_keys", sa.JSON(), nullable=False),
@@ -101,6 +122,11 @@ def upgrade() -> None:
         sa.Column("moved_since", UtcDateTime(), nullable=True),
         sa.Column("guids_kept", sa.Integer(), nullable=False),
         sa.Column("guids_changed", sa.Integer(), nullable=False),
+        sa.Column("entries", sa.Integer(), nullable=True),
+        sa.Column("usable", sa.Integer(), nullable=False),
+        sa.Column("with_text", sa.Integer(), nullable=False),
+        sa.Column("guessed_encoding", sa.Text(), nullable=False),
+        sa.Column("newest_at", UtcDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("url", name=op.f("pk_feeds")),
     )
     op.create_table(
@@ -131,6 +157,13 @@ def upgrade() -> None:
     op.create_index(op.f("ix_issues_enqueued_at"), "issues", ["enqueued_at"], unique=False)
     op.create_index("ix_issues_state", "issues", ["state", "closed_at"], unique=False)
     op.create_index("ix_issues_state_day", "issues", ["state", "day"], unique=False)
+    op.create_table(
+        "key_fingerprints",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("recorded_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_key_fingerprints")),
+    )
     op.create_table(
         "locks",
         sa.Column("name", sa.String(length=64), nullable=False),
@@ -271,6 +304,98 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_consents")),
     )
     op.create_index(op.f("ix_consents_subscriber_id"), "consents", ["subscriber_id"], unique=False)
+    op.create_table(
+        "address_changes",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("subscriber_id", sa.Integer(), nullable=False),
+        sa.Column("new_email", sa.String(length=320), nullable=False),
+        sa.Column("old_email", sa.String(length=320), nullable=False),
+        sa.Column("old_hash", sa.String(length=80), nullable=False),
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("requested_at", UtcDateTime(), nullable=False),
+        sa.Column("mailed_at", UtcDateTime(), nullable=True),
+        sa.Column("confirmed_at", UtcDateTime(), nullable=True),
+        sa.Column("ended_at", UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["subscriber_id"],
+            ["subscribers.id"],
+            name=op.f("fk_address_changes_subscriber_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_address_changes")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(op.f("ix_address_changes_old_hash"), "address_changes", ["old_hash"])
+    op.create_index(op.f("ix_address_changes_subscriber_id"), "address_changes", ["subscriber_id"])
+    op.create_table(
+        "confirmation_mails",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("subscriber_id", sa.Integer(), nullable=False),
+        sa.Column("consent_id", sa.Integer(), nullable=True),
+        sa.Column("change_id", sa.Integer(), nullable=True),
+        sa.Column("email_key", sa.String(length=320), nullable=False),
+        sa.Column("mailbox_key", sa.String(length=320), nullable=False),
+        sa.Column("asked_at", UtcDateTime(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("limited", sa.Boolean(), nullable=False),
+        sa.Column("next_at", UtcDateTime(), nullable=True),
+        sa.Column("holder", sa.Text(), nullable=False),
+        sa.Column("held_until", UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["change_id"],
+            ["address_changes.id"],
+            name=op.f("fk_confirmation_mails_change_id"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["consent_id"],
+            ["consents.id"],
+            name=op.f("fk_confirmation_mails_consent_id"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["subscriber_id"],
+            ["subscribers.id"],
+            name=op.f("fk_confirmation_mails_subscriber_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_confirmation_mails")),
+    )
+    for column in ("change_id", "consent_id", "mailbox_key", "next_at", "subscriber_id"):
+        op.create_index(
+            op.f(f"ix_confirmation_mails_{column}"), "confirmation_mails", [column], unique=False
+        )
+    op.create_table(
+        "consent_proofs",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("hash_key", sa.String(length=80), nullable=False),
+        sa.Column("purpose", sa.String(length=64), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("wording", sa.String(length=64), nullable=False),
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("given_at", UtcDateTime(), nullable=False),
+        sa.Column("mailed_at", UtcDateTime(), nullable=True),
+        sa.Column("confirmed_at", UtcDateTime(), nullable=True),
+        sa.Column("ended_at", UtcDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_consent_proofs")),
+    )
+    op.create_index(
+        op.f("ix_consent_proofs_hash_key"), "consent_proofs", ["hash_key"], unique=False
+    )
+    op.create_table(
+        "asked_addresses",
+        sa.Column("hash_key", sa.String(length=80), nullable=False),
+        sa.Column("asked_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("hash_key", name=op.f("pk_asked_addresses")),
+    )
+    op.create_table(
+        "request_levels",
+        sa.Column("scope", sa.String(length=320), nullable=False),
+        sa.Column("level", sa.Float(), nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("scope", name=op.f("pk_request_levels")),
+    )
     op.create_table(
         "corrections",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -431,6 +556,7 @@ def upgrade() -> None:
         sa.Column("manifest", sa.Text(), nullable=False),
         sa.Column("git_commit", sa.String(length=64), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("published_at", UtcDateTime(), nullable=True),
         sa.ForeignKeyConstraint(
             ["issue_id"], ["issues.id"], name=op.f("fk_revisions_issue_id"), ondelete="CASCADE"
         ),

@@ -1,0 +1,30 @@
+"""Collect the posts of the organisation's own sites as drafts of essays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow, task
+from prefect.client.schemas.objects import State, StateType
+
+from upcycle_news import open_app
+from upcycle_news.api.essays import EssayRunReport, essays_result
+from upcycle_news_flows import run_by_hand
+
+
+@task
+def collect() -> EssayRunReport | None:
+    """Collect all active sources; return what became of new and changed posts."""
+    with open_app() as app:
+        return app.essays.collect_if_configured()
+
+
+@flow(name="collect-essays", flow_run_name="collect-essays")
+def collect_essays() -> State[Any]:
+    """Turn new posts into drafts, each once; what waits for a person degrades the run."""
+    result = essays_result(collect())
+    return State(type=StateType[result.kind.upper()], name=result.name, message=result.message)
+
+
+if __name__ == "__main__":
+    run_by_hand(collect_essays)

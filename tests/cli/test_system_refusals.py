@@ -1,0 +1,183 @@
+"""What the machine refuses is a sentence and an exit code, never a traceback or "there is none"."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ..publications import Publication
+
+PROGRAM = str(Path(sys.executable).parent / "upcycle-news")
+
+
+def command(home: Path, line: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run a line of the shell in `home`; ``$U`` is the program."""
+    environment = {**os.environ, "U": PROGRAM}
+    done = subprocess.run(
+        ["/bin/bash", "-c", line], cwd=home, env=environment, text=True, capture_output=True,
+        timeout=60, check=False, **options,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "$U subscribers forget anna@example.org",
+        "$U issue cancel 2026-11-26",
+        "$U secrets drop 1",
+        "$U archive withdraw 2026-11-26",
+    ],
+)
+def test_a_question_that_nobody_can_answer_does_nothing(
+    publication: Publication, line: str
+) -> None:
+    publication.add_subscribers("anna@example.org")
+    publication.run("secrets", "rotate")
+    for ending in ("<&-", "</dev/null"):
+        done = command(publication.home, f"{line} {ending}")
+        assert done.returncode == 1
+        assert "Die Frage kann niemand beantworten" in done.stderr
+        assert "--yes" in done.stderr
+    assert "anna@example.org" in publication.run("subscribers", "list").out
+    assert len(publication.run("secrets", "list").out.splitlines()) == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("line", ["essay list", "--help", "subscribers stats --json", "--version"])
+def test_a_full_output_is_said_and_no_success(publication: Publication, line: str) -> None:
+    publication.write_essay()
+    done = command(publication.home, f"$U {line} >/dev/full")
+    assert done.returncode == 1
+    assert done.stderr.count("Die Ausgabe lässt sich nicht schreiben") == 1
+    assert command(publication.home, f"$U {line} >/dev/full 2>/dev/full").returncode == 1
+
+
+def test_a_closed_standard_stream_is_no_file_of_ours(publication: Publication) -> None:
+    publication.write_essay()
+    publication.add_many_subscribers(1)
+    done = command(publication.home, "$U issue preview --no-open <&- >&- 2>&-")
+    assert done.returncode == 0
+    assert publication.run("store", "info").code == 0
+
+
+@pytest.mark.parametrize("line", ["issue status", "essay list", "doctor --offline", "flow tidy"])
+def test_a_deleted_folder_is_said(publication: Publication, tmp_path: Path, line: str) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    shutil.copy(publication.home / "newsletter.toml", folder)
+    done = command(folder, f"rm -r ../gone; $U {line}")
+    assert done.returncode == 1
+    assert "gibt es nicht mehr" in done.stderr
+    folder.mkdir()
+    home = publication.home
+    elsewhere = command(folder, f"rm -r ../gone; UPCYCLE_NEWS_HOME={home} $U essay list")
+    assert elsewhere.returncode == 0
+
+
+def without_rights(publication: Publication, path: str, line: str) -> str:
+    """Return what a command says to somebody who may not read `path`; it must end with 1."""
+    target = publication.home / path
+    mode = target.stat().st_mode
+    before = ""
+    if os.geteuid() == 0:  # who may read everything, unless it gives that right up
+        if shutil.which("setpriv") is None:
+            pytest.skip("root cannot give up its rights here: setpriv (util-linux) is missing")
+        before = "setpriv --bounding-set -dac_override,-dac_read_search --inh-caps -all "
+    target.chmod(0)
+    try:
+        done = command(publication.home, f"{before}$U {line}")
+    finally:
+        target.chmod(mode)
+    assert done.returncode == 1, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("path", "line", "said"),
+    [
+        ("var/secrets", "issue preview --no-open", "cannot be read"),
+        ("var/secrets", "web --port 1", "cannot be read"),
+        ("var/secrets", "doctor --offline secrets", "problem"),
+        ("var/secrets/person.key", "subscribers stats", "cannot be read"),
+        (
+            "content/essays",
+            "issue preview --no-open",
+            "content/essays: Der Ordner lässt sich nicht",
+        ),
+        ("content/essays", "check", "content/essays"),
+        ("content", "issue preview --no-open", "content"),
+        ("templates", "issue preview --no-open", "templates: Der Ordner lässt sich nicht lesen"),
+        ("content/images", "check", "content/images"),
+        ("content/feeds.toml", "check", "content/feeds.toml"),
+        ("newsletter.toml", "essay list", "newsletter.toml"),
+        ("var", "issue status", "cannot be looked at"),
+        ("var", "doctor --offline store", "problem"),
+        ("var/upcycle.db", "doctor --offline store", "problem"),
+    ],
+)
+def test_what_may_not_be_read_is_not_taken_for_missing(
+    publication: Publication, path: str, line: str, said: str
+) -> None:
+    publication.write_essay()
+    publication.add_many_subscribers(1)
+    publication.run("issue", "preview", "--no-open")  # makes the token key
+    output = without_rights(publication, path, line)
+    assert said in output
+    assert "kein neuer Essay" not in output.lower()
+    assert "the check itself failed" not in output
+
+
+@pytest.mark.parametrize(
+    ("path", "line", "where"),
+    [
+        ("content/feeds.toml", "feeds health", "content/feeds.toml: "),
+        ("newsletter.toml", "essay list", "newsletter.toml: "),
+        ("content/essays/ein.md", "check", "content/essays/ein.md:1: "),
+        ("list.csv", "subscribers import list.csv --consent 'paper, May'", "list.csv: "),
+        ("text.txt", "essay import text.txt", "text.txt: "),
+        ("feeds.opml", "feeds import feeds.opml", "feeds.opml: "),
+        ("old.tar.gz", "restore old.tar.gz", "old.tar.gz: "),
+    ],
+)
+def test_a_pipe_or_a_folder_in_the_place_of_a_file_is_named(
+    publication: Publication, path: str, line: str, where: str
+) -> None:
+    target = publication.home / path
+    target.unlink(missing_ok=True)
+    os.mkfifo(target)
+    done = command(publication.home, f"$U {line}")
+    assert done.returncode == 1
+    assert where in done.stdout + done.stderr
+    assert "ipe" in done.stdout + done.stderr
+    target.unlink()
+    target.mkdir()
+    done = command(publication.home, f"$U {line}")
+    if path != "text.txt":  # a folder of manuscripts is imported whole
+        assert done.returncode == 1
+        assert where in done.stdout + done.stderr
+
+
+def test_a_store_that_is_no_file_is_named(publication: Publication) -> None:
+    os.mkfifo(publication.home / "pipe")
+    (publication.home / "folder").mkdir()
+    for name, what in (("pipe", "it is a pipe"), ("folder", "it is a folder")):
+        store = {"STORE": f"sqlite:///{name}"}
+        assert what in publication.run("issue", "status", code=1, **store).err
+        assert what in publication.run("doctor", "--offline", "store", code=1, **store).out
+
+
+def test_a_list_may_come_out_of_a_pipe_that_somebody_writes_to(publication: Publication) -> None:
+    done = command(
+        publication.home,
+        "$U subscribers import <(sleep 0.3; printf 'email\\nanna@example.org\\n') --consent 'May'",
+    )
+    assert done.returncode == 0
+    assert "anna@example.org" in publication.run("subscribers", "list").out

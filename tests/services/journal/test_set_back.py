@@ -1,0 +1,302 @@
+"""A machine or a store that is set back mails nobody twice: one sentence, and one command that goes on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from upcycle_news.errors import IssueError, StoreMismatchError
+from upcycle_news.models import DeliveryState, IssueId
+from upcycle_news.services.delivery import send
+from upcycle_news.services.runs.admission import admit_run, send_hold_result
+from upcycle_news.services.runs.pending import pending_issues
+from upcycle_news.storage import deliveries, issues
+
+from ...delivery.memory_ledger import Clock
+from ...publications import Publication, approve_issue, issue_status, send_issue, today
+from ...transports.bad_relays import MisbehavingRelay
+from .machine import Machine, host_that_answers_everything, static_host
+
+ISSUE = IssueId.parse("2026-11-26")
+
+
+@pytest.fixture
+def relay() -> Iterator[MisbehavingRelay]:
+    with MisbehavingRelay() as started:
+        yield started
+
+
+@pytest.fixture
+def machine(publication: Publication, relay: MisbehavingRelay) -> Machine:
+    """A publication with an essay and three readers, and the journal's second place on a share."""
+    publication.write_essay()
+    publication.add_many_subscribers(3)
+    share = publication.home.parent / "share"
+    share.mkdir()
+    return Machine(publication, relay, JOURNAL__SECOND=str(share))
+
+
+def sent_once(machine: Machine) -> bool:
+    return machine.recipients == [f"reader{number}@example.org" for number in (1, 2, 3)]
+
+
+# --- the journal's second place tells
+
+
+def test_after_everything_was_set_back_nobody_gets_the_issue_again_by_hand(
+    machine: Machine,
+) -> None:
+    machine.take_snapshot()
+    assert machine.send().json["sent"] == 3
+    machine.set_back()
+    refused = machine.send(code=1)
+    assert f"Ausgabe {today()} ging am" in refused.err
+    assert refused.err.count("\n") == 1
+    assert "upcycle-news store confirm" in refused.err
+    assert sent_once(machine)
+    confirmed = machine.run("store", "confirm", "--yes", "--json").json
+    assert confirmed["sent"] == [today()]
+    assert "Kein neuer Essay" in machine.send(code=3).err
+    assert "gilt als verschickt" in machine.run("issue", "status", today()).out
+    assert sent_once(machine)
+
+
+def test_a_page_that_cannot_be_made_again_is_named(machine: Machine) -> None:
+    """The issue was composed after the snapshot: neither its text nor its page is here any more."""
+    machine.take_snapshot()
+    machine.send()
+    machine.set_back()
+    confirmed = machine.run("store", "confirm", "--yes")
+    assert f"var/archive/archive/{today()}/index.html fehlt" in confirmed.err
+
+
+def test_what_is_written_after_a_confirmation_goes_out_as_ever(machine: Machine) -> None:
+    machine.take_snapshot()
+    machine.send()
+    machine.set_back()
+    machine.run("store", "confirm", "--yes")
+    machine.publication.write_essay("Ein zweiter Bahnhof")
+    again = machine.send().json
+    assert (again["issue"], again["sent"]) == (f"{today()}-2", 3)
+    machine.run("store", "info")
+    assert len(machine.recipients) == 6
+
+
+def test_an_approved_issue_that_went_out_since_is_not_queued_again_by_the_schedule(
+    machine: Machine, clock: Clock
+) -> None:
+    context = machine.context()
+    approve_issue(context)
+    machine.take_snapshot()
+    context = machine.context()
+    assert pending_issues(context) == ["2026-11-26"]
+    send.deliver_issue(context, ISSUE)
+    assert sent_once(machine)
+    machine.set_back()
+    clock.now += timedelta(minutes=5)
+    context = machine.context()
+    assert pending_issues(context) == []
+    result = send_hold_result(context)
+    assert result is not None
+    assert (result.kind, result.name) == ("failed", "SendHold")
+    assert "store confirm" in result.message
+    admitted = admit_run(context, "next", planned_at=clock.now, run="run 2", max_lateness_hours=12)
+    assert admitted.ended == result
+    assert sent_once(machine)
+
+
+def test_a_snapshot_from_the_middle_of_a_send_leaves_the_rest_in_doubt(
+    machine: Machine, relay: MisbehavingRelay, clock: Clock
+) -> None:
+    context = machine.context()
+    _, rendered = approve_issue(context)
+    send.enqueue(context, rendered)
+    send.deliver_issue(context, ISSUE, stopping=lambda: bool(relay.accepted))
+    assert len(machine.recipients) == 1
+    machine.take_snapshot()
+    clock.now += timedelta(hours=1)
+    send.deliver_issue(machine.context(), ISSUE)
+    assert sent_once(machine)
+    machine.set_back()
+    context = machine.context()
+    with pytest.raises(StoreMismatchError, match=r"had reached 3 readers .* knows of 1"):
+        send.deliver_issue(context, ISSUE)
+    assert pending_issues(context) == []
+    machine.run("store", "confirm", "--yes")
+    context = machine.context()
+    counts = issue_status(context, ISSUE).counts
+    assert counts == {DeliveryState.SENT: 1, DeliveryState.UNKNOWN: 2}
+    assert pending_issues(context) == []
+    assert sent_once(machine)
+    queued = deliveries.requeue(
+        context.store, ISSUE, DeliveryState.UNKNOWN, by="Anna", now=clock.now
+    )
+    assert queued == 2
+
+
+def test_a_machine_that_is_set_back_behind_a_confirmation_is_recognised(machine: Machine) -> None:
+    machine.take_snapshot()
+    machine.send()
+    machine.set_back()
+    machine.run("store", "confirm", "--yes")
+    machine.set_back()
+    assert "store confirm" in machine.send(code=1).err
+    assert sent_once(machine)
+    machine.run("store", "confirm", "--yes")
+    machine.send(code=3)
+    assert sent_once(machine)
+
+
+def test_an_issue_that_only_lay_in_the_mailbox_by_then_is_not_sent_again(machine: Machine) -> None:
+    """In the snapshot it lies in the mailbox, from which a later send would take it back."""
+    publication, day = machine.publication, today()
+    publication.run("issue", "send", "--yes", "--no-collect")
+    machine.take_snapshot()
+    machine.run("issue", "send", day, "--yes", "--no-collect")
+    assert sent_once(machine)
+    machine.set_back()
+    assert f"Ausgabe {day} ging am" in machine.run("issue", "send", day, "--yes", code=1).err
+    machine.run("store", "confirm", "--yes")
+    machine.run("issue", "send", day, "--yes", "--no-collect")
+    assert sent_once(machine)
+
+
+# --- the public archive tells
+
+
+def elsewhere(machine: Machine, url: str) -> Machine:
+    """The machine without a second place, its archive published on another host."""
+    machine.publication.change_setting(
+        "[retry]",
+        f'[archive]\nurl = "{url}"\ncommand = ["cp", "-rT", "{{folder}}", "../host"]\n\n[retry]',
+    )
+    machine.variables.pop("JOURNAL__SECOND")
+    return machine
+
+
+def test_the_public_archive_tells_of_an_issue_that_the_machine_has_forgotten(
+    machine: Machine,
+) -> None:
+    with static_host(machine.publication.home.parent / "host") as url:
+        elsewhere(machine, url)
+        machine.take_snapshot()
+        machine.send()
+        assert sent_once(machine)
+        machine.set_back()
+        refused = machine.send(code=1)
+        assert "steht schon im öffentlichen Archiv" in refused.err
+        assert refused.err.count("\n") == 1
+        machine.send(code=1)
+        assert sent_once(machine)
+        assert machine.run("store", "confirm", "--yes", "--json").json["sent"] == [today()]
+        machine.send(code=3)
+        assert sent_once(machine)
+        shutil.rmtree(machine.publication.home.parent / "host/archive")
+        machine.run("archive", "build")
+        page = f"archive/{today()}/revision.txt"
+        assert (machine.state / "archive" / page).is_file(), "the revision is in the store"
+        assert (machine.publication.home.parent / "host" / page).is_file()
+
+
+def test_an_issue_changed_since_the_snapshot_is_stopped_by_the_public_archive_as_well(
+    machine: Machine,
+) -> None:
+    with static_host(machine.publication.home.parent / "host") as url:
+        elsewhere(machine, url)
+        machine.take_snapshot()
+        machine.send()
+        machine.set_back()
+        machine.publication.write_essay(text="Heute steht hier ein anderer Text als gestern.\n")
+        assert "steht schon im öffentlichen Archiv" in machine.send(code=1).err
+        assert sent_once(machine)
+
+
+def test_the_schedule_stops_at_the_public_archive_too(machine: Machine, clock: Clock) -> None:
+    with static_host(machine.publication.home.parent / "host") as url:
+        elsewhere(machine, url)
+        approve_issue(machine.context())
+        machine.take_snapshot()
+        context = machine.context()
+        pending_issues(context)
+        send.deliver_issue(context, ISSUE)
+        machine.set_back()
+        with pytest.raises(IssueError, match="is in the public archive already"):
+            pending_issues(machine.context())
+        assert sent_once(machine)
+
+
+def test_our_own_unfinished_issue_goes_on(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process died when the pages were published, and before the issue was queued."""
+    with static_host(machine.publication.home.parent / "host") as url:
+        elsewhere(machine, url)
+        context = machine.context()
+        _, rendered = approve_issue(context)
+        with monkeypatch.context() as dying:
+            dying.setattr(issues, "enqueue", _dies)
+            dying.setattr(send.build, "suppress", _no_cleaning)
+            with pytest.raises(SystemExit):
+                send.enqueue(context, rendered)
+        published = machine.publication.home.parent / "host/archive/2026-11-26/revision.txt"
+        assert published.read_text().strip() == rendered.revision.revision_id
+        send.enqueue(context, rendered)
+        send.deliver_issue(context, ISSUE)
+        assert sent_once(machine)
+
+
+def _dies(*arguments: object, **options: object) -> int:
+    raise SystemExit
+
+
+def _no_cleaning(*errors: object) -> object:
+    raise SystemExit
+
+
+@pytest.mark.parametrize("body", ["<!doctype html><title>Unsere Seite</title>", "0" * 64])
+def test_a_host_that_answers_everything_says_nothing(machine: Machine, body: str) -> None:
+    with host_that_answers_everything(body) as url:
+        machine.publication.change_setting(
+            'public_url = "https://umbaupost.example.net"', f'public_url = "{url}"'
+        )
+        assert machine.send().json["sent"] == 3
+
+
+def test_a_host_that_does_not_answer_says_nothing(machine: Machine) -> None:
+    with static_host(machine.publication.home.parent / "host") as url:
+        pass
+    machine.publication.change_setting(
+        'public_url = "https://umbaupost.example.net"', f'public_url = "{url}"'
+    )
+    assert machine.send().json["sent"] == 3
+
+
+# --- what the journal holds
+
+
+def test_the_journal_has_a_line_when_an_issue_begins_and_one_when_it_is_closed(
+    machine: Machine, publication: Publication
+) -> None:
+    send_issue(machine.context())
+    text = (publication.home / "var/journal").read_text()
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert [line["event"] for line in lines] == ["queued", "closed"]
+    assert lines[0]["essays"] == ["was-vom-bahnhof-bleibt"]
+    assert (lines[1]["audience"], lines[1]["sent"]) == (3, 3)
+    assert {line["issue"] for line in lines} == {"2026-11-26"}
+    assert "@" not in text
+    assert "reader" not in text
+    share = publication.home.parent / "share/journal"
+    assert share.read_text() == text
+    assert share.stat().st_mode & 0o777 == 0o600
+
+
+def test_mail_to_the_embedded_mailbox_is_in_no_journal(publication: Publication) -> None:
+    publication.write_essay()
+    publication.add_many_subscribers(2)
+    send_issue(publication.context())
+    assert not (publication.home / "var/journal").exists()

@@ -1,0 +1,36 @@
+"""Results of runs: whole sentences in the publication's language, and green only for what is done."""
+
+from __future__ import annotations
+
+from upcycle_news.models import DeliveryState, IssueState, IssueStatus
+from upcycle_news.services.run_results import delivery_result, publish_result
+from upcycle_news.services.runs.deliver import ResumedDelivery
+
+
+def status(**counts: int) -> IssueStatus:
+    states = {DeliveryState(state): count for state, count in counts.items()}
+    return IssueStatus("2026-11-26", "r", sum(counts.values()), states, IssueState.CLOSED)
+
+
+def test_a_sent_issue_is_completed_in_each_language() -> None:
+    result = publish_result(status(sent=1200, rejected=2), language="de")
+    assert (result.kind, result.name) == ("completed", "Completed")
+    assert result.message == "Ausgabe 2026-11-26: an 1.200 von 1.202 verschickt, 2 abgelehnt"
+    english = publish_result(status(sent=3)).message
+    assert english == "issue 2026-11-26: sent to 3 of 3"
+
+
+def test_an_issue_with_unknown_deliveries_is_not_green_and_names_the_command() -> None:
+    result = publish_result(status(sent=4, unknown=1), language="de")
+    assert (result.kind, result.name) == ("failed", "Unknown")
+    assert "upcycle-news issue resend 2026-11-26 --state unknown" in result.message
+    later = delivery_result([ResumedDelivery(status(sent=4, unknown=1))], language="de")
+    assert (later.kind, later.name) == ("cancelled", "Halted")
+    assert "1 ungewiss" in later.message
+
+
+def test_nothing_is_pending_only_when_nothing_waits() -> None:
+    assert delivery_result([], language="de").name == "NothingPending"
+    halted = delivery_result([], halted=("Ausgabe 2026-11-26 ist angehalten.",), language="de")
+    assert (halted.kind, halted.name) == ("cancelled", "Halted")
+    assert halted.message == "Ausgabe 2026-11-26 ist angehalten."
