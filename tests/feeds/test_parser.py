@@ -355,3 +355,17 @@ def test_plain_text_has_no_invisible_characters(text):
 @given(st.binary(max_size=200), st.booleans())
 def test_no_body_ever_raises(noise, inside):
     parse(rss(item()).encode()[:-40] + noise if inside else noise)
+
+
+@pytest.mark.parametrize("name", ["links", "title_detail", "link", "language", "title"])
+def test_an_unknown_element_of_a_channel_takes_no_known_ones_place(name: str) -> None:
+    feed = parse_feed(
+        f'<rss version="2.0"><channel><title>Hof</title><link>https://hof.example/</link>'
+        f"<{name}>x</{name}><item><title>Eins</title><link>https://hof.example/1</link></item>"
+        f"</channel></rss>".encode(),
+        url="https://hof.example/feed",
+        content_type="application/rss+xml",
+        feed=Feed(name="Hof", url="https://hof.example/feed"),
+        now=datetime(2026, 11, 26, tzinfo=UTC),
+    )
+    assert [item.link for item in feed.items] == ["https://hof.example/1"]

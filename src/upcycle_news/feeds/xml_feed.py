@@ -11,7 +11,7 @@ import io
 import re
 import xml.sax  # external entities are off, internal ones are resolved before (xml_text)
 import xml.sax.handler
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,7 +77,7 @@ def parse_xml_feed(text: str, url: str) -> RawFeed:
     channel = reader.feeddata
     return RawFeed(
         version or "unknown",
-        _typed(channel.get("title") or "", (channel.get("title_detail") or {}).get("type"), atom),
+        _typed(channel.get("title") or "", _title_type(channel), atom),
         tuple(entry.finish(atom) for entry in reader.own_entries),
         problems,
         base=_own_address(channel),
@@ -119,9 +119,21 @@ def _read(document: str, url: str) -> tuple[_EntryReader, Exception | None]:
     return loose, error
 
 
+def _links_of(channel: Any) -> list[Mapping[str, Any]]:
+    """Return a channel's links; an element that is called `links` puts a text in their place."""
+    links = channel.get("links")
+    return [link for link in links if isinstance(link, Mapping)] if isinstance(links, list) else []
+
+
+def _title_type(channel: Any) -> Any:
+    """Return the media type of a channel's title, None without one."""
+    detail = channel.get("title_detail")
+    return detail.get("type") if isinstance(detail, Mapping) else None
+
+
 def _own_address(channel: Any) -> str:
     """Return the address a feed gives for itself, the base of relative links without another."""
-    links = [*(channel.get("links") or ()), {"rel": "", "href": channel.get("link")}]
+    links = [*_links_of(channel), {"rel": "", "href": channel.get("link")}]
     ranked = sorted(links, key=lambda link: link.get("rel") != "self")
     addresses = (str(link.get("href") or "") for link in ranked)
     return next((href for href in addresses if re.match(r"https?://", href, re.IGNORECASE)), "")
@@ -129,7 +141,7 @@ def _own_address(channel: Any) -> str:
 
 def _page(channel: Any) -> str:
     """Return the address of the web page that a feed belongs to, empty where it names none."""
-    links = [link for link in channel.get("links") or () if link.get("rel") == "alternate"]
+    links = [link for link in _links_of(channel) if link.get("rel") == "alternate"]
     addresses = (str(link.get("href") or "") for link in links)
     return next((href for href in addresses if re.match(r"https?://", href, re.IGNORECASE)), "")
 
