@@ -431,7 +431,8 @@ def test_kills_in_the_mailbox_and_over_the_relay_lose_nobody_and_double_nobody(
     readers = publication.add_many_subscribers(400)
     mailbox = publication.home / "var/mailbox/new"
     _kill_when(publication, lambda: len(list(mailbox.glob("*"))) >= 20)
-    there = dict(relay_variables(relay.port))
+    # The quota leaves time to be killed in.
+    there = {**relay_variables(relay.port), "RELAYS__MAIN__QUOTAS": '["100/s"]'}
     reached = 0
     for point in (30, 120, 250):
         _kill_when(publication, lambda: sum(relay.accepted.values()) >= point, **there)  # noqa: B023
