@@ -23,6 +23,7 @@ from upcycle_news.i18n.messages import format_count
 from upcycle_news.models import DeliveryState, IssueId, IssueState, Manifest
 from upcycle_news.models.archive_paths import (
     ESSAYS,
+    FEED,
     IMAGES,
     essay_path,
     file_of,
@@ -287,7 +288,7 @@ def _unaccounted_files(
 
     There are some after a restore, or where a person confirmed a store that had been set back. Their
     addresses are in mails for good. Which essays and pictures are theirs nobody can say, so all that the
-    store cannot name are kept with them.
+    store cannot name are kept with them; so is their feed until there is another one.
     """
     pages = issue_pages(folder, listed_only=folder != context.archive_folder)
     foreign = pages - {str(row.id) for row in rows}
@@ -302,9 +303,12 @@ def _unaccounted_files(
         file for issue in foreign for file in (file_of(issue_path(issue)), revision_path(issue))
     }
     return kept | {
-        path
-        for path in read_listing(folder) | hosted_images(folder)
-        if path.startswith(IMAGES) or (path.startswith(ESSAYS) and path not in essays)
+        FEED,
+        *(
+            path
+            for path in read_listing(folder) | hosted_images(folder)
+            if path.startswith(IMAGES) or (path.startswith(ESSAYS) and path not in essays)
+        ),
     }
 
 
