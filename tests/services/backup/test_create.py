@@ -155,6 +155,7 @@ def test_a_new_store_does_not_push_out_the_backups_of_the_one_that_was_lost(
         backup = create.make_backup(publication.context(), elsewhere, keep=1)
     assert good.file.name in files(elsewhere)
     assert backup.spared == (good.file.name,)
+    assert "1 old one kept" in backup.result.message
     assert len(files(elsewhere)) == 2, "the backups of the new store are rotated as before"
 
 

@@ -53,10 +53,15 @@ class Backup:
     def result(self) -> RunResult:
         """Return the result of a run that created this backup."""
         pruned = f"; {format_count(len(self.pruned), 'old one')} deleted" if self.pruned else ""
+        kept = (
+            f"; {format_count(len(self.spared), 'old one')} kept, with issues or readers that this store lacks"
+            if self.spared
+            else ""
+        )
         return RunResult(
             "completed",
             "Completed",
-            f"{self.file.name}: {format_count(self.rows, 'row')} in {self.bytes // 1000} kB{pruned}",
+            f"{self.file.name}: {format_count(self.rows, 'row')} in {self.bytes // 1000} kB{pruned}{kept}",
         )
 
 

@@ -153,11 +153,6 @@ def send_confirmation_mail(context: AppContext, signup: Signup) -> bool:
     return confirmation_mails.send_now(context, consent=signup.consent)
 
 
-def send_pending_confirmations(context: AppContext) -> int:
-    """Send the confirmation mails that wait, within the limits; returns how many were sent."""
-    return confirmation_mails.send_waiting(context).mailed
-
-
 def confirm(context: AppContext, token: str, *, act: bool = True) -> Confirmation:
     """Follow a confirmation link, or only look it up with `act` False."""
     parsed = context.link_signer.read(Purpose.CONFIRM, token)
