@@ -59,6 +59,7 @@ class ManifestDiff:
 
     subject: TextChange | None = None
     preheader: TextChange | None = None
+    greeting: TextChange | None = None
     essays_in: tuple[Essay, ...] = ()
     essays_out: tuple[Essay, ...] = ()
     essays: tuple[TextChange, ...] = ()
@@ -78,6 +79,9 @@ class ManifestDiff:
         """Name what editors changed, in contrast to feeds: such a change voids an approval."""
         changes = [f"essay {essay.name}" for essay in self.essays]
         changes += [f"essay {essay.slug}" for essay in self.essays_out]
+        if not changes:  # an essay brings its own subject and preheader
+            texts = (self.subject, self.preheader, self.greeting)
+            changes += [text.name for text in texts if text is not None]
         changes += [f"templates/{template.name}" for template in self.templates]
         changes += [f"content/images/{path}" for path, _ in self.pictures]
         return [*changes, "newsletter.toml"] if self.settings else changes
@@ -93,6 +97,7 @@ def diff_manifests(old: Manifest, new: Manifest) -> ManifestDiff:
     return ManifestDiff(
         subject=_changed("subject", old.issue.subject, new.issue.subject),
         preheader=_changed("preheader", old.issue.preheader, new.issue.preheader),
+        greeting=_changed("greeting", old.issue.greeting, new.issue.greeting),
         essays_in=tuple(essay for slug, essay in new_essays.items() if slug not in old_essays),
         essays_out=tuple(essay for slug, essay in old_essays.items() if slug not in new_essays),
         essays=_texts(

@@ -216,7 +216,10 @@ class Related:
 
 @dataclass(frozen=True)
 class Issue:
-    """The contents of one mailing. `essays[0]` leads and is shown in full."""
+    """The contents of one mailing. `essays[0]` leads and is shown in full.
+
+    `greeting` is what the editors say to the readers before the essays, as Markdown; mostly empty.
+    """
 
     id: IssueId
     language: str
@@ -225,3 +228,4 @@ class Issue:
     essays: tuple[Essay, ...]
     related: tuple[Related, ...] = ()
     topics: tuple[str, ...] = ()
+    greeting: str = ""

@@ -32,7 +32,7 @@ from upcycle_news.services.content.images import load_essay_images
 from upcycle_news.services.feeds.collect import FeedRunReport, collect_feeds
 from upcycle_news.services.feeds.item_recognition import listed_items
 from upcycle_news.services.issues.mailbox import is_unsent
-from upcycle_news.storage import approvals, issues, revisions
+from upcycle_news.storage import approvals, issues, revisions, wordings
 from upcycle_news.storage import feeds as feed_rows
 from upcycle_news.storage.revisions import Revision
 from upcycle_news.text.urls import canonical_link
@@ -150,14 +150,36 @@ def compose_manifest(
     )
 
 
+def compose_essay(context: AppContext, issue_id: IssueId, essay: Essay) -> Manifest:
+    """Return the manifest of an issue of one essay alone, whatever its status; it has no feed items."""
+    issue = compose(
+        id=issue_id,
+        language=context.settings.publication.language,
+        essays=[replace(essay, status="ready", date=min(essay.date, issue_id.day))],
+        published=(),
+        candidates=(),
+        used=(),
+        feeds=(),
+        limits=context.limits,
+    )
+    return _manifest(context, issue)
+
+
 def _manifest(context: AppContext, issue: Issue) -> Manifest:
     """Return the issue with everything else that its rendering depends on, as it is now."""
     return Manifest(
-        issue=issue,
+        issue=_reworded(context, issue),
         publication=context.publication,
         templates=load_templates(context.templates_folder),
         images=load_essay_images(context, issue.essays),
     )
+
+
+def _reworded(context: AppContext, issue: Issue) -> Issue:
+    """Return the issue with the subject and greeting that an editor wrote in Prefect's form, if any."""
+    wording = wordings.wording_of(context.store, issue.id)
+    texts = {name: text for name, text in vars(wording).items() if text is not None}
+    return replace(issue, **texts) if texts else issue
 
 
 def explain_issue(

@@ -48,6 +48,7 @@ class IssueDiff:
             "approval_holds": not self.voids,
             "subject": _from_and_to(difference.subject),
             "preheader": _from_and_to(difference.preheader),
+            "greeting": _from_and_to(difference.greeting),
             "essays": {
                 "in": [essay.slug for essay in difference.essays_in],
                 "out": [essay.slug for essay in difference.essays_out],
