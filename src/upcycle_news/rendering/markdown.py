@@ -235,6 +235,25 @@ class _Renderer(FootnoteRules, RendererHTML):
         more = line_break if idx + 1 < len(tokens) else ""
         return f'{shown}{line_break}<span class="caption soft">{caption}</span>{more}'
 
+    def blockquote_open(
+        self,
+        tokens: Sequence[Token],
+        idx: int,
+        options: OptionsDict,
+        env: MutableMapping[str, Any],
+    ) -> str:
+        opened = self.renderToken(tokens, idx, options, env)
+        return opened + _QUOTED if _in_table(tokens[idx], env) else opened
+
+    def blockquote_close(
+        self,
+        tokens: Sequence[Token],
+        idx: int,
+        options: OptionsDict,
+        env: MutableMapping[str, Any],
+    ) -> str:
+        return ("</td></tr></table>" if _in_table(tokens[idx], env) else "") + "</blockquote>\n"
+
     def table_open(self, *_: Any) -> str:
         return '<div class="scroll"><div tabindex="0"><table>\n'
 
@@ -250,6 +269,19 @@ class _Renderer(FootnoteRules, RendererHTML):
     ) -> str:
         tokens[idx].attrSet("scope", "col")
         return self.renderToken(tokens, idx, options, env)
+
+
+_QUOTED = (
+    '<table class="quotation" role="presentation" cellpadding="0" cellspacing="0">'
+    '<tr><td class="quoted">\n'
+)
+_DEEPEST_TABLE = 3
+"""Levels of quotations and lists above a quotation that still gets its table: MJML limits nesting."""
+
+
+def _in_table(token: Token, env: Mapping[str, Any]) -> bool:
+    """Return whether a quotation stands in a cell, as Outlook for Windows needs it; a web page does not."""
+    return not env["note_labels"] and token.level <= _DEEPEST_TABLE
 
 
 _RENDERER = _Renderer()

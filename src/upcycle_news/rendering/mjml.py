@@ -245,8 +245,8 @@ def _mrml(source: str, source_map: SourceMap) -> str:
 
 
 def _with_language(html: str, language: str) -> str:
-    """Put lang and dir on the body: webmail keeps it where it drops ``<html>``."""
-    return re.sub(r"<body\b", f'<body lang="{escape(language)}" dir="ltr"', html, count=1)
+    """Put lang and dir on the body: webmail keeps it where it drops ``<html>``; and the id that styles for Gmail name."""
+    return re.sub(r"<body\b", f'<body id="body" lang="{escape(language)}" dir="ltr"', html, count=1)
 
 
 @lru_cache(maxsize=4)
