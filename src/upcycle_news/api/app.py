@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from upcycle_news.api.keys import Keys
     from upcycle_news.api.monitoring import Monitoring
     from upcycle_news.api.pages import Pages
+    from upcycle_news.api.pull_requests import WrittenReview
     from upcycle_news.api.runs import Runs
     from upcycle_news.api.store import StoreAdmin
     from upcycle_news.api.subscribers import Subscribers
@@ -146,6 +147,16 @@ class App:
         from upcycle_news.api.checks import run_checks
 
         return run_checks(self._context, issue)
+
+    def review_pull_request(self, base: str, folder: Path) -> WrittenReview:
+        """Check the publication, render what it changes since it parted from `base`, and write that.
+
+        Files in `folder`: a page, a summary in Markdown, and GitLab's Code Quality report. Neither store
+        nor feeds are used. Raises `UpcycleError` for a `base` that cannot be compared with.
+        """
+        from upcycle_news.api.pull_requests import write_pull_request
+
+        return write_pull_request(self._context, base, folder)
 
     def check_settings(self) -> tuple[Finding, ...]:
         """Return what in the settings keeps any issue from being sent, or will once a relay is set."""

@@ -244,6 +244,12 @@ class Commands(SectionedGroup):
                 "Check content, feeds.toml, newsletter.toml, templates and today's issue; "
                 "nothing is sent.",
             ),
+            LazyCommand(
+                "pull-request",
+                "pull_request:pull_request",
+                "Check a branch, and show what it changes for the readers; "
+                "uses no store, feeds or secrets.",
+            ),
             lazy_group("issue", "Look at an issue, approve it, send it, follow it.", ISSUE),
             lazy_group("archive", "The web pages of all issues that were sent.", ARCHIVE),
         ),

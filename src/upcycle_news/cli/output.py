@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +14,7 @@ import typer
 from upcycle_news.cli.completion import issue_ids
 from upcycle_news.errors import UpcycleError
 from upcycle_news.i18n.messages import LocalizedText, localized
-from upcycle_news.models import DeliveryState, IssueState, IssueStatus
+from upcycle_news.models import DeliveryState, Finding, IssueState, IssueStatus
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -36,6 +36,14 @@ IssueArgument = Annotated[
 def print_json(value: Any) -> None:
     """Print `value` as one line of JSON on standard output."""
     typer.echo(json.dumps(value, ensure_ascii=False))
+
+
+def print_findings(findings: Iterable[Finding], language: str) -> None:
+    """Print a line for each finding, ``file:line: level code sentence``, as compilers do."""
+    for finding in findings:
+        file, line = finding.place
+        sentence = finding.in_language(language)
+        typer.echo(f"{file}:{line}: {finding.level} {finding.code} {sentence}")
 
 
 def note(text: str) -> None:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 import jinja2
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from upcycle_news.errors import TemplateError
 from upcycle_news.i18n.messages import localized
@@ -119,10 +120,11 @@ def _environment(templates: frozenset[tuple[str, str]]) -> jinja2.Environment:
         # Tracebacks show this file name, and so do our errors.
         return (sources[name], f"templates/{name}", None) if name in sources else None
 
-    # Our own predicate: select_autoescape() does not know .mjml.
-    environment = jinja2.Environment(
+    # Our own predicate: select_autoescape() does not know .mjml. Sandboxed, as a pull request renders
+    # the templates of whoever sends it.
+    environment = ImmutableSandboxedEnvironment(
         loader=jinja2.FunctionLoader(load),
-        autoescape=_is_markup,  # noqa: S701
+        autoescape=_is_markup,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

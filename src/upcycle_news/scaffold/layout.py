@@ -9,12 +9,14 @@ from pathlib import Path
 from upcycle_news.errors import UpcycleError
 from upcycle_news.fileio import write_atomically
 from upcycle_news.scaffold.sample_settings import scaffold_settings
+from upcycle_news.version import __version__
 
 _SHARED = ("templates", "deploy/systemd", "deploy/proxy")
 _SHARED_FILES = (
     "prefect.yaml", "prefect.toml", "content/feeds.toml", "content/vocabulary.toml",
     "deploy/automations.yaml",
 )  # fmt: skip
+_WORKFLOWS = {"github.yml": ".github/workflows/newsletter.yml", "gitlab.yml": ".gitlab-ci.yml"}
 # What a publication holds of each flow, so that `python flows/NAME.py` works there, too. The flow itself
 # comes with the package and is upgraded with it.
 _FLOW = """\
@@ -66,6 +68,9 @@ def _contents(name: str, today: date) -> dict[str, bytes]:
                 contents[str(path.relative_to(source))] = path.read_bytes()
     for path in sorted((source / "flows").glob("[!_]*.py")):
         contents[f"flows/{path.name}"] = _FLOW.format(name=path.stem).encode()
+    for name, path in _WORKFLOWS.items():
+        text = (own / "ci" / name).read_text(encoding="utf-8")
+        contents[path] = text.replace("@VERSION@", __version__).encode()
     for file in _SHARED_FILES:
         contents[file] = (source / file).read_bytes()
     return contents

@@ -1,0 +1,87 @@
+"""The files of a pull request's review: the page, the summary, each text part, GitLab's report."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from upcycle_news.checks.annotations import gitlab_code_quality
+from upcycle_news.fileio import write_atomically
+from upcycle_news.i18n.messages import localized
+from upcycle_news.models import Finding
+from upcycle_news.rendering.preview_page import LEVELS, PreviewPart, preview_pages
+from upcycle_news.services.markdown import Translator, escape_markdown
+from upcycle_news.services.pull_request.review import PullRequestReview
+
+PAGE, SUMMARY, CODE_QUALITY = "preview.html", "summary.md", "gl-code-quality-report.json"
+MAX_TEXT = 40_000
+"""Characters of a text part or diff in the summary: GitHub takes 1 MiB for all of it."""
+
+
+def write_review(review: PullRequestReview, folder: Path) -> Mapping[str, Path]:
+    """Write the review's files into `folder`; returns their paths by name."""
+    language = review.language
+    translate = Translator(language)
+    shown = {finding for part in review.parts for finding in part.findings}
+    page = preview_pages(
+        translate(localized("pull-request-title")),
+        review.parts,
+        language=language,
+        remarks=[translate(remark) for remark in review.remarks],
+        findings=[finding for finding in review.findings if finding not in shown],
+    )
+    contents = {
+        PAGE: page,
+        SUMMARY: summary(review),
+        CODE_QUALITY: gitlab_code_quality(review.findings, language, review.prefix),
+    }
+    for name, text in contents.items():
+        write_atomically(folder / name, text.encode())
+    return {name: folder / name for name in contents}
+
+
+def summary(review: PullRequestReview) -> str:
+    """Return the review as Markdown for the summary of a job: findings, text parts, what changed.
+
+    Whatever comes from files is escaped or stands in a code block: a stranger's branch brings neither
+    links nor HTML into the page.
+    """
+    translate = Translator(review.language)
+    lines = [f"## {translate(localized('pull-request-title'))}", ""]
+    lines += [line for remark in review.remarks for line in (escape_markdown(translate(remark)), "")]  # fmt: skip
+    lines += _findings(review.findings, translate)
+    for part in review.parts:
+        lines += _part(part, translate)
+    return "\n".join(lines)
+
+
+def _findings(findings: Sequence[Finding], translate: Translator) -> Iterator[str]:
+    if not findings:
+        yield from (translate(localized("nothing-found")), "")
+        return
+    for finding in findings:
+        level = translate(LEVELS[finding.level])
+        sentence = escape_markdown(finding.in_language(translate.language))
+        yield f"- **{level}** {escape_markdown(finding.where)}: {sentence} ({finding.code})"
+    yield ""
+
+
+def _part(part: PreviewPart, translate: Translator) -> Iterator[str]:
+    yield from (f"### {escape_markdown(part.rendered.subject)}", "", escape_markdown(part.note), "")
+    texts = ((part.diff, "preview-diff", "diff"), (part.rendered.text, "preview-text", "text"))
+    for text, title, kind in texts:
+        if text:
+            summary_line = translate(localized(title))
+            yield from (f"<details><summary>{summary_line}</summary>", "")
+            yield from _code_block(text, kind, translate)
+            yield from ("", "</details>", "")
+
+
+def _code_block(text: str, kind: str, translate: Translator) -> Iterator[str]:
+    """Yield a fenced block whose fence is longer than any in the text (CommonMark 4.5)."""
+    if len(text) > MAX_TEXT:
+        text = f"{text[:MAX_TEXT]}\n{translate(localized('pull-request-cut'))}"
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    yield from (f"{fence}{kind}", text, fence)
