@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from upcycle_news.content.written_days import guess_day, read_day
+from upcycle_news.text.written_days import guess_day, read_day
 
 DAY = date(2026, 11, 5)
 
