@@ -48,7 +48,7 @@ from upcycle_news.services.issues.diff import (
 )
 from upcycle_news.services.issues.mailbox import mailbox_path, mailbox_text, relay_name
 from upcycle_news.services.issues.plan import IssuePlan, PlannedIssue, plan_issues
-from upcycle_news.services.issues.preview import IssuePreview, preview_revision
+from upcycle_news.services.issues.preview import IssuePreview, preview_revision, with_pictures
 from upcycle_news.services.issues.preview_link import preview_html
 from upcycle_news.services.issues.render import raise_on_errors, render_revision
 from upcycle_news.services.issues.review import Review, review_issue
@@ -222,6 +222,14 @@ class Issues:
         """
         revision = self.compose(issue, essays, collect=collect, on_collected=on_collected)
         return preview_revision(self._context, revision, refresh=refresh)
+
+    def take_pictures(self, preview: IssuePreview) -> IssuePreview:
+        """Take PNG pictures of a preview, phone and desktop, light and dark; return it with their paths.
+
+        They lie beside its issue.html until the next preview of the issue. Raises `BrowserError` when there
+        is no Chromium (`browser.chromium`), or it fails.
+        """
+        return with_pictures(self._context, preview)
 
     def linked_preview(self, token: str) -> str | None:
         """Return the page behind a preview link; None when it is altered, foreign or has expired."""

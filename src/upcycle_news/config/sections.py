@@ -272,6 +272,17 @@ class CockpitSettings(Table):
     )
 
 
+class BrowserSettings(Table):
+    """`[browser]`: the Chromium that takes pictures of issues, where one is installed."""
+
+    chromium: Line = Field(
+        "auto",
+        min_length=1,
+        description="Its program; `auto`: chromium, chromium-browser, google-chrome or chrome in "
+        "PATH; `off`: no pictures.",
+    )
+
+
 class BackupSettings(Table):
     """`[backup]`: the copies of the store that `upcycle-news backup` makes."""
 

@@ -34,6 +34,7 @@ from upcycle_news.config.sections import (
     AudienceSettings,
     BackupSettings,
     BouncesSettings,
+    BrowserSettings,
     CockpitSettings,
     CollectSettings,
     DkimSettings,
@@ -98,6 +99,7 @@ class Settings(BaseSettings):
     window: WindowSettings = Field(default_factory=WindowSettings)
     dkim: DkimSettings = Field(default_factory=DkimSettings)
     cockpit: CockpitSettings = Field(default_factory=CockpitSettings)
+    browser: BrowserSettings = Field(default_factory=BrowserSettings)
     backup: BackupSettings = Field(default_factory=BackupSettings)
     journal: JournalSettings = Field(default_factory=JournalSettings)
     audience: AudienceSettings = Field(default_factory=AudienceSettings)

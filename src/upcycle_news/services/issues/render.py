@@ -26,6 +26,7 @@ from upcycle_news.models import (
 )
 from upcycle_news.rendering.preview_page import preview_page, standalone_html
 from upcycle_news.rendering.render import render
+from upcycle_news.services.browser.pictures import remove_pictures
 from upcycle_news.services.content.files import line_of_head
 from upcycle_news.services.content.images import publish_images
 from upcycle_news.services.feeds.collect import feed_findings
@@ -179,6 +180,7 @@ def write_preview_files(
     manifest = rendered.revision.manifest
     manifest_text, _ = manifest_json.encode(manifest)
     folder = context.issues_folder / str(rendered.issue)
+    remove_pictures(folder)
     contents: dict[str, tuple[str, bytes]] = {
         "html": ("issue.html", standalone_html(rendered.content).encode()),
         "text": ("issue.txt", rendered.content.text.encode()),
