@@ -14,14 +14,13 @@ from upcycle_news.rendering.render import MAX_HTML_BYTES, WARN_HTML_BYTES, encod
 
 _DARK = "@media (prefers-color-scheme: dark)"
 
-# Views of the HTML part: kind, name, width in CSS pixels, dark, with pictures. Light and dark come in
-# pairs, so that a wide window shows a phone beside a desktop.
+# Views of the HTML part: kind, name, width in CSS pixels, dark. Light and dark come in pairs, so that a
+# wide window shows a phone beside a desktop.
 _VIEWS = (
-    ("phone", localized("preview-phone"), 320, False, True),
-    ("desktop", localized("preview-desktop"), 680, False, True),
-    ("phone", localized("preview-phone-dark"), 375, True, True),
-    ("desktop", localized("preview-desktop-dark"), 680, True, True),
-    ("desktop", localized("preview-no-pictures"), 680, False, False),
+    ("phone", localized("preview-phone"), 320, False),
+    ("desktop", localized("preview-desktop"), 680, False),
+    ("phone", localized("preview-phone-dark"), 375, True),
+    ("desktop", localized("preview-desktop-dark"), 680, True),
 )
 
 _PAGE = """\
@@ -192,7 +191,9 @@ def _part(part: PreviewPart, language: str, heading: str) -> str:
     issue = str(rendered.issue)
     remarks = [
         f"<p>{escape(part.note)}</p>" if part.note else "",
-        _findings(part.findings, translate),
+        _findings(
+            part.findings, translate, "preview-ready" if heading == "h1" else "preview-no-findings"
+        ),
         _reasons(part.related, translate),
         _diff(part.diff, translate),
     ]
@@ -216,17 +217,17 @@ def _part(part: PreviewPart, language: str, heading: str) -> str:
 def _views(
     rendered: RenderedIssue, translate: Callable[[LocalizedText], str], heading: str
 ) -> list[str]:
-    complete, without_images = standalone_html(rendered), _without_images(rendered.html)
+    complete = standalone_html(rendered)
     views = [
-        _view(
-            kind,
-            f"{translate(name)}, {width} px",
-            _with_colour_scheme(complete if images else without_images, dark),
-            width,
-            heading,
-        )
-        for kind, name, width, dark, images in _VIEWS
+        _view(kind, translate(name), _with_colour_scheme(complete, dark), width, heading)
+        for kind, name, width, dark in _VIEWS
     ]
+    for name, html in (
+        ("preview-no-pictures", _without_images(rendered.html)),
+        ("preview-no-styles", _without_styles(complete)),
+    ):
+        plain = _with_colour_scheme(html, dark=False)
+        views.append(_view("desktop", translate(localized(name)), plain, 680, heading))
     views.append(
         f'<section class="text"><{heading}>{translate(localized("preview-text"))}</{heading}>\n'
         f'<pre lang="{rendered.language}">{escape(rendered.text)}</pre></section>'
@@ -264,7 +265,13 @@ def _without_images(html: str) -> str:
     return re.sub(r"(<img\b[^>]*?) src=\"[^\"]*\"", r"\1", html)
 
 
+def _without_styles(html: str) -> str:
+    """Return HTML as programs show it that drop style sheets, such as GMX: with inline styles alone."""
+    return re.sub(r"<style\b.*?</style>", "", html, flags=re.DOTALL)
+
+
 def _view(kind: str, name: str, html: str, width: int, heading: str) -> str:
+    name = f"{name}, {width} px"
     # Links open in a new tab, and a scroll bar would narrow the phone. Scripts cannot run: frames
     # inherit the page's policy. (Sandboxed frames stay empty in headless screenshots.)
     extras = '<base target="_blank"><style>html { scrollbar-width: none }</style>'
@@ -303,9 +310,14 @@ def _reasons(related: Sequence[Related], translate: Callable[[LocalizedText], st
     )
 
 
-def _findings(findings: Sequence[Finding], translate: Callable[[LocalizedText], str]) -> str:
+def _findings(
+    findings: Sequence[Finding],
+    translate: Callable[[LocalizedText], str],
+    none: str = "preview-no-findings",
+) -> str:
+    """Return a list of findings; `none` is the key of the sentence that stands for an empty one."""
     if not findings:
-        return f'<p class="ready">{translate(localized("preview-ready"))}</p>'
+        return f'<p class="ready">{translate(localized(none))}</p>'
     lines = [
         f'<li class="{finding.level}"><b>{translate(LEVELS[finding.level])}</b> '
         f"{escape(finding.where)} <code>{escape(finding.code)}</code> "
