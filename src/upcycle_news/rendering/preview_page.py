@@ -163,7 +163,7 @@ def preview_pages(
     lead = (
         f'<div class="lead">\n<h1>{escape(title)}</h1>\n'
         + "".join(f"<p>{escape(remark)}</p>\n" for remark in remarks)
-        + f"{_findings(findings, translate)}\n</div>\n"
+        + f"{_findings(findings, translate, localized('preview-no-findings'))}\n</div>\n"
     )
     sections = (f"<article>\n{_part(part, language, 'h2')}</article>" for part in parts)
     return _document(title, "\n".join(sections), language=language, lead=lead)
@@ -189,11 +189,10 @@ def _part(part: PreviewPart, language: str, heading: str) -> str:
     rendered, translate = part.rendered, _escaped(language)
     size = encoded_size(rendered.html)
     issue = str(rendered.issue)
+    clean = localized("preview-ready") if heading == "h1" else localized("preview-no-findings")
     remarks = [
         f"<p>{escape(part.note)}</p>" if part.note else "",
-        _findings(
-            part.findings, translate, "preview-ready" if heading == "h1" else "preview-no-findings"
-        ),
+        _findings(part.findings, translate, clean),
         _reasons(part.related, translate),
         _diff(part.diff, translate),
     ]
@@ -223,11 +222,11 @@ def _views(
         for kind, name, width, dark in _VIEWS
     ]
     for name, html in (
-        ("preview-no-pictures", _without_images(rendered.html)),
-        ("preview-no-styles", _without_styles(complete)),
+        (localized("preview-no-pictures"), _without_images(rendered.html)),
+        (localized("preview-no-styles"), _without_styles(complete)),
     ):
         plain = _with_colour_scheme(html, dark=False)
-        views.append(_view("desktop", translate(localized(name)), plain, 680, heading))
+        views.append(_view("desktop", translate(name), plain, 680, heading))
     views.append(
         f'<section class="text"><{heading}>{translate(localized("preview-text"))}</{heading}>\n'
         f'<pre lang="{rendered.language}">{escape(rendered.text)}</pre></section>'
@@ -313,11 +312,11 @@ def _reasons(related: Sequence[Related], translate: Callable[[LocalizedText], st
 def _findings(
     findings: Sequence[Finding],
     translate: Callable[[LocalizedText], str],
-    none: str = "preview-no-findings",
+    none: LocalizedText,
 ) -> str:
-    """Return a list of findings; `none` is the key of the sentence that stands for an empty one."""
+    """Return a list of findings; `none` is the sentence that stands for an empty one."""
     if not findings:
-        return f'<p class="ready">{translate(localized(none))}</p>'
+        return f'<p class="ready">{translate(none)}</p>'
     lines = [
         f'<li class="{finding.level}"><b>{translate(LEVELS[finding.level])}</b> '
         f"{escape(finding.where)} <code>{escape(finding.code)}</code> "

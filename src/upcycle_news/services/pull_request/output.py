@@ -69,10 +69,13 @@ def _findings(findings: Sequence[Finding], translate: Translator) -> Iterator[st
 
 def _part(part: PreviewPart, translate: Translator) -> Iterator[str]:
     yield from (f"### {escape_markdown(part.rendered.subject)}", "", escape_markdown(part.note), "")
-    texts = ((part.diff, "preview-diff", "diff"), (part.rendered.text, "preview-text", "text"))
+    texts = (
+        (part.diff, localized("preview-diff"), "diff"),
+        (part.rendered.text, localized("preview-text"), "text"),
+    )
     for text, title, kind in texts:
         if text:
-            summary_line = translate(localized(title))
+            summary_line = translate(title)
             yield from (f"<details><summary>{summary_line}</summary>", "")
             yield from _code_block(text, kind, translate)
             yield from ("", "</details>", "")

@@ -186,9 +186,12 @@ def _at_base(before: AppContext, day: IssueId, essay: Essay) -> RenderedIssue | 
 
 
 def _note(essay: Essay, old: RenderedIssue | None, *, known: bool) -> LocalizedText:
-    kind = "changed" if old else "added" if known else "no-base"
     draft = localized("pull-request-draft") if essay.status != "ready" else ""
-    return localized(f"pull-request-{kind}", file=essay.source, draft=draft)
+    if old:
+        return localized("pull-request-changed", file=essay.source, draft=draft)
+    if known:
+        return localized("pull-request-added", file=essay.source, draft=draft)
+    return localized("pull-request-no-base", file=essay.source, draft=draft)
 
 
 def _unshown(
