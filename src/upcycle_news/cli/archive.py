@@ -15,6 +15,7 @@ from upcycle_news.cli.output import (
     open_publication,
     print_json,
 )
+from upcycle_news.i18n.messages import localized
 
 
 def build(
@@ -72,7 +73,7 @@ def withdraw(
     """
     with open_publication() as app:
         if not yes and not undo:
-            confirm_or_abort(f"Withdraw '{what}' from the public archive?")
+            confirm_or_abort(localized("archive-withdraw-question", what=what))
         decide = app.archive.undo if undo else app.archive.withdraw
         report = decide(what, text, by=current_user())
     typer.echo(f"{display_path(report.folder)}: {report.summary}")

@@ -255,8 +255,13 @@ class CockpitSettings(Table):
     operators: Line = Field("", description="The group that gets alerts by mail.")
     webhook: Annotated[SecretStr, AfterValidator(_web_address)] = Field(
         SecretStr(""),
-        description="An address that alerts are posted to as JSON as well, such as a chat's; from "
+        description="An address that alerts are posted to as well, such as a chat's or ntfy's; from "
         "the environment or a file only.",
+    )
+    webhook_format: Literal["json", "slack", "matrix", "ntfy"] = Field(
+        "json",
+        description="How that service wants alerts: json (title, message, event, run), slack and matrix "
+        "(one text), ntfy (plain text, with title and priority).",
     )
     approval_hours: float = Field(
         48.0, gt=0, description="How long a flow run waits for the approval of an issue."

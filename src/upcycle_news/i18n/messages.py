@@ -18,12 +18,18 @@ from typing import Any
 
 FOLDER = Path(__file__).parent
 CATALOGUE_FILES = (
+    "alarms",
+    "commands",
+    "doctor",
     "feeds",
+    "figures",
     "findings",
     "forms",
     "lists",
     "operations",
     "pages",
+    "reasons",
+    "refusals",
     "runs",
     "sending",
     "settings",

@@ -10,13 +10,19 @@ from typing import Any
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError, UpcycleError
-from upcycle_news.i18n.messages import localized
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import IssueId
 from upcycle_news.models.runs import RunResult
 from upcycle_news.observability.logging import Log
-from upcycle_news.services.issues.approval_form import approval_page, form_labels
+from upcycle_news.services.browser.pictures import small_pictures
+from upcycle_news.services.issues.approval_form import (
+    approval_page,
+    changed_texts,
+    form_labels,
+    form_values,
+)
 from upcycle_news.services.issues.compose import edits_since
-from upcycle_news.services.issues.ids import is_ahead
+from upcycle_news.services.issues.ids import ahead_waiting, is_ahead
 from upcycle_news.services.issues.lock import PREFECT_MARGIN, acquire_lock, release_lock
 from upcycle_news.services.issues.render import (
     RenderedRevision,
@@ -24,7 +30,7 @@ from upcycle_news.services.issues.render import (
     render_revision,
 )
 from upcycle_news.services.issues.revisions import find_revision
-from upcycle_news.storage import approvals, issues
+from upcycle_news.storage import approvals, issues, wordings
 from upcycle_news.storage.approvals import ApprovalRequest
 from upcycle_news.storage.revisions import Revision
 
@@ -36,7 +42,8 @@ class ApprovalForm:
     """The form that a flow run shows in Prefect, or that none is needed.
 
     `request` is the id of the approval request, `key` names it in Prefect, `seconds` is Prefect's
-    timeout. `markdown` is shown above the form; `labels` are title and description of its fields.
+    timeout. `markdown` is shown above the form; `labels` are title and description of its fields, `values`
+    what they hold at first.
 
     `approved` is set when the revision is approved already, `ended` when the run has to end:
     rejected, timed out, or unable to wait.
@@ -47,6 +54,7 @@ class ApprovalForm:
     seconds: int = 1
     markdown: str = ""
     labels: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    values: Mapping[str, str] = field(default_factory=dict)
     approved: bool = False
     ended: RunResult | None = None
 
@@ -85,7 +93,10 @@ def request_approval(
         if not is_ahead(context, issue):
             return ApprovalForm(approved=True)
         release_lock(context, issue, run)
-        return ApprovalForm(ended=too_early(context, issue))
+        if issue.day > context.today:
+            return ApprovalForm(ended=too_early(context, issue))
+        approve_if_undecided(context, issue, revision_id, by=f"flow run {run}")
+        return ApprovalForm(ended=waits_for_its_day(context, issue))
     if not waits:
         release_lock(context, issue, run)
         return ApprovalForm(ended=waiting_for_approval(context, issue))
@@ -99,17 +110,18 @@ def request_approval(
         release_lock(context, issue, run)
         return ApprovalForm(ended=timed_out(context, issue))
     release_lock(context, issue, run)  # from here on the request keeps other runs away
+    rendered = render_revision(context, find_revision(context, issue, revision_id))
+    pictures = small_pictures(rendered.content, context.settings.browser.chromium)
+    page = approval_page(
+        context, rendered, until=request.expires_at, refused=refused, pictures=pictures
+    )
     return ApprovalForm(
         request=request.id,
         key=f"approval-{request.id}",
         seconds=int((request.expires_at + PREFECT_MARGIN - now).total_seconds()),
-        markdown=approval_page(
-            context,
-            render_revision(context, find_revision(context, issue, revision_id)),
-            until=request.expires_at,
-            refused=refused,
-        ),
-        labels=form_labels(context),
+        markdown=page,
+        labels=form_labels(context, page),
+        values=form_values(rendered.revision),
     )
 
 
@@ -135,7 +147,11 @@ class ApprovalOutcome:
 def apply_decision(
     context: AppContext, issue: IssueId, revision_id: str, number: int, answer: Mapping[str, Any]
 ) -> ApprovalOutcome:
-    """Apply the form's fields `decision`, `leave_out` and `name` to approval request `number`."""
+    """Apply the form's fields to approval request `number`.
+
+    They are `decision`, `leave_out`, `name`, and `subject` and `greeting`, whose change makes another
+    revision: nobody has seen it yet, so it is not approved with it.
+    """
     decision, by = str(answer["decision"]), str(answer.get("name") or "cockpit")
     requests = {request.id: request for request in approvals.open_requests(context.store, issue)}
     request = requests.get(number)
@@ -158,6 +174,11 @@ def apply_decision(
         for other in waiting:
             release_lock(context, issue, other.run)
         return ApprovalOutcome(ended=rejected(context, issue))
+    if changed := changed_texts(find_revision(context, issue, revision_id), answer):
+        wordings.set_wording(context.store, issue, changed, by=by, now=now)
+    if decision == "send" and changed:
+        approvals.answer_request(context.store, number, "reworded", now=now)
+        return ApprovalOutcome(refused=_reworded(changed).in_language(context.language))
     if decision == "send":
         try:
             approve(
@@ -188,6 +209,12 @@ def apply_decision(
         return ApprovalOutcome()
     approvals.answer_request(context.store, number, "send test again", now=now)
     return ApprovalOutcome(test_again=True)
+
+
+def _reworded(changed: Mapping[str, str]) -> LocalizedText:
+    if len(changed) > 1:
+        return localized("form-changed-texts")
+    return localized("form-changed-subject" if "subject" in changed else "form-changed-greeting")
 
 
 def approve(
@@ -225,7 +252,7 @@ def approve_if_undecided(context: AppContext, issue: IssueId, revision_id: str, 
 
     Raises `IssueError` for an issue of a day to come: that takes a person.
     """
-    if is_ahead(context, issue):
+    if issue.day > context.today:
         raise IssueError(localized("issue-ahead", issue=str(issue), day=issue.day))
     row = issues.get(context.store, issue)
     decision = approvals.last_decision(context.store, issue, revision_id)
@@ -280,9 +307,10 @@ def waiting_for_approval(context: AppContext, issue: IssueId) -> RunResult:
 
 
 def waits_for_its_day(context: AppContext, issue: IssueId) -> RunResult:
-    """Return the result of a run whose issue is approved and of a day to come."""
-    text = localized("approved-ahead", issue=str(issue), day=issue.day)
-    return RunResult("completed", "WaitsForItsDay", text.in_language(context.language))
+    """Return the result of a run whose issue is approved and waits for its day, or a time of today."""
+    text = ahead_waiting(context, issue)
+    message = "" if text is None else text.in_language(context.language)
+    return RunResult("completed", "WaitsForItsDay", message)
 
 
 def too_early(context: AppContext, issue: IssueId) -> RunResult:

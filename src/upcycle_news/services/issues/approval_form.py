@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.i18n.messages import localized
@@ -12,15 +14,39 @@ from upcycle_news.rendering.preview_page import LEVELS
 from upcycle_news.services.issues.changes_markdown import changes_since_last_request
 from upcycle_news.services.issues.preview_link import preview_url
 from upcycle_news.services.issues.render import RenderedRevision
-from upcycle_news.services.markdown import Translator, escape_markdown, markdown_of_sentence
+from upcycle_news.services.markdown import (
+    Translator,
+    escape_markdown,
+    markdown_link,
+    markdown_of_sentence,
+)
 from upcycle_news.services.subscribers import suppression_lists
 from upcycle_news.storage import issues
+from upcycle_news.storage.revisions import Revision
+
+CHOICES = (
+    localized("request-send"),
+    localized("request-test-again"),
+    localized("request-leave-out"),
+    localized("request-reject"),
+)
+"""What each answer of the form does: its words are a documented surface and the same in all languages."""
+
+VIEWS = {"phone": localized("preview-phone"), "desktop": localized("preview-desktop")}
 
 
 def approval_page(
-    context: AppContext, rendered: RenderedRevision, *, until: datetime, refused: str = ""
+    context: AppContext,
+    rendered: RenderedRevision,
+    *,
+    until: datetime,
+    refused: str = "",
+    pictures: Mapping[str, bytes] = {},
 ) -> str:
-    """Return the Markdown above the form: the issue, a preview link, changes and findings."""
+    """Return the Markdown above the form: the issue, a preview link, what can be decided, what changed, findings.
+
+    `pictures` are small WebP pictures by the kind of a view; Prefect's page shows them from the text.
+    """
     revision = rendered.revision
     translate = Translator(context.settings.publication.language)
     content = revision.manifest.issue
@@ -48,7 +74,10 @@ def approval_page(
         "",
         f"**[{translate(localized('request-look'))}]({link})** ({translate(localized('request-link'))})",
         "",
-        translate(localized("request-decide")),
+        *_pictures(translate, pictures),
+        f"**{translate(localized('request-decide'))}**",
+        "",
+        *(f"- {translate(choice)}" for choice in CHOICES),
         "",
         *(
             f"- {translate(localized('request-essay'))}: {escape_markdown(essay.title)}"
@@ -56,7 +85,7 @@ def approval_page(
         ),
         "",
         *(
-            f"{number}. {escape_markdown(lead.title)} – [{escape_markdown(lead.feed)}]({lead.link})"
+            f"{number}. {escape_markdown(lead.title)} – {markdown_link(lead.feed, lead.link)}"
             for number, lead in enumerate((related.story.lead for related in content.related), 1)
         ),
         "",
@@ -67,18 +96,63 @@ def approval_page(
     return "\n".join(lines)
 
 
-def form_labels(context: AppContext) -> dict[str, tuple[str, str]]:
-    """Return title and description of the form's fields, by field name."""
+def form_values(revision: Revision) -> dict[str, str]:
+    """Return what the form's fields hold at first: the texts of the issue that can be changed there."""
+    content = revision.manifest.issue
+    return {"subject": content.subject, "greeting": content.greeting}
+
+
+def changed_texts(revision: Revision, answer: Mapping[str, Any]) -> dict[str, str]:
+    """Return the texts that an answer changes in a revision; a field that is missing changes nothing.
+
+    Line ends and spaces at the ends do not count, since browsers write their own.
+    """
+    changed = {}
+    for name, shown in form_values(revision).items():
+        if (given := answer.get(name)) is None:
+            continue
+        text = str(given).replace("\r\n", "\n").replace("\r", "\n").strip()
+        if name == "subject":
+            text = " ".join(text.split())
+        if text != shown.strip():
+            changed[name] = text
+    return changed
+
+
+def form_labels(context: AppContext, page: str) -> dict[str, tuple[str, str]]:
+    """Return title and description of the form's fields, by field name.
+
+    The first field is described by the whole page: what Prefect shows above a form shrinks to nothing
+    where the window is lower than the form, as on a laptop, but a field's description does not.
+    """
     labels = {
         "decision": (localized("form-decision-title"), localized("form-decision")),
         "leave_out": (localized("form-leave-out-title"), localized("form-leave-out")),
+        "subject": (localized("form-subject-title"), localized("form-subject")),
+        "greeting": (localized("form-greeting-title"), localized("form-greeting")),
         "name": (localized("form-name-title"), localized("form-name")),
     }
     translate = Translator(context.language)
-    return {
+    texts = {
         name: (translate(title), translate(description))
         for name, (title, description) in labels.items()
     }
+    title, question = texts["decision"]
+    return {**texts, "decision": (title, f"{_with_blank_lines(page)}\n\n{question}")}
+
+
+def _with_blank_lines(markdown: str) -> str:
+    """Return Markdown with a blank line after each line: a field's description joins lines otherwise."""
+    return "\n\n".join(line for line in markdown.splitlines() if line)
+
+
+def _pictures(translate: Translator, pictures: Mapping[str, bytes]) -> list[str]:
+    """Return the pictures side by side, as a table in HTML on one line."""
+    cells = [
+        f'<td><img alt="{translate(VIEWS[kind])}" src="data:image/webp;base64,{b64encode(data).decode()}"></td>'
+        for kind, data in pictures.items()
+    ]
+    return [f"<table><tr>{''.join(cells)}</tr></table>", ""] if cells else []
 
 
 def _pending_suppressions(context: AppContext) -> list[str]:

@@ -31,6 +31,7 @@ from upcycle_news.services.content.files import (
 from upcycle_news.services.content.images import load_essay_images
 from upcycle_news.services.feeds.collect import FeedRunReport, collect_feeds
 from upcycle_news.services.feeds.item_recognition import listed_items
+from upcycle_news.services.issues.issue_file import left_out_items, read_choice, read_file
 from upcycle_news.services.issues.mailbox import is_unsent
 from upcycle_news.storage import approvals, issues, revisions, wordings
 from upcycle_news.storage import feeds as feed_rows
@@ -113,7 +114,10 @@ def select_essays(context: AppContext, issue: IssueId, essay_filter: EssayFilter
     essays = [essay for essay in ready if essay.slug not in published]
     for slug in essay_filter.leave_out:
         if slug not in {essay.slug for essay in essays}:
-            raise UpcycleError(f"there is no essay '{slug}' to leave out")
+            raise UpcycleError(localized("essay-to-leave-out-unknown", essay=slug))
+    if not essay_filter.essays:
+        choice = read_choice(context, issue, ready, published)
+        essays = [essay for essay in essays if choice.allows(essay)]
     essays = list(_of_the_same_issue(context, issue, essays, essay_filter.essays))
     slugs = [essay.slug for essay in essays if essay_filter.allows(essay)]
     if not slugs:
@@ -129,12 +133,14 @@ def edits_since(context: AppContext, revision: Revision) -> tuple[str, ...]:
         context.store, [essay.slug for essay in known], apart_from=old.issue.id
     )
     essays = _selected(known, [essay.slug for essay in old.issue.essays], published)
+    read = read_file(context, old.issue.id)
     now = recompose(
         old.issue,
         language=context.settings.publication.language,
         essays=essays,
         published=published,
         limits=context.limits,
+        file=read.file if read else None,
     )
     return tuple(diff_manifests(old, _manifest(context, now)).manual_changes())
 
@@ -167,19 +173,27 @@ def compose_essay(context: AppContext, issue_id: IssueId, essay: Essay) -> Manif
 
 def _manifest(context: AppContext, issue: Issue) -> Manifest:
     """Return the issue with everything else that its rendering depends on, as it is now."""
+    issue = _reworded(context, issue)
+    greeting = [issue.greeting_essay] if issue.greeting_essay else []
     return Manifest(
-        issue=_reworded(context, issue),
+        issue=issue,
         publication=context.publication,
         templates=load_templates(context.templates_folder),
-        images=load_essay_images(context, issue.essays),
+        images=load_essay_images(context, [*issue.essays, *greeting]),
     )
 
 
 def _reworded(context: AppContext, issue: Issue) -> Issue:
-    """Return the issue with the subject and greeting that an editor wrote in Prefect's form, if any."""
+    """Return the issue with the subject and greeting that an editor wrote in Prefect's form, if any.
+
+    They win over its file, and the issue says so.
+    """
     wording = wordings.wording_of(context.store, issue.id)
     texts = {name: text for name, text in vars(wording).items() if text is not None}
-    return replace(issue, **texts) if texts else issue
+    overruled = [
+        name for name, text in texts.items() if getattr(issue.file, name, "") not in ("", text)
+    ]
+    return replace(issue, **texts, overruled=tuple(dict.fromkeys((*issue.overruled, *overruled))))
 
 
 def explain_issue(
@@ -192,7 +206,10 @@ def explain_issue(
     inputs, identities = _inputs(context, issue_id, essays, ages=2)
     return tuple(
         replace(candidate, identity=identities.get(candidate.story.lead, ""))
-        for candidate in explain(day=issue_id.day, **inputs)
+        for candidate in explain(
+            day=issue_id.day,
+            **{name: value for name, value in inputs.items() if name != "overruled"},
+        )
     )
 
 
@@ -215,8 +232,13 @@ def _inputs(
     zone = context.settings.publication.zone
     days = timedelta(days=ages * context.limits.max_age_days)
     since = datetime.combine(issue_id.day, time(), zone) - days
+    choice = read_choice(context, issue_id, known, published, chosen)
+    chosen = choice.essays
     essays = _selected(_of_the_same_issue(context, issue_id, known, chosen), chosen, published)
+    essays = tuple(essay for essay in essays if choice.allows(essay))
+    file_pins = choice.file.pin if choice.file else ()
     pins = {canonical_link(pin) for essay in essays for pin in essay.pin}
+    pins |= {canonical_link(pin) for pin in file_pins}
     feeds = load_publication_feeds(context)
     recent = feed_rows.items_since(context.store, since.astimezone(UTC))
     stored = (*recent, *feed_rows.items_on_pages(context.store, pins))
@@ -227,11 +249,14 @@ def _inputs(
         "published": published,
         "candidates": listed.items,
         "used": issues.used_items(context.store, names, apart_from=issue_id),
-        "excluded": approvals.excluded_items_of(context.store, issue_id),
+        "excluded": approvals.excluded_items_of(context.store, issue_id)
+        | left_out_items(choice.file, listed.items),
         "rejections": listed.rejections,
         "feeds": feeds,
         "limits": context.limits,
         "vocabulary": load_publication_vocabulary(context),
+        "file": choice.file,
+        "overruled": choice.overruled,
     }
     return inputs, listed.identities
 
@@ -255,9 +280,9 @@ def _selected(
             known = (
                 ", ".join(essay.slug for essay in essays if essay.slug not in published) or "none"
             )
-            raise UpcycleError(f"there is no essay '{slug}'; not yet published are: {known}")
+            raise UpcycleError(localized("essay-to-send-unknown", essay=slug, known=known))
         if slug in published:
-            raise UpcycleError(f"the essay '{slug}' has been in an issue already")
+            raise UpcycleError(localized("essay-was-sent", essay=slug))
     return tuple(essay for essay in essays if not chosen or essay.slug in chosen)
 
 

@@ -32,6 +32,7 @@ from upcycle_news.services.content.images import publish_images
 from upcycle_news.services.feeds.collect import feed_findings
 from upcycle_news.services.feeds.item_recognition import withdrawn_findings
 from upcycle_news.services.feeds.pins import unknown_pins
+from upcycle_news.services.issues.issue_file import file_findings
 from upcycle_news.services.issues.settings_findings import (
     errors_of,
     revision_findings,
@@ -116,6 +117,7 @@ def _unsent_findings(context: AppContext, manifest: Manifest) -> Iterator[Findin
         yield from _already_sent(context, manifest.issue)
         yield from unknown_pins(context, manifest.issue.essays)
         yield from withdrawn_findings(context, manifest.issue)
+        yield from file_findings(context, manifest)
 
 
 def _already_sent(context: AppContext, issue: Issue) -> Iterator[Finding]:

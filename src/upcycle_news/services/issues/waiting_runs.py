@@ -13,6 +13,9 @@ from upcycle_news.services.issues.lock import lock_holder, release_lock
 from upcycle_news.storage import approvals, issues
 from upcycle_news.storage.approvals import ApprovalRequest
 
+BY_RUN = "flow run "
+"""How the history of an issue says that a run did something; the run's id follows."""
+
 
 @dataclass(frozen=True)
 class ResumedRuns:
@@ -26,6 +29,15 @@ def run_page(context: AppContext, run: str) -> str:
     """Return the address of a run in Prefect's pages, or its id where no server is known."""
     client = PrefectClient.find(context.settings.state / "prefect")
     return run if client is None else client.run_page(run)
+
+
+def run_of_issue(context: AppContext, issue: IssueId) -> str:
+    """Return the address of the run that worked on an issue last; empty when only people did."""
+    requests = approvals.open_requests(context.store, issue)
+    runs = [event.by for event in issues.history(context.store, issue)]
+    runs = [by.removeprefix(BY_RUN) for by in runs if by.startswith(BY_RUN)]
+    runs += [request.run for request in requests]
+    return run_page(context, runs[-1]) if runs else ""
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ def send_notice(context: AppContext, group: str, subject: str, text: str) -> int
         finally:
             connection.close()
     if not accepted:
-        raise RelayError(f"a notice to the group '{group}' was accepted for none of them")
+        raise RelayError(localized("notice-refused", group=group))
     if accepted < len(members):
         log.warning(
             "notice not accepted for all members", group=group, accepted=accepted, of=len(members)

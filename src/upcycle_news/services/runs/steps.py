@@ -20,6 +20,7 @@ from upcycle_news.services.issues.render import (
     write_preview_files,
 )
 from upcycle_news.services.issues.revisions import find_revision
+from upcycle_news.services.issues.waiting_runs import BY_RUN
 from upcycle_news.storage import alerts, approvals, issues
 
 
@@ -48,7 +49,7 @@ def compose(
     An issue whose deliveries began keeps its frozen revision; one that lies in the mailbox is taken back
     when a relay is set. A run that resumes takes the revision of its approval request.
     """
-    take_back_if_unsent(context, issue, by=f"flow run {run}")
+    take_back_if_unsent(context, issue, by=f"{BY_RUN}{run}")
     row = issues.get(context.store, issue)
     if row is not None and row.frozen:
         return ComposeResult(row.revision_id)
@@ -129,7 +130,7 @@ def enqueue_once(
         return row.audience
     rendered = render_revision(context, find_revision(context, issue, revision_id))
     approval = issues.NewApproval("flow") if approve else None
-    audience = send.enqueue(context, rendered, by=f"flow run {run}", approval=approval)
+    audience = send.enqueue(context, rendered, by=f"{BY_RUN}{run}", approval=approval)
     release_lock(context, issue, run)
     return audience
 
