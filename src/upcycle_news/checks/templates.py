@@ -17,7 +17,7 @@ from jinja2 import nodes
 from upcycle_news.archive_site.pages import FOLDER, VIEWS
 from upcycle_news.archive_site.view_models import ArchiveContext
 from upcycle_news.checks.findings import error, warning
-from upcycle_news.checks.theme import THEME, check_theme
+from upcycle_news.checks.theme import check_colours
 from upcycle_news.errors import TemplateError
 from upcycle_news.fileio import did_you_mean
 from upcycle_news.i18n.messages import LocalizedText, localized
@@ -25,6 +25,7 @@ from upcycle_news.models import Essay, Finding
 from upcycle_news.rendering.essay_fields import ExtraFields
 from upcycle_news.rendering.render import HTML_TEMPLATE, STYLE_TEMPLATE, TEXT_TEMPLATE
 from upcycle_news.rendering.template_strings import TemplateStrings, read_toml
+from upcycle_news.rendering.theme import read_theme
 from upcycle_news.rendering.view_models import TemplateContext
 
 _BUILT_IN = frozenset({"loop", "range", "dict", "lipsum", "cycler", "joiner", "namespace", "super",
@@ -80,7 +81,7 @@ def check_templates(
     `extra` are the names that essays have in their tables of own fields, None if they are not known.
     """
     try:
-        theme = read_toml(templates, THEME)
+        theme = read_theme(templates)
         catalogues = {
             name: read_toml(templates, name)
             for name in templates
@@ -88,7 +89,7 @@ def check_templates(
         }
     except TemplateError as problem:
         return (error("template", problem.place, problem.localized_text),)
-    findings = list(check_theme(theme, templates[THEME]))
+    findings = list(check_colours(templates))
     mail, pages = get_type_hints(TemplateContext), get_type_hints(ArchiveContext)
     entry = {name: pages[name] for name in ("essays", "related")}
     for roots, known in ((_MAIL, mail), (_ARCHIVE, pages), ((_ENTRY,), entry)):
