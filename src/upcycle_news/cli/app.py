@@ -51,6 +51,10 @@ FEEDS = {
     "export": ("feeds:export", "Print the list of feeds as OPML, which other programs can import."),
 }
 ISSUE = {
+    "new": (
+        "issue.new:new",
+        "Begin the file of an issue: subject, greeting, essays and more; print its path.",
+    ),
     "preview": (
         "issue.preview:preview",
         "Compose and render an issue; files lie under var/issues/ISSUE/.",
@@ -293,6 +297,11 @@ class Commands(SectionedGroup):
             lazy_group("secrets", "The keys that sign the readers' links.", SECRETS),
             lazy_group("dkim", "Sign mail with one's own key.", DKIM),
             lazy_group("alarms", "Notifications for operators and editors.", ALARMS),
+            LazyCommand(
+                "report",
+                "report:report",
+                "Make a page of the figures: list, issues, relays, feeds and quotas, each chart with its table.",
+            ),
             LazyCommand(
                 "metrics",
                 "metrics:metrics",

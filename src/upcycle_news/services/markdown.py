@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import date, datetime
+from urllib.parse import quote
 
-from babel.dates import format_datetime
+from babel.dates import format_date, format_datetime
 
 from upcycle_news.i18n.messages import LocalizedText, supported_language
 
@@ -28,6 +29,11 @@ class Translator:
         text: str = format_datetime(local, _TIME_FORMATS[self.language], locale=self.language)
         return text
 
+    def format_day(self, day: date) -> str:
+        """Return a day, such as 28. November 2026."""
+        text: str = format_date(day, "long", locale=self.language)
+        return text
+
 
 # An address ends at a quotation mark of any language, which Prefect's pages would take along.
 _ADDRESS = re.compile(r"""https?://[^\s<>"„“”‚‘’«»‹›`|\\\x00-\x1f]+""", re.IGNORECASE)
@@ -43,6 +49,12 @@ def markdown_of_sentence(sentence: str) -> str:
         parts += [escape_markdown(sentence[end : found.start()], strip=False), f"<{address}>"]
         end = found.start() + len(address)
     return "".join([*parts, escape_markdown(sentence[end:], strip=False)]).strip()
+
+
+def markdown_link(text: str, address: str) -> str:
+    """Return a link with untrusted text to an address that may hold brackets (CommonMark 6.3)."""
+    target = re.sub(r"[\s<>\\]", lambda found: quote(found[0]), address)
+    return f"[{escape_markdown(text)}](<{target}>)"
 
 
 def _without_punctuation(address: str) -> str:
