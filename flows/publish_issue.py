@@ -6,7 +6,6 @@ By hand, with parameters as JSON: upcycle-news flow publish_issue '{"dry_run": t
 from __future__ import annotations
 
 import gc
-from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -51,15 +50,20 @@ class Decision(RunInput):
         description="What shall happen with this issue?"
     )
     leave_out: str = Field("", description="Numbers of the items to leave out, such as 2, 3.")
+    subject: str = Field("", description="The issue's subject; a change is shown again.")
+    greeting: str = Field("", description="Before the essays; a change is shown again.")
     name: str = Field("", description="Who decides; kept with the approval.")
 
     @classmethod
-    def with_labels(cls, labels: Mapping[str, tuple[str, str]]) -> type[Decision]:
-        """Return the form with titles and descriptions in the publication's language."""
+    def of(cls, form: ApprovalForm) -> type[Decision]:
+        """Return the form with titles and descriptions in the publication's language, and its values."""
         fields: Any = {
-            name: (field.annotation, Field(field.default, title=title, description=description))
+            name: (
+                field.annotation,
+                Field(form.values.get(name, field.default), title=title, description=description),
+            )
             for name, field in cls.model_fields.items()
-            for title, description in [labels[name]]
+            for title, description in [form.labels[name]]
         }
         return create_model(cls.__name__, __base__=cls, **fields)
 
@@ -275,9 +279,7 @@ def wait_for_approval(
             return revision_id
         tell_editors(run)
         decision = suspend_flow_run(
-            wait_for_input=Decision.with_labels(form.labels).with_initial_data(
-                description=form.markdown
-            ),
+            wait_for_input=Decision.of(form).with_initial_data(description=form.markdown),
             key=form.key,
             timeout=form.seconds,
         )

@@ -19,7 +19,8 @@ WIDTHS = {"phone": 375, "desktop": 680}
 """By the kind of a view: CSS pixels, as the preview page has them."""
 
 _SMALL = 0.4  # of its size: text is no longer read, what stands where is still seen
-_SMALL_HEIGHT = 1500  # CSS pixels of the page in a small picture
+_SMALL_HEIGHT = 900  # CSS pixels of the page in a small picture
+_WINDOW = 100  # CSS pixels, lower than any issue: its ground fills the window
 _SMALL_SECONDS = 20.0  # a form waits for its pictures no longer
 
 
@@ -35,7 +36,7 @@ def issue_pictures(rendered: RenderedIssue, setting: str) -> Mapping[str, bytes]
     with browsing(chromium) as browser:
         for kind, width in WIDTHS.items():
             for dark in (False, True):
-                browser.show(html, width=width, dark=dark)
+                browser.show(html, width=width, height=_WINDOW, dark=dark)
                 pictures[f"{kind}-dark" if dark else kind] = browser.picture()
     return pictures
 
@@ -51,7 +52,7 @@ def small_pictures(rendered: RenderedIssue, setting: str) -> Mapping[str, bytes]
             return {}
         with browsing(chromium, seconds=_SMALL_SECONDS) as browser:
             for kind, width in WIDTHS.items():
-                browser.show(html, width=width)
+                browser.show(html, width=width, height=_WINDOW)
                 pictures[kind] = browser.picture(
                     form="webp", quality=60, scale=_SMALL, max_height=_SMALL_HEIGHT
                 )
