@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from upcycle_news.archive_site.atom_sitemap import atom_feed, robots, sitemap
+from upcycle_news.archive_site.calendar_files import calendar_files
+from upcycle_news.archive_site.icons import DRAWN, drawn_icon, has_own_icon
 from upcycle_news.archive_site.pages import PageRenderer
 from upcycle_news.archive_site.view_models import (
     ArchiveContext,
@@ -66,6 +68,7 @@ def build_archive(sent: Sequence[SentIssue], config: SiteConfig) -> BuiltSite:
         pages.update(builder.tombstones(issue) if issue.withdrawal else builder.issue_pages(issue))
     pages.update(builder.list_pages())
     files = {file_of(path): html.encode() for path, html in pages.items()}
+    files = {**builder.calendars, **files}
     last = {MISSING: builder.missing().encode(), ROBOTS: robots(config).encode()}
     if shown:
         last[FEED] = atom_feed(shown, config)
@@ -98,6 +101,7 @@ class _SiteBuilder:
 
     def __init__(self, pages: PageRenderer, shown: Sequence[SentIssue]) -> None:
         self.pages, self.shown = pages, shown
+        self.calendars: dict[str, bytes] = {}
         self.images: dict[str, bytes] = {}
 
     def issue_pages(self, sent: SentIssue) -> Iterator[tuple[str, str]]:
@@ -120,6 +124,7 @@ class _SiteBuilder:
             page=page, site=self.pages.site(path), publication=self.pages.publication,
             essay=shown, issue=entry,
         ))  # fmt: skip
+        self.calendars.update(calendar_files(sent, essay, builder))
         self.collect_images(builder)
         return html
 
@@ -191,7 +196,11 @@ class _SiteBuilder:
     def view_builder(self, sent: SentIssue, path: str, language: str) -> SiteViewModelBuilder:
         strings = self.pages.strings(language)
         return SiteViewModelBuilder(
-            sent.manifest, strings, self.pages.links(path), language=language
+            sent.manifest,
+            strings,
+            self.pages.links(path),
+            language=language,
+            templates=self.pages.config.templates,
         )
 
     def collect_images(self, builder: SiteViewModelBuilder) -> None:

@@ -36,7 +36,7 @@ from upcycle_news.models.archive_paths import (
     issue_path,
 )
 from upcycle_news.rendering.essay_fields import essay_fields
-from upcycle_news.rendering.render import fill_template
+from upcycle_news.rendering.template_filling import fill_template
 from upcycle_news.rendering.template_strings import (
     TemplateStrings,
     catalogue_name,
@@ -181,7 +181,9 @@ class PageRenderer:
         """Return an issue as lists show it, on a page in `language`."""
         issue = sent.manifest.issue
         strings = self.strings(language)
-        builder = SiteViewModelBuilder(sent.manifest, strings, links, language=language)
+        builder = SiteViewModelBuilder(
+            sent.manifest, strings, links, language=language, templates=self.config.templates
+        )
         date = strings.full_date(issue.id.day)
         shown = [essay for essay in issue.essays if essay.slug not in sent.withdrawn]
         name, preheader = subject(sent.manifest), builder.typeset(issue.preheader, issue.language)

@@ -16,11 +16,13 @@ from upcycle_news.models.archive_paths import (
     HOME,
     INDEX,
     essay_path,
+    event_path,
     image_path,
 )
 from upcycle_news.rendering import markdown
 from upcycle_news.rendering.essay_fields import with_essay_fields
 from upcycle_news.rendering.images import DisplayedImage, inspect_image
+from upcycle_news.rendering.pieces import PAGE_PIECES
 from upcycle_news.rendering.template_strings import TemplateStrings
 from upcycle_news.rendering.view_models import (
     ImageView,
@@ -218,8 +220,11 @@ class WebImage(DisplayedImage):
 class SiteViewModelBuilder(ViewModelBuilder):
     """Builds views whose links and images lead to files of the archive.
 
-    `language` is the page's; without `anchors` (in the feed) footnotes are numbers, as in mails.
+    `language` is the page's, and `templates` are those that pages are made with; without `anchors` (in
+    the feed) footnotes are numbers, as in mails.
     """
+
+    macros = PAGE_PIECES
 
     def __init__(
         self,
@@ -228,22 +233,33 @@ class SiteViewModelBuilder(ViewModelBuilder):
         links: RelativeLinks,
         *,
         language: str,
+        templates: Mapping[str, str],
         anchors: bool = True,
     ) -> None:
         super().__init__(manifest, strings)
-        self.language = language
+        self.language, self.templates = language, templates
         self.links, self.anchors = links, anchors
 
     def html(self, essay: Essay, tokens: Sequence[Token]) -> Markup:
         """Return an essay's tokens as HTML."""
         labels = (self.strings("note"), self.strings("note_back")) if self.anchors else None
         images = self.body_images(essay)
-        html = markdown.to_html(tokens, images, essay.language, note_labels=labels)
+        html = markdown.to_html(
+            tokens,
+            images,
+            essay.language,
+            write_block=self.pieces(essay).html,
+            note_labels=labels,
+        )
         return Markup(html)  # noqa: S704  markdown-it escaped it, html is off
 
     def essay_url(self, slug: str) -> str:
         """Return the link to the essay's page in the archive."""
         return self.links.to(essay_path(slug))
+
+    def calendar_url(self, essay: Essay, number: int) -> str:
+        """Return the link to the calendar file of an essay's event."""
+        return self.links.to(event_path(essay.slug, number)) if essay.slug else ""
 
     def displayed_image(self, source: str, line: int | None, path: str) -> DisplayedImage:
         """Return an image as a file of the archive; `images` collects those that are shown."""

@@ -36,6 +36,11 @@ def essay_path(slug: str) -> str:
     return f"{ESSAYS}{slug.lstrip('.') or 'essay'}/"
 
 
+def event_path(slug: str, number: int) -> str:
+    """Return the path of the calendar file of an essay's event; events are numbered from 1."""
+    return f"{essay_path(slug)}event-{number}.ics"
+
+
 def hosted_name(image: InlineImage) -> str:
     """Return the file name of a hosted image, derived from its content."""
     return f"{sha256(image.data).hexdigest()[:32]}.{_SUFFIXES[image.content_type]}"

@@ -26,13 +26,16 @@ from upcycle_news.models import (
 from upcycle_news.models.archive_paths import (
     ARCHIVE,
     essay_path,
+    event_path,
     image_path,
     issue_path,
 )
 from upcycle_news.rendering import markdown, plaintext
 from upcycle_news.rendering.essay_fields import essay_fields, with_essay_fields
 from upcycle_news.rendering.images import DisplayedImage, read_image
+from upcycle_news.rendering.pieces import MAIL_PIECES, PieceWriter
 from upcycle_news.rendering.template_strings import TemplateStrings
+from upcycle_news.rendering.theme import read_theme
 from upcycle_news.rendering.typesetter import read_typesetter
 from upcycle_news.text import image_paths
 from upcycle_news.text.typography import base_language, direction, one_line
@@ -228,6 +231,7 @@ class ViewModelBuilder:
         self.language = manifest.issue.language
         self.publication = manifest.publication
         self.files: Mapping[str, bytes] = manifest.images
+        self.templates: Mapping[str, str] = manifest.templates
         self.strings = strings
         self.typeset = read_typesetter(manifest.templates)
         self.zone = ZoneInfo(manifest.publication.timezone)
@@ -237,7 +241,7 @@ class ViewModelBuilder:
         whole = markdown.parse_essay(essay, self.typeset.marks_of(essay.language))
         tokens = whole if in_full else markdown.opening_blocks(whole, markdown.OPENING)
         html = self.html(essay, tokens)
-        plain, links = plaintext.to_text(tokens, image_label=self.strings("image"))
+        plain, links = self.text(essay, tokens)
         return LeadView(
             **self.common_fields(essay),
             html=html,
@@ -246,10 +250,43 @@ class ViewModelBuilder:
             more=len(tokens) < len(whole),
         )
 
+    def greeting(self, essay: Essay | None) -> tuple[Markup, str, tuple[str, ...]]:
+        """Return a greeting as HTML and as text with its links; empty without one."""
+        if essay is None:
+            return Markup(), "", ()
+        tokens = markdown.parse_essay(essay, self.typeset.marks_of(essay.language))
+        return (self.html(essay, tokens), *self.text(essay, tokens))
+
+    def text(self, essay: Essay, tokens: Sequence[Token]) -> tuple[str, tuple[str, ...]]:
+        """Return an essay's tokens as plain text, and the links that are numbered in it."""
+        return plaintext.to_text(
+            tokens, image_label=self.strings("image"), words_of=self.pieces(essay).texts
+        )
+
     def html(self, essay: Essay, tokens: Sequence[Token]) -> Markup:
         """Return an essay's tokens as HTML."""
-        html = markdown.to_html(tokens, self.body_images(essay), essay.language)
+        html = markdown.to_html(
+            tokens, self.body_images(essay), essay.language, write_block=self.pieces(essay).html
+        )
         return Markup(html)  # noqa: S704  markdown-it escaped it, html is off
+
+    macros = MAIL_PIECES
+
+    def pieces(self, essay: Essay) -> PieceWriter:
+        """Return what writes the fenced blocks of an essay."""
+        return PieceWriter(
+            templates=self.templates,
+            macros=self.macros,
+            strings=self.strings,
+            typeset=self.typeset,
+            language=essay.language,
+            theme=read_theme(self.templates),
+            calendar=lambda number: self.calendar_url(essay, number),
+        )
+
+    def calendar_url(self, essay: Essay, number: int) -> str:
+        """Return the URL of the calendar file of an essay's event; empty without an archive."""
+        return self.publication.site_address(event_path(essay.slug, number)) if essay.slug else ""
 
     def teaser(self, essay: Essay) -> TeaserView:
         return TeaserView(

@@ -53,6 +53,7 @@ _HEADERS = {
     "X-Robots-Tag": "all",
 }
 _REVISION = re.compile(rf"{ARCHIVE}\d{{4}}-\d\d-\d\d(?:-\d{{1,2}})?/{re.escape(REVISION)}\Z")
+_EVENT = re.compile(rf"{ESSAYS}[^/\0]+/event-\d+\.ics\Z")
 _PAGES = re.compile(
     rf"(?:{ARCHIVE}(?:\d{{4}}-\d\d-\d\d(?:-\d{{1,2}})?/)?|{ESSAYS}(?:[^/\0]+/)?)?\Z"
 )
@@ -85,6 +86,7 @@ class ArchivePages:
             *(page + INDEX for page in pages),
             ARCHIVE + "{issue}/" + REVISION,
             *_TYPES,
+            ESSAYS + "{slug}/{event}",
         ]
         without = [page.removesuffix("/") for page in pages if page]
         return [
@@ -101,7 +103,7 @@ class ArchivePages:
         response = FileResponse(
             file,
             headers=_HEADERS,
-            media_type=_TYPES.get(name, _TYPES[ROBOTS] if name.endswith(REVISION) else _PAGE_TYPE),
+            media_type=_media_type(name),
             stat_result=file.stat(),
         )
         request_headers = Headers(scope=request.scope)
@@ -145,9 +147,16 @@ class ArchivePages:
             self._lock.release()
 
 
+def _media_type(name: str) -> str:
+    """Return the type of a file of the archive by its name."""
+    if name.endswith(REVISION):
+        return _TYPES[ROBOTS]
+    return "text/calendar; charset=utf-8" if _EVENT.match(name) else _TYPES.get(name, _PAGE_TYPE)
+
+
 def _name(path: str) -> str | None:
     """Return the name of a page within the archive, or None for a path that is none."""
     name = path.removeprefix("/").removesuffix(INDEX)
-    if name in _TYPES or _REVISION.match(name):
+    if name in _TYPES or _REVISION.match(name) or _EVENT.match(name):
         return name
     return name if _PAGES.match(name) and not re.search(r"(?:^|/)\.", name) else None
