@@ -72,11 +72,16 @@ class ReportPage:
 
 def report_page(page: ReportPage) -> str:
     """Return the page as HTML. It loads nothing, from nowhere."""
-
-    def translate(key: str) -> str:
-        return localized(key).in_language(page.language)
-
-    return _template().render(page=page, language=supported_language(page.language), t=translate)
+    words = {
+        "alert": localized("figures-alert"),
+        "contents": localized("figures-contents"),
+        "table": localized("figures-table"),
+    }
+    return _template().render(
+        page=page,
+        language=supported_language(page.language),
+        t={name: text.in_language(page.language) for name, text in words.items()},
+    )
 
 
 @cache

@@ -59,17 +59,15 @@ class ReportWriter:
         `waiting` is a sentence about suppressions that wait for a person, if some do.
         """
         by_status = figures.subscribers.subscribers
-        totals = [(by_status.get(status, 0), f"figures-{status}") for status in _STATUSES]
-        totals.append((sum(figures.subscribers.suppressions.values()), "figures-suppressed"))
+        totals = [(by_status.get(status, 0), status.value) for status in _STATUSES]
+        totals.append((sum(figures.subscribers.suppressions.values()), "suppressed"))
         newest = figures.issues[-ALERT_ISSUES:][::-1]
         alerts = [self.translate(alert) for health in newest for alert in health.alerts]
         return ReportPage(
             language=self.translate.language,
-            title=self._say("title", name=name),
-            as_of=self._say("as-of", at=self._time(figures.at, "as of")),
-            totals=tuple(
-                (self._count(number), self.translate(localized(k))) for number, k in totals
-            ),
+            title=self.translate(localized("figures-title", name=name)),
+            as_of=self.translate(localized("figures-as-of", at=self._time(figures.at, "as of"))),
+            totals=tuple((self._count(number), self._word(what)) for number, what in totals),
             alerts=tuple(filter(None, (*alerts, waiting))),
             sections=(
                 self._list(figures),
@@ -83,15 +81,19 @@ class ReportWriter:
     # --- the list
 
     def _list(self, figures: Figures) -> Section:
-        title, months = self._say("list"), figures.months
+        title, months = self.translate(localized("figures-list")), figures.months
         if figures.first_change is None:
-            return Section("list", title, (self._say("list-none"),))
-        sentences = [self._say("list-about")]
+            return Section("list", title, (self.translate(localized("figures-list-none")),))
+        sentences = [self.translate(localized("figures-list-about"))]
         if imported := sum(month.changes.imported for month in months):
-            sentences.append(self._say("list-imported", count=imported))
+            sentences.append(self.translate(localized("figures-list-imported", count=imported)))
         first = figures.first_change.astimezone(self.zone).date()
         if first < months[0].first:
-            sentences.append(self._say("list-earlier", months=MONTHS, since=self._day(first)))
+            sentences.append(
+                self.translate(
+                    localized("figures-list-earlier", months=MONTHS, since=self._day(first))
+                )
+            )
         labels = [self._date(month.first, "month") for month in months]
         changes = [month.changes for month in months]
         chart = Chart(
@@ -110,23 +112,29 @@ class ReportWriter:
             (label, c.joined, c.imported, c.left, c.bounced, c.complained)
             for label, c in zip(labels, changes, strict=True)
         ]
-        figure = Figure(self._say("list-caption"), self._table(columns, rows[::-1]), chart)
+        figure = Figure(
+            self.translate(localized("figures-list-caption")),
+            self._table(columns, rows[::-1]),
+            chart,
+        )
         return Section("list", title, tuple(sentences), (figure,))
 
     # --- issues
 
     def _issues(self, figures: Figures) -> Section:
-        title, healths = self._say("issues"), figures.issues
+        title, healths = self.translate(localized("figures-issues")), figures.issues
         if not healths:
-            return Section("issues", title, (self._say("issues-none"),))
-        sentences = [self._say("issues-about", count=len(healths))]
+            return Section("issues", title, (self.translate(localized("figures-issues-none")),))
+        sentences = [self.translate(localized("figures-issues-about", count=len(healths)))]
         if figures.in_mailbox:
-            sentences.append(self._say("issues-mailbox", count=len(figures.in_mailbox)))
+            sentences.append(
+                self.translate(localized("figures-issues-mailbox", count=len(figures.in_mailbox)))
+            )
         sentences.append(self._looked_at(healths, figures.in_mailbox))
         issues = [health.figures for health in healths]
         names = [self._issue_name(issue, figures.in_mailbox) for issue in issues]
         columns = (
-            "issue", "audience", "accepted", "rejected", "rest", "came-back", "complained", "unsubscribed",
+            "issue", "audience", "accepted", "rejected", "rest", "bounced", "complained", "unsubscribed",
         )  # fmt: skip
         rows = [
             (
@@ -145,7 +153,11 @@ class ReportWriter:
             ),
             self._axis_count,
         )
-        deliveries = Figure(self._say("issues-caption"), self._table(columns, rows[::-1]), chart)
+        deliveries = Figure(
+            self.translate(localized("figures-issues-caption")),
+            self._table(columns, rows[::-1]),
+            chart,
+        )
         rates = self._rates(issues, figures.in_mailbox)
         return Section("issues", title, tuple(sentences), (deliveries, *rates))
 
@@ -154,14 +166,21 @@ class ReportWriter:
         newest = healths[-ALERT_ISSUES:]
         large = [health for health in newest if _is_measured(health.figures, in_mailbox)]
         if not large:
-            return self._say("issues-too-small", count=len(newest), least=MIN_DELIVERIES)
-        if any(health.alerts for health in newest):
-            return self._say("issues-alerts")
-        if len(large) < len(newest):
-            return self._say(
-                "issues-some-looked-at", count=len(large), of=len(newest), least=MIN_DELIVERIES
+            return self.translate(
+                localized("figures-issues-too-small", count=len(newest), least=MIN_DELIVERIES)
             )
-        return self._say("issues-no-alerts", count=len(large))
+        if any(health.alerts for health in newest):
+            return self.translate(localized("figures-issues-alerts"))
+        if len(large) < len(newest):
+            return self.translate(
+                localized(
+                    "figures-issues-some-looked-at",
+                    count=len(large),
+                    of=len(newest),
+                    least=MIN_DELIVERIES,
+                )
+            )
+        return self.translate(localized("figures-issues-no-alerts", count=len(large)))
 
     def _rates(
         self, issues: Sequence[IssueFigures], in_mailbox: frozenset[str]
@@ -182,7 +201,7 @@ class ReportWriter:
             whole=False,
         )
         unknown = (None,) * len(names)
-        missing = self._say("not-measured")
+        missing = self._word("not-measured")
         rows = [
             (
                 self._issue_name(issue, in_mailbox),
@@ -193,20 +212,20 @@ class ReportWriter:
             )
             for issue, of_issue in zip(issues, shares, strict=True)
         ]
-        caption = self._say("rates-caption", least=MIN_DELIVERIES)
+        caption = self.translate(localized("figures-rates-caption", least=MIN_DELIVERIES))
         return (Figure(caption, self._table(("issue", *names), rows[::-1]), chart),)
 
     # --- relays
 
     def _relays(self, figures: Figures) -> Section:
-        title = self._say("relays")
+        title = self.translate(localized("figures-relays"))
         issues = [health.figures.issue for health in figures.issues]
         relays = sorted({stats.relay for found in figures.relays.values() for stats in found})
         if not relays:
-            return Section("relays", title, (self._say("relays-none"),))
-        sentences = [self._say("relays-about")]
+            return Section("relays", title, (self.translate(localized("figures-relays-none")),))
+        sentences = [self.translate(localized("figures-relays-about"))]
         if untimed := len(issues) - len(figures.relays):
-            sentences.append(self._say("relays-untimed", count=untimed))
+            sentences.append(self.translate(localized("figures-relays-untimed", count=untimed)))
         by_issue = {
             issue: {stats.relay: stats for stats in figures.relays.get(issue, ())}
             for issue in issues
@@ -239,32 +258,44 @@ class ReportWriter:
             for issue in reversed(issues)
             for stats in figures.relays.get(issue, ())
         ]  # fmt: skip
-        figure = Figure(self._say("relays-caption"), self._table(columns, rows), chart)
+        figure = Figure(
+            self.translate(localized("figures-relays-caption")), self._table(columns, rows), chart
+        )
         return Section("relays", title, tuple(sentences), (figure,))
 
     # --- feeds
 
     def _feeds(self, figures: Figures) -> Section:
-        title, feeds = self._say("feeds"), figures.feeds
+        title, feeds = self.translate(localized("figures-feeds")), figures.feeds
         if feeds is None:
-            sentences = [self._say("feeds-unreadable", why=figures.feeds_error)]
+            sentences = [
+                self.translate(localized("figures-feeds-unreadable", why=figures.feeds_error))
+            ]
         elif not feeds:
-            sentences = [self._say("feeds-none")]
+            sentences = [self.translate(localized("figures-feeds-none"))]
         else:
             counts = Counter(map(_condition, feeds))
             parts = tuple(
-                localized(f"figures-feeds-{condition}", count=counts[condition])
+                localized(
+                    "figures-feeds-part",
+                    count=counts[condition],
+                    condition=_WORDS[f"feed-{condition}"],
+                )
                 for condition in _CONDITIONS
                 if counts[condition]
             )
-            sentences = [self._say("feeds-now", count=len(feeds), parts=parts)]
+            sentences = [
+                self.translate(localized("figures-feeds-now", count=len(feeds), parts=parts))
+            ]
         if not figures.collections:
-            sentences.append(self._say("feeds-not-collected"))
+            sentences.append(self.translate(localized("figures-feeds-not-collected")))
         shown = [self._collections(figures.collections)] if figures.collections else []
         if feeds:
             shown.append(self._each_feed(feeds))
             if len(feeds) > MAX_FEEDS:
-                sentences.append(self._say("feeds-more", count=len(feeds) - MAX_FEEDS))
+                sentences.append(
+                    self.translate(localized("figures-feeds-more", count=len(feeds) - MAX_FEEDS))
+                )
         return Section("feeds", title, tuple(sentences), tuple(shown))
 
     def _collections(self, collections: Sequence[CollectionCounts]) -> Figure:
@@ -284,7 +315,11 @@ class ReportWriter:
             for label, c in zip(labels, collections, strict=True)
         ]
         columns = ("collection", "asked", "answered", "failed", "waited")
-        return Figure(self._say("feeds-caption"), self._table(columns, rows[::-1]), chart)
+        return Figure(
+            self.translate(localized("figures-feeds-caption")),
+            self._table(columns, rows[::-1]),
+            chart,
+        )
 
     def _each_feed(self, feeds: Sequence[FeedStatus]) -> Figure:
         worst_first = sorted(
@@ -293,23 +328,25 @@ class ReportWriter:
         rows = [
             (
                 redact(feed.name),
-                self._say(f"feed-{_condition(feed)}"),
+                self._word(f"feed-{_condition(feed)}"),
                 self._time(feed.succeeded_at, "moment")
                 if feed.succeeded_at
-                else self._say("never"),
+                else self._word("never"),
                 feed.errors,
             )
             for feed in worst_first[:MAX_FEEDS]
         ]
         columns = ("feed", "condition", "answered-at", "errors")
-        return Figure(self._say("each-feed-caption"), self._table(columns, rows))
+        return Figure(
+            self.translate(localized("figures-each-feed-caption")), self._table(columns, rows)
+        )
 
     # --- quotas
 
     def _quotas(self, quotas: Sequence[QuotaUsage]) -> Section:
-        title = self._say("quotas")
+        title = self.translate(localized("figures-quotas"))
         if not quotas:
-            return Section("quotas", title, (self._say("quotas-none"),))
+            return Section("quotas", title, (self.translate(localized("figures-quotas-none")),))
         labels = [self._quota_label(usage) for usage in quotas]
         used = [min(100.0, 100 * usage.used / usage.rate.limit) for usage in quotas]
         chart = Chart(
@@ -326,26 +363,30 @@ class ReportWriter:
             for label, usage in zip(labels, quotas, strict=True)
         ]
         columns = ("quota", "free", "used", "limit")
-        figure = Figure(self._say("quotas-caption"), self._table(columns, rows), chart)
-        return Section("quotas", title, (self._say("quotas-about"),), (figure,))
+        figure = Figure(
+            self.translate(localized("figures-quotas-caption")), self._table(columns, rows), chart
+        )
+        return Section(
+            "quotas", title, (self.translate(localized("figures-quotas-about")),), (figure,)
+        )
 
     def _quota_label(self, usage: QuotaUsage) -> str:
         whose = (
-            self._relay_name(usage.relay) if usage.relay else usage.domain or self._say("sender")
+            self._relay_name(usage.relay) if usage.relay else usage.domain or self._word("sender")
         )
-        return f"{whose} · {self._say(_SPANS[usage.rate.seconds])}"
+        return f"{whose} · {self._word(_SPANS[usage.rate.seconds])}"
 
     # --- words and numbers
 
-    def _say(self, key: str, **values: object) -> str:
-        return self.translate(localized(f"figures-{key}", **values))
+    def _word(self, name: str) -> str:
+        return self.translate(_WORDS[name])
 
     def _series(self, name: str, tone: Tone, values: Iterable[float | None]) -> Series:
-        return Series(self._say(name), tone, tuple(values))
+        return Series(self._word(name), tone, tuple(values))
 
     def _table(self, columns: Sequence[str], rows: Iterable[Sequence[str | int]]) -> Table:
         return Table(
-            tuple(map(self._say, columns)),
+            tuple(map(self._word, columns)),
             tuple(
                 tuple(cell if isinstance(cell, str) else self._count(cell) for cell in row)
                 for row in rows
@@ -353,24 +394,25 @@ class ReportWriter:
         )
 
     def _count(self, number: int) -> str:
-        return self._say("number", number=number)
+        return self.translate(localized("figures-number", number=number))
 
     def _axis_count(self, value: float) -> str:
         return self._count(round(abs(value)))
 
     def _percent(self, share: float) -> str:
-        key = "percent" if share == round(share) else "percent-fine"
-        return self._say(key, share=share)
+        if share == round(share):
+            return self.translate(localized("figures-percent", share=share))
+        return self.translate(localized("figures-percent-fine", share=share))
 
     def _seconds(self, value: float) -> str:
         return self.translate(duration_text(value)) if value else "0"
 
     def _relay_name(self, relay: str) -> str:
-        return self._say("mailbox") if relay == MAILBOX else relay
+        return self._word("mailbox") if relay == MAILBOX else relay
 
     def _issue_name(self, issue: IssueFigures, in_mailbox: frozenset[str]) -> str:
         if issue.issue in in_mailbox:
-            return self._say("issue-in-mailbox", issue=issue.issue)
+            return self.translate(localized("figures-issue-in-mailbox", issue=issue.issue))
         return issue.issue
 
     def _issue_label(self, issue: str) -> str:
@@ -394,6 +436,57 @@ class ReportWriter:
 
 
 _STATUSES = (SubscriberStatus.CONFIRMED, SubscriberStatus.PENDING, SubscriberStatus.UNSUBSCRIBED)
+_WORDS = {
+    "month": localized("figures-month"),
+    "joined": localized("figures-joined"),
+    "imported": localized("figures-imported"),
+    "left": localized("figures-left"),
+    "bounced": localized("figures-bounced"),
+    "complained": localized("figures-complained"),
+    "issue": localized("figures-issue"),
+    "audience": localized("figures-audience"),
+    "accepted": localized("figures-accepted"),
+    "rejected": localized("figures-rejected"),
+    "rest": localized("figures-rest"),
+    "share-back": localized("figures-share-back"),
+    "unsubscribed": localized("figures-unsubscribed"),
+    "relay": localized("figures-relay"),
+    "mailbox": localized("figures-mailbox"),
+    "replies": localized("figures-replies"),
+    "median": localized("figures-median"),
+    "slowest": localized("figures-slowest"),
+    "deferred": localized("figures-deferred"),
+    "refused": localized("figures-refused"),
+    "lost": localized("figures-lost"),
+    "collection": localized("figures-collection"),
+    "asked": localized("figures-asked"),
+    "answered": localized("figures-answered"),
+    "failed": localized("figures-failed"),
+    "waited": localized("figures-waited"),
+    "feed": localized("figures-feed"),
+    "condition": localized("figures-condition"),
+    "answered-at": localized("figures-answered-at"),
+    "errors": localized("figures-errors"),
+    "quota": localized("figures-quota"),
+    "limit": localized("figures-limit"),
+    "used": localized("figures-used"),
+    "free": localized("figures-free"),
+    "sender": localized("figures-sender"),
+    "second": localized("figures-second"),
+    "minute": localized("figures-minute"),
+    "hour": localized("figures-hour"),
+    "day": localized("figures-day"),
+    "not-measured": localized("figures-not-measured"),
+    "never": localized("figures-never"),
+    "confirmed": localized("figures-confirmed"),
+    "pending": localized("figures-pending"),
+    "suppressed": localized("figures-suppressed"),
+    "feed-ok": localized("figures-feed-ok"),
+    "feed-odd": localized("figures-feed-odd"),
+    "feed-failing": localized("figures-feed-failing"),
+    "feed-stopped": localized("figures-feed-stopped"),
+    "feed-new": localized("figures-feed-new"),
+}
 # The worst first. "odd" answers, and something about its body is not as it should be.
 _CONDITIONS = ("stopped", "failing", "odd", "new", "ok")
 
