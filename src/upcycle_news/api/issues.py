@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from upcycle_news.app.context import MAIN_RELAY, AppContext
 from upcycle_news.curation.manifest_diff import ManifestDiff, Piece, TextChange
@@ -181,6 +182,15 @@ class Issues:
     # --- make it
 
     def compose(
+    def new_file(self, issue: IssueId | str | None = None) -> Path:
+        """Make the file of an issue, with its keys still empty, and return its path.
+
+        None is the next issue of the schedule. Raises `ContentError` when the file is there, and
+        `IssueError` for a correction, or an issue whose deliveries have begun.
+        """
+        chosen = next_issue_id(self._context) if issue is None else self._id(issue)
+        return new_issue_file(self._context, chosen)
+
         self,
         issue: IssueId | str | None = None,
         essays: Sequence[str] = (),
@@ -489,6 +499,10 @@ class Issues:
         return standstill(self._context, self._latest(issue))
 
     def history(self, issue: IssueId | str | None = None) -> tuple[RecordedEvent, ...]:
+    def waits_until(self, issue: IssueId | str | None = None) -> LocalizedText | None:
+        """Return until when an approved issue waits: its day, or the time in its file; None if it does not."""
+        return ids.ahead_waiting(self._context, self._latest(issue))
+
         """Return what happened to an issue, by whom and when, oldest first; default: the newest.
 
         Raises `IssueError` when there is no such issue.

@@ -139,7 +139,7 @@ class _SiteBuilder:
         html = self.pages.render("issue", ArchiveContext(
             page=self.pages.issue_head(sent, entry, essays[0] if essays else None, builder),
             site=self.pages.site(path), publication=self.pages.publication,
-            issue=entry,
+            issue=self.pages.opened(sent, entry, builder),
             lead=builder.lead(essays[0], in_full=True) if essays else None,
             corrections=self.pages.corrections(sent, essays[0], builder) if essays else (),
             teasers=tuple(map(builder.teaser, essays[1:])),

@@ -134,7 +134,7 @@ class EssayView:
 
 @dataclass(frozen=True)
 class IssueEntry:
-    """An issue in a list."""
+    """An issue in a list, and with `greeting` on its own page. `feeds_title` is empty for the usual one."""
 
     id: str
     subject: str
@@ -160,6 +160,8 @@ class GoneView:
     """What stands in the place of something withdrawn: when, and what editors say about it."""
 
     date: str
+    greeting: Markup = field(default_factory=Markup)
+    feeds_title: str = ""
     note: str
 
 

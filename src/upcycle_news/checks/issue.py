@@ -83,6 +83,8 @@ def preflight(
         finding for essay in issue.essays[:1] for finding in check_essay(essay, None, head_line)
     ]
     in_essays += [finding for essay in issue.essays[1:] for finding in check_further_essay(essay)]
+    if issue.greeting_essay is not None:
+        in_essays += check_essay(issue.greeting_essay)
     # A mistake of an essay shows in the HTML as well: it is reported once, at its source.
     reported = {finding.code.replace("-missing", "-empty") for finding in in_essays}
     reported |= {finding.code for finding in in_essays}

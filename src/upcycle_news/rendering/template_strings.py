@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -39,6 +39,11 @@ class TemplateStrings:
             raise TemplateError(self.where, None, text) from error
 
     def full_date(self, day: date) -> str:
+    def saying(self, key: str, text: str) -> TemplateStrings:
+        """Return the same strings with `text`, which has no values, in the place of one of them."""
+        literal = text.replace("{", "{{").replace("}", "}}")
+        return replace(self, catalogue={**self.catalogue, key: literal})
+
         """Return ``Donnerstag, 26. November 2026``."""
         return self._date(day, "full")
 

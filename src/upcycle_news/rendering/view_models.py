@@ -137,13 +137,20 @@ class StoryView:
 
 @dataclass(frozen=True)
 class IssueView:
-    """The mailing itself: its id, subject and date in words."""
+    """The mailing itself: its id, subject and date in words.
+
+    `greeting` is what the editors say before the essays; `greeting_text` and `greeting_links` are the
+    same for the text part. All three are empty without one.
+    """
 
     id: str
     subject: str
     preheader: str
     language: str
     date: str
+    greeting: Markup = field(default_factory=Markup)
+    greeting_text: str = ""
+    greeting_links: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -186,6 +193,7 @@ def build_template_context(
     issue = manifest.issue
     language = issue.language
     builder = ViewModelBuilder(manifest, strings)
+    greeting, greeting_text, greeting_links = builder.greeting(issue.greeting_essay)
     lead = builder.lead(issue.essays[0], in_full) if issue.essays else None
     return TemplateContext(
         issue=IssueView(
@@ -194,8 +202,11 @@ def build_template_context(
             preheader=builder.typeset(issue.preheader, language),
             language=language,
             date=strings.full_date(issue.id.day),
+            greeting=greeting,
+            greeting_text=greeting_text,
+            greeting_links=greeting_links,
         ),
-        publication=manifest.publication,
+        publication=_publication(manifest),
         lead=lead,
         essay=lead,
         teasers=tuple(map(builder.teaser, issue.essays[1:])),
@@ -203,6 +214,12 @@ def build_template_context(
         links=_links(manifest.publication, str(issue.id)),
         images=tuple(builder.images.values()),
     )
+
+
+def _publication(manifest: Manifest) -> Publication:
+    """Return the publication with the closing note of this issue, if it has its own."""
+    note = manifest.issue.file.closing_note if manifest.issue.file else ""
+    return replace(manifest.publication, closing_note=note or manifest.publication.closing_note)
 
 
 def subject(manifest: Manifest) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
@@ -47,6 +48,13 @@ def decode(text: str, blobs: Mapping[str, bytes]) -> Manifest:
 def image_hashes(text: str) -> list[str]:
     """Return the SHA-256 of every image that a manifest's JSON names."""
     return list(json.loads(text)["images"].values())
+
+
+def not_before(text: str) -> datetime | None:
+    """Return the time that the file of the issue names in a manifest's JSON, if there is one."""
+    file = json.loads(text)["issue"].get("file") or {}
+    written = file.get("not_before")
+    return datetime.fromisoformat(written) if written else None
 
 
 def revision_id_of(text: str) -> str:

@@ -151,6 +151,19 @@ def load_revision(store: Store, issue: IssueId, revision_id: str | None = None) 
     )
 
 
+def not_before(store: Store, issue: IssueId) -> datetime | None:
+    """Return the time before which the file of an issue's newest revision lets nothing be sent."""
+    query = (
+        select(revisions.c.manifest)
+        .where(revisions.c.issue_id == str(issue))
+        .order_by(revisions.c.created_at.desc(), revisions.c.id.desc())
+        .limit(1)
+    )
+    with store.reading() as connection:
+        manifest = connection.scalar(query)
+    return None if manifest is None else manifest_json.not_before(manifest)
+
+
 def approval_state(connection: Connection, issue: IssueId, revision_id: str) -> bool | None:
     """Return True for an approved revision, False for a rejected one, None without a decision."""
     decision = lifecycle.decision_about(connection, str(issue), revision_id)

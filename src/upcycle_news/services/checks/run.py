@@ -28,6 +28,7 @@ from upcycle_news.services.content.images import load_essay_images, shown_pictur
 from upcycle_news.services.feeds.collect import feed_findings
 from upcycle_news.services.feeds.pins import unknown_pins
 from upcycle_news.services.issues.compose import compose_manifest, frozen_revision
+from upcycle_news.services.issues.issue_file import check_issue_files
 from upcycle_news.services.issues.render import check_manifest, render_revision
 from upcycle_news.services.issues.settings_findings import settings_findings
 from upcycle_news.storage import issues
@@ -113,6 +114,13 @@ def _check_pictures(context: AppContext, essay: Essay) -> Iterator[Finding]:
         line = picture.line or line_of_head(context, essay, "image")
         where = f"{essay.source}:{line}"
         yield from check_picture(PictureInput(essay, path, where, picture.data, fitted[path]))
+
+
+@publication_check
+def _issue_files(check_input: PublicationInput) -> Iterator[Finding]:
+    """Check the files of issues; against the essays only when these can all be read."""
+    if not check_input.essays.errors:
+        yield from check_issue_files(check_input.context, check_input.essays.essays)
 
 
 @publication_check

@@ -10,7 +10,7 @@ from upcycle_news.errors import IssueError
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import IssueId, IssueState
 from upcycle_news.services.delivery.issue_relay import away_status
-from upcycle_news.services.issues.ids import is_ahead
+from upcycle_news.services.issues.ids import ahead_refusal
 from upcycle_news.storage import issues, statistics
 
 
@@ -24,9 +24,9 @@ def raise_if_late(context: AppContext, issue: IssueId) -> None:
 
 
 def raise_if_ahead(context: AppContext, issue: IssueId) -> None:
-    """Raise `IssueError` for an issue of a day to come: it waits for its day."""
-    if is_ahead(context, issue):
-        raise IssueError(localized("issue-ahead", issue=str(issue), day=issue.day))
+    """Raise `IssueError` for an issue of a day to come, or of a time in its file: it waits for that."""
+    if (ahead := ahead_refusal(context, issue)) is not None:
+        raise IssueError(ahead)
 
 
 def stalled_since(context: AppContext, issue: IssueId) -> datetime | None:

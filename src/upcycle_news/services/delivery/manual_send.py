@@ -87,7 +87,7 @@ def queue_issue(
         if row.state is not IssueState.CANCELLED:  # the delivery refuses a cancelled one
             resume(context, issue, by=approver.name)
         return Queued(issue)
-    if not ahead:
+    if not ahead and issue.day > context.today:  # a time in its file is asked for once it is composed
         raise_if_ahead(context, issue)
     rendered: RenderedRevision | None = None
     try:
@@ -159,6 +159,8 @@ def send_question(context: AppContext, revision: Revision, audience: int) -> Loc
     day: LocalizedText | str = ""
     if is_ahead(context, issue):
         day = localized("send-day-ahead", day=issue.day)
+        if issue.day <= context.today:
+            day = localized("send-time-ahead")
     relay = context.configured_relay
     if relay is None:
         return localized(

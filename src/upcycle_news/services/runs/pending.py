@@ -10,13 +10,14 @@ from upcycle_news.errors import IssueError
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import IssueId, IssueState, IssueStatus
 from upcycle_news.observability.logging import Log
-from upcycle_news.services.delivery import send
+from upcycle_news.services.delivery import send, worker_identity
+from upcycle_news.services.issues.ids import is_ahead
 from upcycle_news.services.issues.mailbox import is_unsent, mailbox_text
 from upcycle_news.services.issues.render import render_revision
 from upcycle_news.services.issues.revisions import find_revision
 from upcycle_news.services.journal import record as journal
 from upcycle_news.services.runs.admission import send_hold_result
-from upcycle_news.storage import approvals, issues
+from upcycle_news.storage import approvals, issues, revisions, workers
 from upcycle_news.storage.issues import IssueRow
 
 log = Log(__name__)
@@ -64,8 +65,9 @@ def _is_too_old(
     decision = approvals.last_decision(context.store, issue, revision_id)
     if decision is None or not max_lateness_hours:
         return False
-    day_began = datetime.combine(issue.day, time(), context.settings.publication.zone)
-    return context.clock() - max(decision.at, day_began) > timedelta(hours=max_lateness_hours)
+    due = datetime.combine(issue.day, time(), context.settings.publication.zone)
+    due = revisions.not_before(context.store, issue) or due
+    return context.clock() - max(decision.at, due) > timedelta(hours=max_lateness_hours)
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,8 @@ def halted_issues(
 
     They are stopped or paused with deliveries left, lie partly in the mailbox while a relay is set, or
     were approved longer than `max_lateness_hours` (0: any age is fine) ago.
+    if is_ahead(context, issue):  # its file names a time of today
+        return False
     """
     halted = []
     for row in issues.issues_in(context.store, IssueState.STOPPED, IssueState.PAUSED):
