@@ -181,7 +181,6 @@ class Issues:
 
     # --- make it
 
-    def compose(
     def new_file(self, issue: IssueId | str | None = None) -> Path:
         """Make the file of an issue, with its keys still empty, and return its path.
 
@@ -191,6 +190,7 @@ class Issues:
         chosen = next_issue_id(self._context) if issue is None else self._id(issue)
         return new_issue_file(self._context, chosen)
 
+    def compose(
         self,
         issue: IssueId | str | None = None,
         essays: Sequence[str] = (),
@@ -498,11 +498,11 @@ class Issues:
         """
         return standstill(self._context, self._latest(issue))
 
-    def history(self, issue: IssueId | str | None = None) -> tuple[RecordedEvent, ...]:
     def waits_until(self, issue: IssueId | str | None = None) -> LocalizedText | None:
         """Return until when an approved issue waits: its day, or the time in its file; None if it does not."""
         return ids.ahead_waiting(self._context, self._latest(issue))
 
+    def history(self, issue: IssueId | str | None = None) -> tuple[RecordedEvent, ...]:
         """Return what happened to an issue, by whom and when, oldest first; default: the newest.
 
         Raises `IssueError` when there is no such issue.

@@ -202,6 +202,18 @@ class PageRenderer:
             essays=tuple(self.essay_view(sent, essay, builder, in_full=False) for essay in shown),
         )
 
+    def opened(
+        self, sent: SentIssue, entry: IssueEntry, builder: SiteViewModelBuilder
+    ) -> IssueEntry:
+        """Return an issue as its own page shows it: with its greeting and the heading of its items.
+
+        Where an essay was withdrawn there is no greeting: it may speak of it.
+        """
+        issue, file = sent.manifest.issue, sent.manifest.issue.file
+        greeting, _, _ = builder.greeting(None if sent.withdrawn else issue.greeting_essay)
+        title = builder.typeset(file.feeds_title, issue.language) if file else ""
+        return replace(entry, greeting=greeting, feeds_title=title)
+
     def essay_view(
         self, sent: SentIssue, essay: Essay, builder: SiteViewModelBuilder, *, in_full: bool
     ) -> EssayView:
@@ -221,18 +233,6 @@ class PageRenderer:
             html=lead.html if lead else Markup(""),
             corrections=self.corrections(sent, essay, builder),
             **essay_fields(essay, builder.strings, builder.typeset),
-    def opened(
-        self, sent: SentIssue, entry: IssueEntry, builder: SiteViewModelBuilder
-    ) -> IssueEntry:
-        """Return an issue as its own page shows it: with its greeting and the heading of its items.
-
-        Where an essay was withdrawn there is no greeting: it may speak of it.
-        """
-        issue, file = sent.manifest.issue, sent.manifest.issue.file
-        greeting, _, _ = builder.greeting(None if sent.withdrawn else issue.greeting_essay)
-        title = builder.typeset(file.feeds_title, issue.language) if file else ""
-        return replace(entry, greeting=greeting, feeds_title=title)
-
         )
 
     def corrections(

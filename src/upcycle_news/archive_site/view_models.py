@@ -144,6 +144,8 @@ class IssueEntry:
     url: str
     lang: str
     essays: tuple[EssayView, ...]
+    greeting: Markup = field(default_factory=Markup)
+    feeds_title: str = ""
 
 
 @dataclass(frozen=True)
@@ -160,8 +162,6 @@ class GoneView:
     """What stands in the place of something withdrawn: when, and what editors say about it."""
 
     date: str
-    greeting: Markup = field(default_factory=Markup)
-    feeds_title: str = ""
     note: str
 
 

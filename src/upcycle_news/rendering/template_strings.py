@@ -38,12 +38,12 @@ class TemplateStrings:
             text = localized("words-unfilled", key=key, reason=str(error), names=names)
             raise TemplateError(self.where, None, text) from error
 
-    def full_date(self, day: date) -> str:
     def saying(self, key: str, text: str) -> TemplateStrings:
         """Return the same strings with `text`, which has no values, in the place of one of them."""
         literal = text.replace("{", "{{").replace("}", "}}")
         return replace(self, catalogue={**self.catalogue, key: literal})
 
+    def full_date(self, day: date) -> str:
         """Return ``Donnerstag, 26. November 2026``."""
         return self._date(day, "full")
 

@@ -53,6 +53,8 @@ def _queue_approved(context: AppContext, issue: IssueId, max_lateness_hours: flo
     revision_id = approvals.approved_revision(context.store, issue)
     if revision_id is None or _is_too_old(context, issue, revision_id, max_lateness_hours):
         return False
+    if is_ahead(context, issue):  # its file names a time of today
+        return False
     revision = find_revision(context, issue, revision_id)
     send.enqueue(context, render_revision(context, revision), by="deliver-pending")
     return True
@@ -85,8 +87,6 @@ def halted_issues(
 
     They are stopped or paused with deliveries left, lie partly in the mailbox while a relay is set, or
     were approved longer than `max_lateness_hours` (0: any age is fine) ago.
-    if is_ahead(context, issue):  # its file names a time of today
-        return False
     """
     halted = []
     for row in issues.issues_in(context.store, IssueState.STOPPED, IssueState.PAUSED):
