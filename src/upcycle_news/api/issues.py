@@ -47,6 +47,7 @@ from upcycle_news.services.issues.diff import (
     IssueDiff,
     diff_issue,
 )
+from upcycle_news.services.issues.issue_file import new_issue_file, next_issue_id
 from upcycle_news.services.issues.mailbox import mailbox_path, mailbox_text, relay_name
 from upcycle_news.services.issues.plan import IssuePlan, PlannedIssue, plan_issues
 from upcycle_news.services.issues.preview import IssuePreview, preview_revision, with_pictures
