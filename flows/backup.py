@@ -19,7 +19,7 @@ def write_backup() -> RunResult:
         return app.backups.create().result
 
 
-@flow(name="backup", flow_run_name="backup")
+@flow(name="backup", flow_run_name="backup", timeout_seconds=6 * 3600)
 def backup() -> State[Any]:
     """Back up a consistent snapshot of the store without interrupting anything."""
     result = write_backup()

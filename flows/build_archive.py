@@ -17,7 +17,7 @@ def build() -> str:
         return app.archive.build().summary
 
 
-@flow(name="build-archive", flow_run_name="build-archive")
+@flow(name="build-archive", flow_run_name="build-archive", timeout_seconds=6 * 3600)
 def build_archive() -> State[str]:
     """Bring the archive in line with the store."""
     return Completed(message=build())

@@ -25,7 +25,7 @@ def run_checks() -> RunResult:
     return report.result
 
 
-@flow(name="checkup", flow_run_name="checkup")
+@flow(name="checkup", flow_run_name="checkup", timeout_seconds=1800)
 def checkup() -> State[Any]:
     """Relay, DNS, the way out, store, disk, Prefect, feeds: as `upcycle-news doctor` sees them."""
     result = run_checks()

@@ -25,7 +25,7 @@ def health() -> tuple[str, ...]:
         return app.bounces.alerts()
 
 
-@flow(name="collect-bounces", flow_run_name="collect-bounces")
+@flow(name="collect-bounces", flow_run_name="collect-bounces", timeout_seconds=1800)
 def collect_bounces() -> State[None]:
     """Clean the list; an alert degrades the run."""
     result = collection_result(collect(), health())

@@ -19,7 +19,7 @@ def collect() -> EssayRunReport | None:
         return app.essays.collect_if_configured()
 
 
-@flow(name="collect-essays", flow_run_name="collect-essays")
+@flow(name="collect-essays", flow_run_name="collect-essays", timeout_seconds=1800)
 def collect_essays() -> State[Any]:
     """Turn new posts into drafts, each once; what waits for a person degrades the run."""
     result = essays_result(collect())

@@ -31,7 +31,7 @@ def renew_forms() -> int:
         return app.runs.renew_forms(PREFECT_API_URL.value() or "", login)
 
 
-@flow(name="collect-feeds", flow_run_name="collect-feeds")
+@flow(name="collect-feeds", flow_run_name="collect-feeds", timeout_seconds=1800)
 def collect_feeds() -> State[Any]:
     """Fetch all active feeds that are due; a failing one degrades the run and stops nothing."""
     result = runs.collection_result(collect(), language())

@@ -28,7 +28,7 @@ def report(issue: str) -> None:
         write_artifacts(app, issue)
 
 
-@flow(name="deliver-issue", flow_run_name="deliver-{issue}")
+@flow(name="deliver-issue", flow_run_name="deliver-{issue}", timeout_seconds=48 * 3600)
 def deliver_issue(issue: str) -> State[Any]:
     """Deliver an issue whose deliveries have begun; several runs of this share the work.
 

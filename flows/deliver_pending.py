@@ -55,7 +55,7 @@ def report(issues: list[str]) -> None:
             emit_event(**event.as_event())
 
 
-@flow(name="deliver-pending", flow_run_name="deliver-pending")
+@flow(name="deliver-pending", flow_run_name="deliver-pending", timeout_seconds=48 * 3600)
 def deliver_pending(max_lateness_hours: float = 24.0) -> State[Any]:
     """Deliver what is left of every issue that may be sent.
 

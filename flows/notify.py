@@ -20,7 +20,7 @@ def write_to_operators(event: str, message: str) -> NoticeReport:
         return app.runs.notify_operators(event, message)
 
 
-@flow(name="notify", flow_run_name="notify-{event}")
+@flow(name="notify", flow_run_name="notify-{event}", timeout_seconds=900)
 def notify(event: str, message: str) -> State[Any]:
     """Tell the group `cockpit.operators`, and the webhook.
 

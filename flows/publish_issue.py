@@ -203,7 +203,7 @@ def name_of_run() -> str:
     return f"publish-{wanted}"
 
 
-@flow(name="publish-issue", flow_run_name=name_of_run)
+@flow(name="publish-issue", flow_run_name=name_of_run, timeout_seconds=48 * 3600)
 def publish_issue(
     issue_date: str = "next",
     essays: list[str] = [],  # noqa: B006  Prefect shows defaults in its form and never changes them

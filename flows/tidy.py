@@ -17,7 +17,7 @@ def purge_expired() -> str:
         return app.subscribers.tidy().sentence().in_language(app.language)
 
 
-@flow(name="tidy", flow_run_name="tidy")
+@flow(name="tidy", flow_run_name="tidy", timeout_seconds=6 * 3600)
 def tidy() -> State[None]:
     """Delete unconfirmed addresses, as promised to subscribers."""
     return Completed(message=purge_expired())

@@ -69,7 +69,7 @@ def test_the_url_comes_from_the_environment_or_from_up(tmp_path: Path) -> None:
 
 def test_an_unreachable_server_is_reported_with_the_fix() -> None:
     with pytest.raises(PrefectApiError, match="upcycle-news up"):
-        PrefectClient("http://127.0.0.1:9/api").deployment_id("watch/every-ten-minutes")
+        PrefectClient("http://127.0.0.1:9/api").deployment_id("watch/around-the-clock")
 
 
 def test_a_missing_login_is_reported(api: Any) -> None:

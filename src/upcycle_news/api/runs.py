@@ -6,8 +6,9 @@ loads what it needs once. The results of runs are functions of values: `publish_
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
+import time
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from upcycle_news.app.context import AppContext
@@ -32,12 +33,13 @@ from upcycle_news.services.monitoring.operators import NoticeReport, notificatio
 from upcycle_news.services.monitoring.stale_runs import ResolvedRuns
 from upcycle_news.services.reports.delivery_report import delivery_report
 from upcycle_news.services.run_results import collection_result, delivery_result, publish_result
-from upcycle_news.services.runs import admission, form_parameters, steps
+from upcycle_news.services.runs import admission, form_parameters, steps, watching
 from upcycle_news.services.runs import deliver as delivering
 from upcycle_news.services.runs.admission import NEXT, RunAdmission
 from upcycle_news.services.runs.deliver import ResumedDelivery, is_transient
-from upcycle_news.services.runs.pending import halted_issues, pending_issues
+from upcycle_news.services.runs.pending import due_issues, halted_issues, pending_issues
 from upcycle_news.services.runs.steps import ComposeResult, RenderResult
+from upcycle_news.services.runs.watching import WatchRun
 
 log = Log(__name__)
 
@@ -57,6 +59,7 @@ __all__ = [
     "RunResult",
     "Runs",
     "StaleRun",
+    "WatchRun",
     "collection_result",
     "delivery_result",
     "is_transient",
@@ -263,6 +266,50 @@ class Runs:
         """
         halted = halted_issues(self._context, max_lateness_hours=max_lateness_hours)
         return tuple(issue.text.in_language(self._context.language) for issue in halted)
+
+    def due(self, *, max_lateness_hours: float = 0.0) -> list[str]:
+        """Return the issues for which a run of deliver-pending would do something now; changes nothing.
+
+        None of those that a living worker is sending. `max_lateness_hours` as for `pending`.
+        """
+        return due_issues(self._context, max_lateness_hours=max_lateness_hours)
+
+    # --- a run that stays and looks at the store again and again
+
+    def begin_watch(self, watch: WatchRun, length: timedelta) -> None:
+        """Let this run watch for `length`; the run that watches now ends at its next look."""
+        watching.begin(self._context, watch, length)
+
+    def look(self, watch: WatchRun, api_url: str, login: str = "") -> bool:
+        """Start deliver-pending if something is due, and keep a successor of this run in Prefect.
+
+        Returns False when the run shall end: another has taken over, or its deployment was paused.
+        """
+        return watching.look(self._context, PrefectClient(api_url, login), watch)
+
+    def stay(
+        self,
+        length: timedelta,
+        look: Callable[[], bool],
+        check: Callable[[], object],
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Call `look` every 20 seconds and `check` every ten minutes, for `length` or until `look` is False."""
+        watching.stay(length, look, check, clock=self._context.clock, sleep=sleep)
+
+    def start_watch(self, api_url: str, login: str = "") -> bool:
+        """Start a run that watches, for a runner that has just been started; return whether one was started."""
+        return watching.start_if_missing(self._context, PrefectClient(api_url, login))
+
+    def remove_deployments(
+        self, api_url: str, login: str = "", *, keep: Collection[str]
+    ) -> list[str]:
+        """Remove deployments of the program's flows that no runner serves any more; return their names.
+
+        That are those without a work pool that are not in `keep` (ids): what an older prefect.yaml had. Their
+        schedules would go on producing runs that nobody starts.
+        """
+        return watching.remove_deployments(PrefectClient(api_url, login), keep)
 
     # --- afterwards
 

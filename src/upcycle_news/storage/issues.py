@@ -12,11 +12,13 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
+    and_,
     delete,
     func,
     insert,
     literal,
     null,
+    or_,
     select,
 )
 
@@ -142,6 +144,17 @@ def has_waiting(store: Store, issue: IssueId) -> bool:
         return lifecycle.has_waiting(connection, str(issue))
 
 
+def has_due(store: Store, issue: IssueId, *, now: datetime) -> bool:
+    """Return whether a delivery of an issue may be sent now: it is queued, or deferred and due again."""
+    is_due = or_(
+        deliveries.c.state == DeliveryState.QUEUED,
+        and_(deliveries.c.state == DeliveryState.DEFERRED, deliveries.c.next_at <= now),
+    )
+    query = select(deliveries.c.id).where(deliveries.c.issue_id == str(issue), is_due).limit(1)
+    with store.reading() as connection:
+        return connection.execute(query).first() is not None
+
+
 def close_if_done(store: Store, issue: IssueId, *, now: datetime) -> bool:
     """Close an issue of which nothing waits any more; see `issue_lifecycle.close_if_done`."""
     with store.writing() as connection:
@@ -187,7 +200,7 @@ def enqueue(
         if row is not None and IssueState(row.state).is_frozen:
             if row.revision_id == revision_id:
                 return int(row.audience)  # another process was faster with the same revision
-            raise IssueError(f"issue {issue} has been queued already, with another revision")
+            raise IssueError(localized("issue-queued-otherwise", issue=issue))
         _raise_unless_approved(connection, issue, revision_id, approval, now)
         audience = _queue_subscribers(
             connection, issue, now, revision.manifest.publication.readers_of
@@ -478,7 +491,7 @@ def cancel_sent_before_restore(
             IssueEvent.SENT_BEFORE_RESTORE,
             by=by,
             now=now,
-            reason="went out before a restore",
+            reason=str(localized("reason-before-restore")),
         )
         record_used_content(connection, newest.manifest)
     return True

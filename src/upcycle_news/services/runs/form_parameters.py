@@ -28,6 +28,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, LocalizedText]] = {
         "senders": localized("parameter-senders"),
     },
     "deliver-pending": {"max_lateness_hours": localized("parameter-max-approval-hours")},
+    "watch": {"stay_minutes": localized("parameter-stay-minutes")},
     "deliver-issue": {"issue": localized("parameter-issue")},
     "notify": {"event": localized("parameter-event"), "message": localized("parameter-message")},
 }

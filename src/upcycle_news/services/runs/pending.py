@@ -8,6 +8,7 @@ from datetime import datetime, time, timedelta
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError
 from upcycle_news.i18n.messages import LocalizedText, localized
+from upcycle_news.i18n.recognition import recognise
 from upcycle_news.models import IssueId, IssueState, IssueStatus
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.delivery import send, worker_identity
@@ -46,6 +47,36 @@ def pending_issues(context: AppContext, *, max_lateness_hours: float = 0.0) -> l
     if refused and not pending:
         raise refused[0]
     return [str(issue) for issue in sorted(pending)]
+
+
+def due_issues(context: AppContext, *, max_lateness_hours: float = 0.0) -> list[str]:
+    """Return the issues for which `pending_issues` and a delivery would do something now; change nothing.
+
+    They have a delivery that is due while no living worker has any, wait to be closed, or are approved and
+    due. Costs a few look-ups for each issue that is approved or not closed yet.
+    """
+    if send_hold_result(context) is not None:
+        return []
+    due = [row.id for row in issues.unclosed_issues(context.store) if _is_due(context, row)]
+    for row in issues.issues_in(context.store, IssueState.APPROVED, until=context.today):
+        revision_id = approvals.approved_revision(context.store, row.id)
+        if revision_id and not _is_too_old(context, row.id, revision_id, max_lateness_hours):
+            due.append(row.id)
+    return [str(issue) for issue in sorted(due)]
+
+
+def _is_due(context: AppContext, row: IssueRow) -> bool:
+    """Return whether somebody has to go on with an unclosed issue, or to close it."""
+    holding = workers.workers_in_flight(context.store, row.id)
+    if any(worker_identity.is_alive(worker, context.clock()) for worker in holding):
+        return False
+    if not issues.has_waiting(context.store, row.id):
+        return True
+    if row.state is not IssueState.SENDING:
+        return row.state is IssueState.CANCELLED and bool(holding)
+    if is_unsent(context, row.id):
+        return False
+    return bool(holding) or issues.has_due(context.store, row.id, now=context.clock())
 
 
 def _queue_approved(context: AppContext, issue: IssueId, max_lateness_hours: float) -> bool:
@@ -109,7 +140,11 @@ def _halted_text(row: IssueRow, status: IssueStatus) -> LocalizedText:
     if row.state is IssueState.PAUSED:
         return localized("halted-paused", issue=issue, waiting=waiting, audience=audience)
     return localized(
-        "halted-stopped", issue=issue, waiting=waiting, audience=audience, why=row.stop_reason
+        "halted-stopped",
+        issue=issue,
+        waiting=waiting,
+        audience=audience,
+        why=recognise(row.stop_reason, "reasons"),
     )
 
 
