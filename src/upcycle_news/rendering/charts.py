@@ -46,6 +46,12 @@ class Chart:
     axis: Callable[[float], str]
     whole: bool = True
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing would be seen: bars of zeros, or no value at all."""
+        values = [value for series in self.series for value in series.values]
+        return not any(values) if self.kind == "bars" else all(value is None for value in values)
+
     def height(self, narrow: bool) -> int:
         """Return the height in px: that of lying bars grows with their number."""
         if self.kind == "shares":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import jinja2
@@ -27,17 +27,17 @@ class Table:
 class Figure:
     """A chart with the sentence that says what it shows, and the table with all of its values.
 
-    Without a chart the table stands for itself.
+    Without a chart, or with one that would show nothing, the table stands for itself.
     """
 
     caption: str
     table: Table
     chart: Chart | None = None
 
-    @property
+    @cached_property
     def drawings(self) -> tuple[tuple[str, Markup], ...]:
         """The chart for a desk and for a phone, each with its class; none without a chart."""
-        if self.chart is None:
+        if self.chart is None or self.chart.is_empty:
             return ()
         return (
             ("desk", Markup(draw(self.chart))),  # noqa: S704  escaped by `draw`
