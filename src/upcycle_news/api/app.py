@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from upcycle_news.app.context import AppContext
+from upcycle_news.i18n.messages import localized
 
 if TYPE_CHECKING:
     from upcycle_news.api.alerts import Alerts
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from upcycle_news.api.store import StoreAdmin
     from upcycle_news.api.subscribers import Subscribers
     from upcycle_news.api.suppressions import Suppressions
+    from upcycle_news.api.templates import Templates
     from upcycle_news.config.settings import Settings
     from upcycle_news.models import Finding, IssueId
 
@@ -113,8 +115,7 @@ class App:
             raise SettingsError(
                 FILE_NAME,
                 None,
-                f"is not in {home}: go to your publication, set UPCYCLE_NEWS_HOME, or make a new one "
-                "with 'upcycle-news init DIR'",
+                localized("publication-not-here", home=home),
             )
 
     @cached_property
@@ -201,6 +202,13 @@ class App:
         from upcycle_news.api.pages import Pages
 
         return Pages(self._context)
+
+    @cached_property
+    def templates(self) -> Templates:
+        """The templates: which are the publication's own, and copies of the look's."""
+        from upcycle_news.api.templates import Templates
+
+        return Templates(self._context)
 
     @cached_property
     def backups(self) -> Backups:

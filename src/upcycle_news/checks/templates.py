@@ -171,6 +171,8 @@ def _template_expressions(tree: nodes.Template) -> Iterator[tuple[int, nodes.Exp
     referring = (nodes.Include, nodes.Extends, nodes.Import, nodes.FromImport)
     for node in tree.find_all(referring):
         assert isinstance(node, referring)
+        if isinstance(node, nodes.Include) and node.ignore_missing:
+            continue
         named = node.template
         items = named.items if isinstance(named, nodes.List | nodes.Tuple) else [named]
         yield from ((node.lineno, item) for item in items)

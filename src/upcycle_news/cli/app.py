@@ -194,6 +194,13 @@ STORE = {
         "Let a restored store send again, or one that was set back, once you know what is in doubt.",
     ),
 }
+TEMPLATES = {
+    "list": (
+        "templates:list_",
+        "List the templates: the publication's own, and those that the look has.",
+    ),
+    "copy": ("templates:copy", "Copy templates of the look into templates/, to be changed there."),
+}
 SECRETS = {
     "list": (
         "secrets:list_keys",
@@ -294,6 +301,7 @@ class Commands(SectionedGroup):
                 "confirm it.",
             ),
             lazy_group("store", "The store: look at it, upgrade it, move it.", STORE),
+            lazy_group("templates", "What mails and pages are made of.", TEMPLATES),
             lazy_group("secrets", "The keys that sign the readers' links.", SECRETS),
             lazy_group("dkim", "Sign mail with one's own key.", DKIM),
             lazy_group("alarms", "Notifications for operators and editors.", ALARMS),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -13,15 +14,29 @@ from upcycle_news.demo.run import run_demo
 from upcycle_news.i18n.messages import format_count
 
 
+class Look(StrEnum):
+    """The looks that come with the program: a letter, a dense bulletin, a magazine of pictures."""
+
+    LETTER = "letter"
+    BULLETIN = "bulletin"
+    MAGAZINE = "magazine"
+
+
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
     name: Annotated[str, typer.Option(help="The newsletter's name.")] = "Mein Newsletter",
+    look: Annotated[
+        Look | None,
+        typer.Option(
+            help="Its look, which comes with the program and is upgraded with it; without this, all templates are copied."
+        ),
+    ] = None,
 ) -> None:
     """Make a new publication: settings, content and templates to change, and its schedules.
 
-    Example: upcycle-news init umbaupost --name "Umbaupost"
+    Example: upcycle-news init umbaupost --name "Umbaupost" --look magazine
     """
-    written = init_publication(folder, name=name)
+    written = init_publication(folder, name=name, look=look or "")
     typer.echo(f"{display_path(folder)}: {format_count(len(written), 'file')} written. Next:")
     for step in (
         f"cd {display_path(folder)}",

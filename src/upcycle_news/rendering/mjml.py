@@ -44,6 +44,7 @@ _CONTENT = re.compile(r"<(mj-text|mj-table|mj-button)\b[^>]*(?<!/)>.*?</\1>", re
 _ATTRIBUTE_NEEDS_FIX = re.compile(r"[^\x20-\x7e]|\\|=\s*'")
 _ANGLE_IN_ATTRIBUTE = re.compile(r'="[^"<>]*[<>]')
 _TITLE_SPECIALS = re.compile(r"[^\x20-\x7e]|[\\\"']")
+_PREFORMATTED = re.compile(r"(<pre\b.*?</pre>)", re.DOTALL)
 _STYLE = re.compile(r' style="[^"]*')
 _ATTRIBUTE_SPECIALS = re.compile(r"[^\x20-\x7e]|[\\\"]")
 
@@ -64,7 +65,7 @@ def render_mjml(
     html = _mrml(fixed, SourceMap(fixed, templates))
     html = minify_styles(escape_attributes(_inliner(css).inline(_with_language(html, language))))
     check_output(html)
-    return html
+    return drop_indentation(html)
 
 
 @dataclass(frozen=True)
@@ -193,6 +194,13 @@ def _minify_style(style: str) -> str:
 def minify_styles(html: str) -> str:
     """Remove optional spaces from inlined styles: a mail has hundreds of them."""
     return _STYLE.sub(lambda match: _minify_style(match[0]), html)
+
+
+def drop_indentation(html: str) -> str:
+    """Remove the indentation that templates have: one white space is as good, but for preformatted text."""
+    parts = _PREFORMATTED.split(html)
+    parts[::2] = [re.sub(r"\n[ \t]+", "\n", part) for part in parts[::2]]
+    return "".join(parts)
 
 
 def fix_whitespace(source: str) -> str:

@@ -18,8 +18,8 @@ from upcycle_news.archive_site import builder
 from upcycle_news.archive_site.atom_sitemap import tag_uri
 from upcycle_news.archive_site.view_models import EditorNote, SentIssue, SiteConfig
 from upcycle_news.errors import IssueError, UpcycleError
-from upcycle_news.fileio import write_atomically
-from upcycle_news.i18n.messages import format_count
+from upcycle_news.fileio import os_reason, write_atomically
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import DeliveryState, IssueId, IssueState, Manifest
 from upcycle_news.models.archive_paths import (
     ESSAYS,
@@ -30,15 +30,16 @@ from upcycle_news.models.archive_paths import (
     issue_path,
     revision_path,
 )
-from upcycle_news.rendering.templates import load_templates
 from upcycle_news.services.archive.atomic_folder import (
     exclusive_lock,
     hosted_images,
     replace_files,
 )
+from upcycle_news.services.archive.static_files import read_static_files
 from upcycle_news.services.archive_listing import issue_pages, read_listing
 from upcycle_news.services.content.images import raise_if_images_unreachable
 from upcycle_news.services.content.public_revision import raise_if_published_elsewhere
+from upcycle_news.services.content.templates import publication_templates
 from upcycle_news.services.content.url_check import raise_if_page_unreachable
 from upcycle_news.services.journal.consistency import raise_if_contradicted
 from upcycle_news.storage import corrections, issues, revisions, sending_history
@@ -71,16 +72,23 @@ def run_command(context: AppContext, files: Mapping[str, bytes]) -> None:
             check=False,
         )  # fmt: skip
     except OSError as error:
-        raise UpcycleError(f"archive.command: {arguments[0]}: {error.strerror}") from None
+        raise UpcycleError(
+            localized("archive-command-unusable", command=arguments[0], why=os_reason(error))
+        ) from None
     except subprocess.TimeoutExpired:
         raise UpcycleError(
-            f"archive.command: {arguments[0]}: no end within {COMMAND_TIMEOUT} s"
+            localized("archive-command-slow", command=arguments[0], seconds=COMMAND_TIMEOUT)
         ) from None
     if process.returncode != 0:
         lines = (process.stderr or process.stdout).strip().splitlines()
         reason = f": {lines[-1][:200]}" if lines else ""
         raise UpcycleError(
-            f"archive.command: {arguments[0]} ended with {process.returncode}{reason}"
+            localized(
+                "archive-command-failed",
+                command=arguments[0],
+                code=process.returncode,
+                reason=reason,
+            )
         )
     write_atomically(marker, published)
 
@@ -100,13 +108,17 @@ class ArchiveReport:
     removed: int
 
     @property
-    def summary(self) -> str:
+    def summary(self) -> LocalizedText:
         """The counts in one line."""
-        changes = f"{format_count(self.written, 'file')} written, {self.removed} removed"
-        if not self.written and not self.removed:
-            changes = "nothing has changed"
-        return (
-            f"{format_count(self.issues, 'issue')}, {format_count(self.essays, 'essay')}; {changes}"
+        changes = localized("archive-unchanged")
+        if self.written or self.removed:
+            files = localized("count-files", count=self.written)
+            changes = localized("archive-written", files=files, removed=self.removed)
+        return localized(
+            "archive-summary",
+            issues=localized("count-issues", count=self.issues),
+            essays=localized("count-essays", count=self.essays),
+            changes=changes,
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -152,7 +164,7 @@ def with_issue_published(context: AppContext, revision: Revision, now: datetime)
         except IssueError:
             raise
         except UpcycleError as error:
-            raise IssueError(f"issue {issue} is not sent, for it has no archive: {error}") from None
+            raise IssueError(localized("issue-without-archive", issue=issue, error=error)) from None
         yield
     except BaseException:
         with suppress(UpcycleError):  # the first error is the one to report
@@ -253,10 +265,11 @@ def _site_config(
         form = f"{public_url}/subscribe" if elsewhere else "subscribe"
     return SiteConfig(
         publication=publication,
-        templates=load_templates(context.templates_folder),
+        templates=publication_templates(context),
         feed_id=_feed_id(rows, load, upcoming),
         subscribe=form,
         index_html=settings.archive.index_html,
+        static=read_static_files(context),
     )
 
 

@@ -17,7 +17,7 @@ from upcycle_news.errors import NothingNew, PlacedError, UpcycleError
 from upcycle_news.fileio import did_you_mean, files_below
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Essay, Finding, IssueId
-from upcycle_news.rendering.templates import load_templates
+from upcycle_news.services.archive.static_files import static_findings
 from upcycle_news.services.checks.own_flows import check_flows
 from upcycle_news.services.content.files import (
     line_of_head,
@@ -25,6 +25,7 @@ from upcycle_news.services.content.files import (
     load_publication_vocabulary,
 )
 from upcycle_news.services.content.images import load_essay_images, shown_pictures
+from upcycle_news.services.content.templates import publication_templates
 from upcycle_news.services.feeds.collect import feed_findings
 from upcycle_news.services.feeds.pins import unknown_pins
 from upcycle_news.services.issues.compose import compose_manifest, frozen_revision
@@ -134,6 +135,11 @@ def _stray_files(check_input: PublicationInput) -> Iterator[Finding]:
 
 
 @publication_check
+def _static_files(check_input: PublicationInput) -> Iterator[Finding]:
+    yield from static_findings(check_input.context)
+
+
+@publication_check
 def _feeds(check_input: PublicationInput) -> Iterator[Finding]:
     try:
         load_publication_feeds(check_input.context)
@@ -153,7 +159,7 @@ def _templates(check_input: PublicationInput) -> Iterator[Finding]:
     """
     context, collection = check_input.context, check_input.essays
     try:
-        templates = load_templates(context.templates_folder)
+        templates = publication_templates(context)
     except UpcycleError as error:
         yield _finding("template", error)
         return

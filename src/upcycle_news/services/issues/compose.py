@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
-from pathlib import Path
 from typing import Any
 
 from upcycle_news.app.context import AppContext
@@ -22,13 +20,14 @@ from upcycle_news.models import (
     IssueId,
     Manifest,
 )
-from upcycle_news.rendering.templates import load_templates
 from upcycle_news.services.content.files import (
     load_publication_essays,
     load_publication_feeds,
     load_publication_vocabulary,
 )
-from upcycle_news.services.content.images import load_essay_images
+from upcycle_news.services.content.git_sync import git_commit
+from upcycle_news.services.content.images import load_design_images, load_essay_images
+from upcycle_news.services.content.templates import publication_templates
 from upcycle_news.services.feeds.collect import FeedRunReport, collect_feeds
 from upcycle_news.services.feeds.item_recognition import listed_items
 from upcycle_news.services.issues.issue_file import left_out_items, read_choice, read_file
@@ -66,7 +65,7 @@ def compose_issue(context: AppContext, issue: IssueId, essays: Sequence[str] = (
     return revisions.save_revision(
         context.store,
         compose_manifest(context, issue, essays),
-        git_commit=_git_commit(context.settings.home),
+        git_commit=git_commit(context.settings.home),
         now=context.clock(),
     )
 
@@ -175,11 +174,13 @@ def _manifest(context: AppContext, issue: Issue) -> Manifest:
     """Return the issue with everything else that its rendering depends on, as it is now."""
     issue = _reworded(context, issue)
     greeting = [issue.greeting_essay] if issue.greeting_essay else []
+    templates = publication_templates(context)
     return Manifest(
         issue=issue,
         publication=context.publication,
-        templates=load_templates(context.templates_folder),
-        images=load_essay_images(context, [*issue.essays, *greeting]),
+        templates=templates,
+        images=load_design_images(context, templates, issue.essays)
+        | load_essay_images(context, [*issue.essays, *greeting]),
     )
 
 
@@ -284,19 +285,3 @@ def _selected(
         if slug in published:
             raise UpcycleError(localized("essay-was-sent", essay=slug))
     return tuple(essay for essay in essays if not chosen or essay.slug in chosen)
-
-
-def _git_commit(home: Path) -> str:
-    """Return the git commit of the content; empty outside a checkout."""
-    try:
-        process = subprocess.run(
-            ["git", "rev-parse", "HEAD"],  # noqa: S607
-            cwd=home,
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return process.stdout.strip() if process.returncode == 0 else ""

@@ -1,0 +1,46 @@
+"""`upcycle-news templates`: list the templates, and copy those of the look to change them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from upcycle_news.cli.output import (
+    JsonOption,
+    display_path,
+    open_publication,
+    print_json,
+    say,
+)
+from upcycle_news.i18n.messages import localized
+
+
+def list_(as_json: JsonOption = False) -> None:
+    """List the templates: the publication's own, and those that the look has.
+
+    Example: upcycle-news templates list
+    """
+    with open_publication() as app:
+        templates = app.templates.list()
+    for name, own in templates.items():
+        if as_json:
+            print_json({"template": name, "own": own})
+        else:
+            say(localized("template-own" if own else "template-of-look", name=name))
+
+
+def copy(
+    names: Annotated[
+        list[str], typer.Argument(metavar="NAME...", help="As 'templates list' names them.")
+    ],
+) -> None:
+    """Copy templates of the look into templates/, to be changed there.
+
+    The copy counts from then on, and no longer changes with the program.
+
+    Example: upcycle-news templates copy partials/lead.mjml
+    """
+    with open_publication() as app:
+        for path in app.templates.copy(names):
+            typer.echo(display_path(path))
