@@ -68,3 +68,15 @@ class Archive:
         except (OSError, ValueError):  # a path that no file system accepts
             return None
         return file if found else None
+
+    def written_file(self, path: str) -> Path | None:
+        """Return a file of the archive that the last build wrote; None for everything else there.
+
+        Pages as well as files of content/static and of the search. Raises `OSError`.
+        """
+        from upcycle_news.models.archive_paths import file_of
+        from upcycle_news.services.archive_listing import read_listing
+
+        file = self.file(path)
+        listed = file is not None and file_of(path) in read_listing(self._context.archive_folder)
+        return file if listed else None

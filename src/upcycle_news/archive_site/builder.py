@@ -14,6 +14,13 @@ from upcycle_news.archive_site.atom_sitemap import atom_feed, robots, sitemap
 from upcycle_news.archive_site.calendar_files import calendar_files
 from upcycle_news.archive_site.icons import DRAWN, drawn_icon, has_own_icon
 from upcycle_news.archive_site.pages import PageRenderer
+from upcycle_news.archive_site.search_index import (
+    SearchDocument,
+    essay_document,
+    issue_document,
+    search_files,
+    search_scripts,
+)
 from upcycle_news.archive_site.view_models import (
     ArchiveContext,
     EditorNote,
@@ -43,6 +50,9 @@ from upcycle_news.models.archive_paths import (
 
 LATEST = 6
 """Issues that the first page shows."""
+
+NEWEST_ON_404 = 3
+"""Issues that the page for missing ones shows."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +85,15 @@ def build_archive(sent: Sequence[SentIssue], config: SiteConfig) -> BuiltSite:
     if config.publication.site_url:
         last[SITEMAP] = sitemap(shown, config).encode()
     first = {**builder.images, STYLE: builder.pages.style.encode(), **_revisions(ordered)}
+    search: dict[str, bytes] = {}
+    if shown:
+        first |= search_scripts()
+        search = search_files(builder.documents)
+    if not has_own_icon(config.static):
+        first[DRAWN] = drawn_icon(config.publication.name, builder.pages.theme)
+    first |= config.static
     count = sum(len(shown_essays(issue)) for issue in shown)
-    return BuiltSite({**first, **files, **last}, len(shown), count)
+    return BuiltSite({**first, **files, **search, **last}, len(shown), count)
 
 
 def _revisions(ordered: Sequence[SentIssue]) -> Mapping[str, bytes]:
@@ -103,11 +120,14 @@ class _SiteBuilder:
         self.pages, self.shown = pages, shown
         self.calendars: dict[str, bytes] = {}
         self.images: dict[str, bytes] = {}
+        self.documents: list[SearchDocument | None] = []
+        """What can be found, by its number; None for what was withdrawn."""
 
     def issue_pages(self, sent: SentIssue) -> Iterator[tuple[str, str]]:
         """Yield path and HTML of an issue's page and of those of its essays."""
         for essay in sent.manifest.issue.essays:
             if (withdrawn := sent.withdrawn.get(essay.slug)) is not None:
+                self.documents.append(None)
                 yield self.tombstone(essay_path(essay.slug), withdrawn)
             else:
                 yield essay_path(essay.slug), self.essay(sent, essay)
@@ -126,6 +146,8 @@ class _SiteBuilder:
         ))  # fmt: skip
         self.calendars.update(calendar_files(sent, essay, builder))
         self.collect_images(builder)
+        listed = self.pages.essay_view(sent, essay, self.list_builder(sent), in_full=False)
+        self.documents.append(essay_document(listed, shown.html, essay.topics, essay.language))
         return html
 
     def issue(self, sent: SentIssue) -> str:
@@ -148,11 +170,17 @@ class _SiteBuilder:
             newer=self.pages.entry(newer, builder.links, language) if newer else None,
         ))  # fmt: skip
         self.collect_images(builder)
+        in_list = self.list_builder(sent)
+        listed = self.pages.entry(sent, in_list.links, in_list.language)
+        stories = tuple(map(in_list.story, issue.related))
+        name = in_list.strings("issue_of", date=listed.date)
+        self.documents.append(issue_document(listed, name, stories, issue.language))
         return html
 
     def tombstones(self, sent: SentIssue) -> Iterator[tuple[str, str]]:
         """Yield the pages that stand in for those of a withdrawn issue."""
         assert sent.withdrawal is not None
+        self.documents += [None] * (len(sent.manifest.issue.essays) + 1)
         for essay in sent.manifest.issue.essays:
             yield self.tombstone(essay_path(essay.slug), sent.withdrawal)
         yield self.tombstone(issue_path(str(sent.manifest.issue.id)), sent.withdrawal)
@@ -188,9 +216,12 @@ class _SiteBuilder:
         language = self.pages.language
         title = self.pages.strings(language)("page_missing_title")
         page = replace(self.pages.head(MISSING, "missing", language, title), indexed=False)
-        page = replace(page, canonical="")
+        page = replace(page, canonical="", image="")
+        links = self.pages.links(MISSING)
+        newest = [self.pages.entry(sent, links, language) for sent in self.shown[-NEWEST_ON_404:]]
         return self.pages.render("missing", ArchiveContext(
             page=page, site=self.pages.site(MISSING), publication=self.pages.publication,
+            latest=tuple(reversed(newest)),
         ))  # fmt: skip
 
     def view_builder(self, sent: SentIssue, path: str, language: str) -> SiteViewModelBuilder:
@@ -202,6 +233,10 @@ class _SiteBuilder:
             language=language,
             templates=self.pages.config.templates,
         )
+
+    def list_builder(self, sent: SentIssue) -> SiteViewModelBuilder:
+        """Return a builder of what lists show of an issue, with links from the archive's first page."""
+        return self.view_builder(sent, HOME, self.pages.language)
 
     def collect_images(self, builder: SiteViewModelBuilder) -> None:
         """Add the images that a page shows to the files of the archive."""

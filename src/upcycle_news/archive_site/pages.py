@@ -6,9 +6,11 @@ import json
 from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from markupsafe import Markup
 
+from upcycle_news.archive_site.icons import icon_links, shared_picture
 from upcycle_news.archive_site.view_models import (
     ArchiveContext,
     CorrectionView,
@@ -30,6 +32,7 @@ from upcycle_news.models.archive_paths import (
     FEED,
     HOME,
     MISSING,
+    SEARCH,
     STYLE,
     essay_path,
     image_path,
@@ -41,8 +44,8 @@ from upcycle_news.rendering.template_strings import (
     TemplateStrings,
     catalogue_name,
     read_template_strings,
-    read_toml,
 )
+from upcycle_news.rendering.theme import read_theme
 from upcycle_news.rendering.view_models import reading_minutes, subject
 from upcycle_news.text.typography import direction, one_line
 
@@ -61,9 +64,10 @@ class PageRenderer:
     def __init__(self, config: SiteConfig, *, has_feed: bool) -> None:
         """Read the theme; raises `TemplateError` when it is missing or broken."""
         self.config, self.publication = config, config.publication
+        self.theme = read_theme(config.templates)
         self.has_feed = has_feed
         self.language = config.publication.language
-        self.style = _style(config)
+        self.style = _style(config, self.theme)
         self._strings: dict[str, TemplateStrings] = {}
 
     def strings(self, language: str) -> TemplateStrings:
@@ -78,9 +82,10 @@ class PageRenderer:
         return language if has_catalogue else self.language
 
     def links(self, path: str) -> RelativeLinks:
-        """Return the links of the page at a path; those of 404.html are absolute."""
+        """Return the links of the page at a path; those of 404.html, shown anywhere, are absolute."""
         if path == MISSING:
-            return RelativeLinks(f"{self.publication.site_url}/", self.config.index_html)
+            below = urlsplit(self.publication.site_url).path
+            return RelativeLinks(f"{below}/", self.config.index_html)
         return RelativeLinks("../" * path.count("/"), self.config.index_html)
 
     def site(self, path: str) -> SiteView:
@@ -92,7 +97,9 @@ class PageRenderer:
             essays=links.to(ESSAYS),
             feed=links.to(FEED) if self.has_feed else "",
             style=links.to(STYLE),
+            search=links.to(f"{SEARCH}form.js") if self.has_feed else "",
             subscribe=links.to(form) if form and ":" not in form else form,
+            icons=icon_links(self.config.static, links),
         )
 
     def render(self, view: str, context: ArchiveContext) -> str:
@@ -110,9 +117,12 @@ class PageRenderer:
         return PageView(
             view=view,
             language=language,
+            dir=direction(language) or "ltr",
             title=title,
             description=self.publication.tagline or self.publication.name,
             canonical=self.publication.site_address(path),
+            image=self._own_picture(),
+            image_alt=self.publication.name if self._own_picture() else "",
         )
 
     def issue_head(
@@ -124,6 +134,7 @@ class PageRenderer:
         return PageView(
             view="issue",
             language=builder.language,
+            dir=direction(builder.language) or "ltr",
             title=entry.subject,
             description=entry.preheader or entry.date,
             canonical=self.publication.site_address(path),
@@ -159,6 +170,7 @@ class PageRenderer:
         return PageView(
             view="essay",
             language=builder.language,
+            dir=direction(builder.language) or "ltr",
             title=shown.title,
             description=shown.summary or shown.title,
             # What was published elsewhere first is one text to search engines (RFC 6596).
@@ -172,10 +184,16 @@ class PageRenderer:
 
     def _shared_image(self, essay: Essay | None, builder: SiteViewModelBuilder) -> tuple[str, str]:
         if essay is None or essay.image is None:
-            return "", ""
+            own = self._own_picture()
+            return own, self.publication.name if own else ""
         _, image = builder.read_image(essay.source, None, essay.image.path)
         address = self.publication.site_address(image_path(image))
         return address, builder.typeset(essay.image.alt, essay.language)
+
+    def _own_picture(self) -> str:
+        """Return the address of the publication's picture for shared links, empty if it has none."""
+        path = shared_picture(self.config.static)
+        return self.publication.site_address(path) if path else ""
 
     def entry(self, sent: SentIssue, links: RelativeLinks, language: str) -> IssueEntry:
         """Return an issue as lists show it, on a page in `language`."""
@@ -199,6 +217,7 @@ class PageRenderer:
             day=issue.id.day.isoformat(),
             url=links.to(issue_path(str(issue.id))),
             lang=builder.lang_attribute(issue.language),
+            dir=direction(issue.language),
             essays=tuple(self.essay_view(sent, essay, builder, in_full=False) for essay in shown),
         )
 
@@ -230,6 +249,7 @@ class PageRenderer:
             lang=builder.lang_attribute(essay.language),
             dir=direction(essay.language),
             image=lead.image if lead else None,
+            about_author=lead.about_author if lead else None,
             html=lead.html if lead else Markup(""),
             corrections=self.corrections(sent, essay, builder),
             **essay_fields(essay, builder.strings, builder.typeset),
@@ -247,11 +267,9 @@ class PageRenderer:
         )
 
 
-def _style(config: SiteConfig) -> str:
+def _style(config: SiteConfig, theme: dict[str, Any]) -> str:
     name = f"{FOLDER}/style.css"
-    css = fill_template(
-        config.templates, name, {"theme": read_toml(config.templates, "theme.toml")}
-    )
+    css = fill_template(config.templates, name, {"theme": theme})
     if "url(" in css or "@import" in css:
         raise TemplateError(f"templates/{name}", None, localized("style-loads"))
     return css.rstrip() + "\n"

@@ -25,6 +25,7 @@ from upcycle_news.rendering.images import DisplayedImage, inspect_image
 from upcycle_news.rendering.pieces import PAGE_PIECES
 from upcycle_news.rendering.template_strings import TemplateStrings
 from upcycle_news.rendering.view_models import (
+    AuthorView,
     ImageView,
     LeadView,
     StoryView,
@@ -63,7 +64,8 @@ class SentIssue:
 class SiteConfig:
     """Settings of the archive's pages: publication, templates, and how pages link.
 
-    `feed_id` never changes; `subscribe` is the path or URL of the form, empty without one.
+    `feed_id` never changes; `subscribe` is the path or URL of the form, empty without one. `static` are
+    the files that the publication adds, by their paths in the archive.
     """
 
     publication: Publication
@@ -71,29 +73,43 @@ class SiteConfig:
     feed_id: str
     subscribe: str = ""
     index_html: bool = False
+    static: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class IconView:
+    """An icon of the site: what kind it is (the link's `rel`), its URL and media type."""
+
+    rel: str
+    url: str
+    type: str
 
 
 @dataclass(frozen=True)
 class SiteView:
-    """Links of every page; `feed` and `subscribe` are empty where there is none."""
+    """Links of every page; `feed`, `search` (its script) and `subscribe` are empty where there is none."""
 
     home: str
     archive: str
     essays: str
     feed: str
     style: str
+    search: str
     subscribe: str
+    icons: tuple[IconView, ...]
 
 
 @dataclass(frozen=True)
 class PageView:
     """The page itself, for its head. `canonical` and `image` are whole addresses, or empty.
 
+    `dir` is the direction of its own words, ``ltr`` or ``rtl``.
     `data` is JSON-LD; a page that is not `indexed` asks search engines to leave it out.
     """
 
     view: str
     language: str
+    dir: str
     title: str
     description: str
     canonical: str = ""
@@ -128,6 +144,7 @@ class EssayView:
     lang: str
     dir: str
     image: ImageView | None
+    about_author: AuthorView | None
     html: Markup
     corrections: tuple[CorrectionView, ...]
 
@@ -143,6 +160,7 @@ class IssueEntry:
     day: str
     url: str
     lang: str
+    dir: str
     essays: tuple[EssayView, ...]
     greeting: Markup = field(default_factory=Markup)
     feeds_title: str = ""

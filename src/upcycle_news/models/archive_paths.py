@@ -10,6 +10,7 @@ HOME = ""
 ARCHIVE = "archive/"
 ESSAYS = "essays/"
 IMAGES = "images/"
+SEARCH = "search/"
 FEED = "feed.xml"
 SITEMAP = "sitemap.xml"
 ROBOTS = "robots.txt"
@@ -17,6 +18,19 @@ STYLE = "style.css"
 MISSING = "404.html"
 INDEX = "index.html"
 REVISION = "revision.txt"
+
+STATIC = "static"
+"""The folder below content/ whose files a publication adds to the archive itself."""
+
+_RESERVED = frozenset(
+    {
+        *(folder.rstrip("/") for folder in (ARCHIVE, ESSAYS, IMAGES, SEARCH)),
+        *(FEED, SITEMAP, ROBOTS, STYLE, MISSING, INDEX),
+        # What the web server answers beside the archive.
+        *("subscribe", "confirm", "unsubscribe", "preferences", "address", "preview", "report"),
+        *("bounces", "metrics", "healthz"),
+    }
+)
 
 _SUFFIXES = {"image/png": "png", "image/jpeg": "jpg", "image/gif": "gif"}
 
@@ -54,3 +68,8 @@ def image_path(image: InlineImage) -> str:
 def file_of(path: str) -> str:
     """Return the file that serves a path: ``index.html`` for a path that ends with a slash."""
     return f"{path}{INDEX}" if path == HOME or path.endswith("/") else path
+
+
+def is_reserved(path: str) -> bool:
+    """Tell whether a path is one of the archive's own or of the web server's, whatever its case."""
+    return path.split("/", 1)[0].casefold() in _RESERVED

@@ -114,10 +114,11 @@ def create_app(publication: App | None = None, *, mail_seconds: float = MAIL_SEC
         if own:
             publication.close()
 
+    archive = ArchivePages(handlers)
     show, act = ["GET"], ["POST"]
     app = Starlette(
         routes=[
-            *ArchivePages(handlers).routes(guarded),
+            *archive.routes(guarded),
             Route("/metrics", guarded(metrics), methods=show),
             Route("/healthz", guarded(healthz), methods=show),
             Route("/preview/{token}", guarded(preview), methods=show),
@@ -135,6 +136,7 @@ def create_app(publication: App | None = None, *, mail_seconds: float = MAIL_SEC
             Route("/preferences/{token:path}", guarded(handlers.preferences), methods=act),
             Route("/address/{token:path}", guarded(handlers.show_address), methods=show),
             Route("/address/{token:path}", guarded(handlers.address), methods=act),
+            archive.other_files(guarded),
         ],
         exception_handlers={400: missing, 404: missing, 405: missing},
         lifespan=lifespan,

@@ -26,6 +26,7 @@ from upcycle_news.models import (
 )
 from upcycle_news.rendering.preview_page import preview_page, standalone_html
 from upcycle_news.rendering.render import render
+from upcycle_news.services.archive.static_files import static_findings
 from upcycle_news.services.browser.pictures import remove_pictures
 from upcycle_news.services.content.files import line_of_head
 from upcycle_news.services.content.images import publish_images
@@ -33,6 +34,7 @@ from upcycle_news.services.feeds.collect import feed_findings
 from upcycle_news.services.feeds.item_recognition import withdrawn_findings
 from upcycle_news.services.feeds.pins import unknown_pins
 from upcycle_news.services.issues.issue_file import file_findings
+from upcycle_news.services.issues.own_links import own_link_findings
 from upcycle_news.services.issues.settings_findings import (
     errors_of,
     revision_findings,
@@ -104,6 +106,8 @@ def _findings(
     findings = (
         *preflight(rendered, manifest.issue, manifest.publication, partial(line_of_head, context)),
         *_unsent_findings(context, manifest),
+        *own_link_findings(context, manifest, rendered),
+        *static_findings(context),
         *settings_findings(context),
         *revision_findings(context, manifest.publication),
     )
@@ -113,7 +117,7 @@ def _findings(
 def _unsent_findings(context: AppContext, manifest: Manifest) -> Iterator[Finding]:
     """Yield findings that matter until deliveries begin: after that the issue has used its contents."""
     row = issues.get(context.store, manifest.issue.id)
-    if row is None or not row.frozen:
+    if (row is None or not row.frozen) and not manifest.issue.id.correction:
         yield from _already_sent(context, manifest.issue)
         yield from unknown_pins(context, manifest.issue.essays)
         yield from withdrawn_findings(context, manifest.issue)
