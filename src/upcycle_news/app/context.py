@@ -30,7 +30,7 @@ from upcycle_news.errors import SettingsError, StoreError, StoreMismatchError, U
 from upcycle_news.i18n.messages import localized
 from upcycle_news.mail.dkim import DkimSigner
 from upcycle_news.mail.message import SenderHeaders
-from upcycle_news.models import Publication, Relay
+from upcycle_news.models import Author, Channel, Publication, Relay
 from upcycle_news.models.archive_paths import ARCHIVE
 from upcycle_news.observability import logging
 from upcycle_news.storage.database import Store, open_store
@@ -181,6 +181,12 @@ class AppContext:
             hosts=self.settings.issue.hosts,
             readers_of=self.settings.issue.topics,
             archive_url=self.settings.archive.url,
+            imprint_url=self.settings.imprint.url,
+            privacy_url=self.settings.imprint.privacy_url,
+            channels=tuple(Channel(one.name, one.url) for one in self.settings.channels),
+            authors=tuple(
+                Author(one.name, one.about, one.portrait) for one in self.settings.authors
+            ),
         )
 
     @property

@@ -186,10 +186,16 @@ def _item_text(related: Related) -> str:
 
 
 def _flat(settings: Mapping[str, object]) -> dict[str, str]:
-    return {
-        key: "\n".join(map(str, value)) if isinstance(value, tuple) else str(value)
-        for key, value in settings.items()
-    }
+    return {key: _flat_value(value) for key, value in settings.items()}
+
+
+def _flat_value(value: object) -> str:
+    """Return a setting as lines of text, a table as one line."""
+    if isinstance(value, tuple):
+        return "\n".join(map(_flat_value, value))
+    if isinstance(value, Mapping):
+        return " ".join(filter(None, map(str, value.values())))
+    return str(value)
 
 
 def _changed(name: str, old: str, new: str) -> TextChange | None:

@@ -36,6 +36,8 @@ from upcycle_news.models.delivery import (
     Verdict,
 )
 from upcycle_news.models.issue import (
+    Author,
+    Channel,
     Finding,
     InlineImage,
     Manifest,
@@ -62,7 +64,9 @@ from upcycle_news.models.subscriber import (
 __all__ = [
     "MAILBOX",
     "AddressChange",
+    "Author",
     "Bounce",
+    "Channel",
     "ClaimResult",
     "ClaimStatus",
     "ConfirmationMailKind",

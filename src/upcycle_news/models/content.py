@@ -137,6 +137,12 @@ class Essay:
         default=None,
         metadata=front_matter("How much of it a mail shows when it leads.", "length: teaser"),
     )
+    kicker: str = field(
+        default="",
+        metadata=front_matter(
+            "A few words above the title.", 'kicker: "Werkstattbericht"', in_templates=True
+        ),
+    )
     extra: Mapping[str, Any] = field(
         default_factory=dict,
         hash=False,

@@ -7,11 +7,27 @@ from typing import Any
 
 from upcycle_news.rendering.template_strings import read_toml
 from upcycle_news.text.colours import dark_palette
+from upcycle_news.text.image_paths import image_path
 
 THEME = "theme.toml"
 
 LOOK_THEME = "look.toml"
 """The theme of the publication's look, under this name among its templates; none without a look."""
+
+
+_DEFAULTS: Mapping[str, Any] = {
+    "logo": {"light": "", "dark": "", "width": 180},
+    "masthead": {"align": "left", "picture": "", "picture_alt": ""},
+    "mail": {"contents_from": 4, "teaser_pictures": "large", "forwarded": False},
+}
+"""What holds where neither theme.toml nor a look says anything: nothing is shown but the name."""
+
+
+def theme_pictures(theme: Mapping[str, Any]) -> dict[tuple[str, str], str]:
+    """Return the pictures that a theme names, paths below content/images, by table and key."""
+    places = (("logo", "light"), ("logo", "dark"), ("masthead", "picture"))
+    named = {(table, key): image_path(str(theme[table][key])) for table, key in places}
+    return {place: path for place, path in named.items() if path}
 
 
 def read_theme(templates: Mapping[str, str]) -> dict[str, Any]:
@@ -22,7 +38,7 @@ def read_theme(templates: Mapping[str, str]) -> dict[str, Any]:
     """
     own = read_toml(templates, THEME)
     look = read_toml(templates, LOOK_THEME) if LOOK_THEME in templates else {}
-    theme = _merged(look, own)
+    theme = _merged(_DEFAULTS, _merged(look, own))
     light = _colours(theme, "light")
     unchanged = {
         name: colour

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from markdown_it.token import Token
@@ -32,13 +34,19 @@ from upcycle_news.models.archive_paths import (
 )
 from upcycle_news.rendering import markdown, plaintext
 from upcycle_news.rendering.essay_fields import essay_fields, with_essay_fields
-from upcycle_news.rendering.images import DisplayedImage, read_image
+from upcycle_news.rendering.images import COLUMN_WIDTH, DisplayedImage, read_image
 from upcycle_news.rendering.pieces import MAIL_PIECES, PieceWriter
 from upcycle_news.rendering.template_strings import TemplateStrings
 from upcycle_news.rendering.theme import read_theme
 from upcycle_news.rendering.typesetter import read_typesetter
 from upcycle_news.text import image_paths
 from upcycle_news.text.typography import base_language, direction, one_line
+
+MAIL_WIDTH = 600
+"""CSS pixels of the mail from edge to edge."""
+
+PORTRAIT_WIDTH = 72
+"""CSS pixels of an author's portrait."""
 
 READING_SPEED = 200
 """Words a minute."""
@@ -51,12 +59,17 @@ def reading_minutes(body: str) -> int:
 
 @dataclass(frozen=True)
 class Links:
-    """Addresses below the issue; `online` and `archive` are empty without a public address."""
+    """Addresses below the issue; `online`, `archive` and `subscribe` are empty without a public address.
+
+    `reply` opens a mail to the editors with the issue's subject; empty without an address for answers.
+    """
 
     unsubscribe: str
     preferences: str
     online: str
     archive: str
+    subscribe: str
+    reply: str
 
 
 @dataclass(frozen=True)
@@ -76,6 +89,24 @@ class ImageView:
 
 
 @dataclass(frozen=True)
+class AuthorView:
+    """What is said about an author: the portrait is None, `about` empty where there is none."""
+
+    name: str
+    about: str
+    portrait: ImageView | None
+
+
+@dataclass(frozen=True)
+class MastheadView:
+    """The pictures of the masthead, each None where theme.toml names none; a dark logo needs a light one."""
+
+    logo: ImageView | None
+    logo_dark: ImageView | None
+    picture: ImageView | None
+
+
+@dataclass(frozen=True)
 @with_essay_fields
 class LeadView:
     """The essay that leads. `lang` is set where it differs from the issue's, `more` if it goes on.
@@ -91,6 +122,7 @@ class LeadView:
     lang: str
     dir: str
     image: ImageView | None
+    about_author: AuthorView | None
     html: Markup
     text: str
     links: tuple[str, ...]
@@ -111,6 +143,7 @@ class TeaserView:
     lang: str
     dir: str
     image: ImageView | None
+    about_author: AuthorView | None
 
 
 @dataclass(frozen=True)
@@ -168,6 +201,7 @@ class TemplateContext:
     teasers: tuple[TeaserView, ...]
     related: tuple[StoryView, ...]
     links: Links
+    masthead: MastheadView
     images: tuple[InlineImage, ...] = field(default=())
 
     def template_variables(self) -> dict[str, Any]:
@@ -180,6 +214,7 @@ class TemplateContext:
             "teasers": self.teasers,
             "related": self.related,
             "links": self.links,
+            "masthead": self.masthead,
         }
 
 
@@ -201,7 +236,7 @@ def build_template_context(
             subject=subject(manifest),
             preheader=builder.typeset(issue.preheader, language),
             language=language,
-            date=strings.full_date(issue.id.day),
+            date=strings.full_date(_day(manifest)),
             greeting=greeting,
             greeting_text=greeting_text,
             greeting_links=greeting_links,
@@ -211,15 +246,29 @@ def build_template_context(
         essay=lead,
         teasers=tuple(map(builder.teaser, issue.essays[1:])),
         related=tuple(map(builder.story, issue.related)),
-        links=_links(manifest.publication, str(issue.id)),
+        links=_links(manifest, subject(manifest)),
+        masthead=builder.masthead(),
         images=tuple(builder.images.values()),
     )
+
+
+def _day(manifest: Manifest) -> date:
+    """Return the day that a mail shows: a correction's is that of the last thing it tells."""
+    told = manifest.issue.told
+    zone = ZoneInfo(manifest.publication.timezone)
+    return max(one.at for one in told).astimezone(zone).date() if told else manifest.issue.id.day
 
 
 def _publication(manifest: Manifest) -> Publication:
     """Return the publication with the closing note of this issue, if it has its own."""
     note = manifest.issue.file.closing_note if manifest.issue.file else ""
     return replace(manifest.publication, closing_note=note or manifest.publication.closing_note)
+
+
+def _pixels(written: object) -> int:
+    """Return the number of ``180`` and ``"180px"``, 0 for anything else."""
+    match = re.fullmatch(r"(\d{1,4})(?:px)?", str(written).strip())
+    return int(match[1]) if match else 0
 
 
 def subject(manifest: Manifest) -> str:
@@ -229,12 +278,16 @@ def subject(manifest: Manifest) -> str:
     return " ".join(typesetter(issue.subject, issue.language).split())
 
 
-def _links(publication: Publication, issue: str) -> Links:
+def _links(manifest: Manifest, subject: str) -> Links:
+    publication, issue = manifest.publication, str(manifest.issue.id.original)
+    reply = publication.reply_to or publication.sender_address
     return Links(
         unsubscribe=Placeholder.UNSUBSCRIBE.value,
         preferences=Placeholder.PREFERENCES.value,
         online=publication.site_address(issue_path(issue)),
         archive=publication.site_address(ARCHIVE),
+        subscribe=f"{publication.public_url}/subscribe" if publication.public_url else "",
+        reply=f"mailto:{quote(reply, safe='@')}?subject={quote(f'Re: {subject}')}" if reply else "",
     )
 
 
@@ -321,6 +374,7 @@ class ViewModelBuilder:
             "lang": self.lang_attribute(essay.language),
             "dir": direction(essay.language),
             "image": self.image(essay),
+            "about_author": self.about_author(essay),
             **essay_fields(essay, self.strings, self.typeset),
         }
 
@@ -368,6 +422,43 @@ class ViewModelBuilder:
             self.typeset(essay.image.credit, essay.language),
         )
         return ImageView(image.src, alt, image.width, image.height, tag, *below)
+
+    def about_author(self, essay: Essay) -> AuthorView | None:
+        """Return what the settings say about the author of an essay, if anything."""
+        name = one_line(essay.author)
+        for author in self.publication.authors:
+            if name and one_line(author.name).casefold() == name.casefold():
+                about = self.typeset(author.about, self.publication.language)
+                # The name stands beside it: read twice it would only disturb.
+                portrait = self.design_picture(author.portrait, "", PORTRAIT_WIDTH)
+                return AuthorView(name, about, portrait) if about or portrait else None
+        return None
+
+    def masthead(self) -> MastheadView:
+        """Return the pictures of the masthead that theme.toml names."""
+        theme = read_theme(self.templates)
+        logo, masthead, name = theme["logo"], theme["masthead"], self.publication.name
+        width = min(_pixels(logo["width"]) or COLUMN_WIDTH, COLUMN_WIDTH - 1)
+        return MastheadView(
+            self.design_picture(logo["light"], name, width),
+            self.design_picture(logo["dark"], name, width) if logo["light"] else None,
+            self.design_picture(masthead["picture"], masthead["picture_alt"], MAIL_WIDTH),
+        )
+
+    def design_picture(self, written: str, alt: str, width: int) -> ImageView | None:
+        """Return a picture that settings or the theme name, at most `width` CSS pixels wide.
+
+        None where none is named, and in an issue that is older than the setting.
+        """
+        path = image_paths.image_path(written)
+        if path is None or path not in self.files:
+            return None
+        given = self.displayed_image(f"content/images/{path}", None, path)
+        shown = min(width, given.width) if width < COLUMN_WIDTH else width
+        height = max(1, round(given.height * shown / given.width))
+        image = replace(given, width=shown, height=height)
+        tag = Markup(image.tag(alt))  # noqa: S704  the tag escapes what it is given
+        return ImageView(image.src, alt, shown, height, tag)
 
     def body_images(self, essay: Essay) -> dict[str, DisplayedImage]:
         """Return the images in an essay's body by path; raises `ContentError` for a missing one."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from upcycle_news.models import Issue, Manifest, Publication
+from upcycle_news.models import Author, Channel, Issue, Manifest, Publication
 
 FORMAT = 1
 _ISSUE = TypeAdapter(Issue)
@@ -37,6 +37,8 @@ def decode(text: str, blobs: Mapping[str, bytes]) -> Manifest:
     content = json.loads(text)
     publication = content["publication"]
     publication |= {key: tuple(publication.get(key, ())) for key in _LISTS}
+    for key, kind in (("channels", Channel), ("authors", Author)):
+        publication[key] = tuple(kind(**one) for one in publication.get(key, ()))
     return Manifest(
         issue=_ISSUE.validate_python(content["issue"]),
         publication=Publication(**publication),
