@@ -39,7 +39,9 @@ class WrittenReview:
 def write_pull_request(context: AppContext, base: str, folder: Path) -> WrittenReview:
     """Review the publication against `base` and write the files; raises as `review_pull_request`."""
     review = review_pull_request(context, base)
-    return WrittenReview(review, write_review(review, folder))
+    return WrittenReview(
+        review, write_review(review, folder, chromium=context.settings.browser.chromium)
+    )
 
 
 def annotation_of_error(error: UpcycleError) -> str:

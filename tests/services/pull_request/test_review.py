@@ -26,7 +26,9 @@ def branch(publication: Publication) -> Publication:
 
 
 def page_of(publication: Publication, *, code: int = 0, base: str = "main") -> str:
-    publication.run("pull-request", "--base", base, "--output", "review", code=code)
+    publication.run(
+        "pull-request", "--base", base, "--output", "review", code=code, BROWSER__CHROMIUM="off"
+    )
     return Path("review/preview.html").read_text("utf-8")
 
 
@@ -50,6 +52,15 @@ def test_a_changed_template_is_shown_with_the_newest_essay(branch: Publication) 
     page = page_of(branch)
     assert "So sieht der neueste Essay damit aus" in page
     assert page.count("<article>") == 1
+
+
+def test_an_issue_with_a_file_is_shown_as_the_file_has_it(branch: Publication) -> None:
+    folder = branch.home / "content/issues"
+    folder.mkdir(exist_ok=True)
+    (folder / "2031-01-02.md").write_text("---\nsubject: Ein eigener Betreff\n---\n", "utf-8")
+    page = page_of(branch)
+    assert '<h2 lang="de">Ein eigener Betreff</h2>' in page
+    assert "Ausgabe, wie ihre Datei sie vorsieht: content/issues/2031-01-02.md" in page
 
 
 def test_a_draft_is_shown_and_said_to_be_one(branch: Publication) -> None:

@@ -15,8 +15,12 @@ import yaml
 
 from tests.publications import Publication
 from upcycle_news.scaffold.layout import bundled_publication
+from upcycle_news.services.browser.chromium import find_chromium
 
 ESSAY = '---\ntitle: "Der Laden"\nauthor: "Redaktion"\ndate: 2026-11-02\nstatus: ready\n---\n\n{}\n'
+
+
+KINDS = ("phone", "phone-dark", "desktop", "desktop-dark")
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -118,6 +122,8 @@ def test_github_shows_the_new_essay_and_links_the_page(upstream: Path, tmp_path:
     assert "Im _alten_ Laden brennt wieder Licht." in summary
     assert "[preview.html](https://artifacts.example.org/1)" in summary
     assert not (clone / "var").exists(), "no store, no keys"
+    pictures = {path.name for path in (clone / "review/pictures/laden").glob("*.png")}
+    assert pictures == ({f"issue-{kind}.png" for kind in KINDS} if find_chromium() else set())
 
 
 def test_a_planted_fault_ends_the_job_with_an_annotation_at_its_line(

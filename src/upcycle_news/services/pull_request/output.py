@@ -1,4 +1,4 @@
-"""The files of a pull request's review: the page, the summary, each text part, GitLab's report."""
+"""The files of a pull request's review: the page, the summary, GitLab's report, and pictures."""
 
 from __future__ import annotations
 
@@ -10,23 +10,35 @@ from upcycle_news.checks.annotations import gitlab_code_quality
 from upcycle_news.fileio import write_atomically
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Finding
+from upcycle_news.observability.logging import Log
 from upcycle_news.rendering.preview_page import LEVELS, PreviewPart, preview_pages
+from upcycle_news.services.browser.chromium import OFF, BrowserError, find_chromium
+from upcycle_news.services.browser.pictures import issue_pictures, write_pictures
 from upcycle_news.services.markdown import Translator, escape_markdown
 from upcycle_news.services.pull_request.review import PullRequestReview
 
+log = Log(__name__)
+
 PAGE, SUMMARY, CODE_QUALITY = "preview.html", "summary.md", "gl-code-quality-report.json"
+PICTURES = "pictures"
 MAX_TEXT = 40_000
 """Characters of a text part or diff in the summary: GitHub takes 1 MiB for all of it."""
 
 
-def write_review(review: PullRequestReview, folder: Path) -> Mapping[str, Path]:
-    """Write the review's files into `folder`; returns their paths by name."""
+def write_review(
+    review: PullRequestReview, folder: Path, *, chromium: str = OFF
+) -> Mapping[str, Path]:
+    """Write the review's files into `folder`; returns their paths by name.
+
+    Where there is a Chromium (`chromium` as `browser.chromium`), `folder`/pictures/NAME has PNG pictures
+    of each essay or issue: phone and desktop, light and dark.
+    """
     language = review.language
     translate = Translator(language)
-    shown = {finding for part in review.parts for finding in part.findings}
+    shown = {finding for part in review.parts.values() for finding in part.findings}
     page = preview_pages(
         translate(localized("pull-request-title")),
-        review.parts,
+        tuple(review.parts.values()),
         language=language,
         remarks=[translate(remark) for remark in review.remarks],
         findings=[finding for finding in review.findings if finding not in shown],
@@ -38,7 +50,18 @@ def write_review(review: PullRequestReview, folder: Path) -> Mapping[str, Path]:
     }
     for name, text in contents.items():
         write_atomically(folder / name, text.encode())
+    for name, part in review.parts.items():
+        _write_pictures(part, folder / PICTURES / name, chromium)
     return {name: folder / name for name in contents}
+
+
+def _write_pictures(part: PreviewPart, folder: Path, chromium: str) -> None:
+    """Write the pictures of a part if there is a Chromium; one that fails costs the pictures alone."""
+    try:
+        if find_chromium(chromium) is not None:
+            write_pictures(folder, issue_pictures(part.rendered, chromium))
+    except BrowserError as error:
+        log.warning("no pictures of a changed essay", name=folder.name, why=error)
 
 
 def summary(review: PullRequestReview) -> str:
@@ -51,7 +74,7 @@ def summary(review: PullRequestReview) -> str:
     lines = [f"## {translate(localized('pull-request-title'))}", ""]
     lines += [line for remark in review.remarks for line in (escape_markdown(translate(remark)), "")]  # fmt: skip
     lines += _findings(review.findings, translate)
-    for part in review.parts:
+    for part in review.parts.values():
         lines += _part(part, translate)
     return "\n".join(lines)
 

@@ -1,5 +1,7 @@
 """What a branch changes, rendered: each essay that it adds or changes as an issue of its own.
 
+An issue whose file in content/issues it adds or changes is rendered as that file says.
+
 Nothing of the publication's state is used or left: the store is an empty one in a temporary folder, so
 there are no feed items, no subscribers and no secrets, and whatever `ready` essays there are count as new.
 """
@@ -8,23 +10,24 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.config.settings import load_settings
 from upcycle_news.content.essays import read_essays
 from upcycle_news.curation.manifest_diff import TextChange
-from upcycle_news.errors import UpcycleError
+from upcycle_news.errors import PlacedError, UpcycleError
 from upcycle_news.i18n.messages import LocalizedText, localized
-from upcycle_news.models import Essay, Finding, IssueId, RenderedIssue
+from upcycle_news.models import Essay, Finding, IssueId, Manifest, RenderedIssue
 from upcycle_news.rendering.markdown import references
 from upcycle_news.rendering.preview_page import PreviewPart
 from upcycle_news.rendering.render import render
 from upcycle_news.services.checks.run import check_everything
-from upcycle_news.services.issues.compose import compose_essay
+from upcycle_news.services.issues.compose import compose_essay, compose_manifest
 from upcycle_news.services.issues.render import check_manifest
 from upcycle_news.services.pull_request.changed_files import (
     ChangedFiles,
@@ -34,13 +37,14 @@ from upcycle_news.services.pull_request.changed_files import (
 )
 from upcycle_news.text.image_paths import image_path
 
+ISSUES = "content/issues/"
 MAX_ESSAYS = 8
 """So many essays are shown; of the others only the names are told."""
 
 
 @dataclass(frozen=True)
 class PullRequestReview:
-    """What a branch changes: findings, and a part of the page for each essay that it adds or changes.
+    """What a branch changes: findings, and a part of the page for each essay or issue, by its name.
 
     Findings about files that the branch changes come first, errors before warnings. `remarks` are
     sentences on what is shown and what is not. `prefix` as in `ChangedFiles`.
@@ -49,7 +53,7 @@ class PullRequestReview:
     language: str
     prefix: str
     findings: tuple[Finding, ...]
-    parts: tuple[PreviewPart, ...] = ()
+    parts: Mapping[str, PreviewPart] = field(default_factory=dict)
     remarks: tuple[LocalizedText, ...] = ()
 
     @property
@@ -72,20 +76,24 @@ def review_pull_request(context: AppContext, base: str) -> PullRequestReview:
         findings = _in_order(check_everything(now, day), changes)
         essays = read_essays(now.content_folder, home, language).essays
         chosen, remarks = _chosen(essays, changes)
-        parts, failures = [], []
-        for essay in chosen[:MAX_ESSAYS]:
+        parts: dict[str, PreviewPart] = {}
+        failures = []
+        for name, show in (
+            *(
+                (essay.slug, partial(_essay, now, before, day, essay))
+                for essay in chosen[:MAX_ESSAYS]
+            ),
+            *((str(issue), partial(_issue, now, issue)) for issue in _issues(changes)),
+        ):
             try:
-                parts.append(_part(now, before, day, essay, findings))
+                parts[name] = show(findings)
             except UpcycleError as error:
-                failures.append(
-                    Finding("error", "issue", f"{essay.source}:1", error.localized_text)
-                )
-        known = {(finding.code, finding.text) for finding in findings}
-        findings += [new for new in failures if (new.code, new.text) not in known]
+                where = error.place if isinstance(error, PlacedError) else name
+                failures.append(Finding("error", "issue", where, error.localized_text))
+        known = {finding.text for finding in findings}
+        findings += [failure for failure in failures if failure.text not in known]
     remarks += _unshown(chosen[MAX_ESSAYS:], changes, before is None)
-    return PullRequestReview(
-        language, changes.prefix, tuple(findings), tuple(parts), tuple(remarks)
-    )
+    return PullRequestReview(language, changes.prefix, tuple(findings), parts, tuple(remarks))
 
 
 @contextmanager
@@ -133,6 +141,8 @@ def _chosen(
     chosen = [essay for essay in essays if changed & {essay.source, *_pictures(essay)}]
     if chosen:
         return sorted(chosen, key=lambda essay: essay.date, reverse=True), []
+    if _issues(changes):
+        return [], []
     if not any(path.startswith("templates/") or "/" not in path for path in changed):
         return [], [localized("pull-request-nothing")]
     ready = [essay for essay in essays if essay.status == "ready"]
@@ -149,27 +159,53 @@ def _pictures(essay: Essay) -> Iterator[str]:
     yield from (f"content/images/{path}" for path in shown)
 
 
-def _part(
+def _essay(
     now: AppContext,
     before: AppContext | None,
     day: IssueId,
     essay: Essay,
     findings: Sequence[Finding],
 ) -> PreviewPart:
-    manifest = compose_essay(now, day, essay)
-    rendered = render(manifest)
-    of_issue = [
+    old = None if before is None else _at_base(before, day, essay)
+    note = _note(essay, old, known=before is not None)
+    of_essay = [finding for finding in findings if finding.place[0] == essay.source]
+    part = _part(now, compose_essay(now, day, essay), of_essay, note)
+    if old is None:
+        return part
+    change = TextChange("issue.txt", old.text, part.rendered.text)
+    return replace(part, diff=change.unified())
+
+
+def _issues(changes: ChangedFiles) -> list[IssueId]:
+    """Return the issues whose files differ; a file of another name is a finding already."""
+    issues = []
+    for path in changes.changed:
+        with suppress(UpcycleError):
+            if path.startswith(ISSUES) and path.endswith(".md"):
+                issues.append(IssueId.parse(path.removeprefix(ISSUES).removesuffix(".md")))
+    return issues
+
+
+def _issue(now: AppContext, issue: IssueId, findings: Sequence[Finding]) -> PreviewPart:
+    file = f"{ISSUES}{issue}.md"
+    of_file = [finding for finding in findings if finding.place[0] == file]
+    return _part(
+        now, compose_manifest(now, issue), of_file, localized("pull-request-issue", file=file)
+    )
+
+
+def _part(
+    now: AppContext, manifest: Manifest, findings: Sequence[Finding], note: LocalizedText
+) -> PreviewPart:
+    of_rendering = [
         finding
         for finding in check_manifest(now, manifest)
         if finding.where.startswith("issue.") and finding.code != "pictures-heavy"
     ]
-    of_essay = [finding for finding in findings if finding.place[0] == essay.source]
-    old = None if before is None else _at_base(before, day, essay)
     return PreviewPart(
-        rendered,
-        tuple(dict.fromkeys([*of_essay, *of_issue])),
-        note=_note(essay, old, known=before is not None).in_language(now.language),
-        diff=TextChange("issue.txt", old.text, rendered.text).unified() if old else "",
+        render(manifest),
+        tuple(dict.fromkeys([*findings, *of_rendering])),
+        note=note.in_language(now.language),
     )
 
 
