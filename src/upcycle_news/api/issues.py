@@ -41,6 +41,7 @@ from upcycle_news.services.delivery.test_mail import group_addresses, send_test
 from upcycle_news.services.feeds.collect import FeedRunReport
 from upcycle_news.services.issues import approval, ids
 from upcycle_news.services.issues.compose import collect_and_compose, explain_issue
+from upcycle_news.services.issues.correction import correction_id
 from upcycle_news.services.issues.diff import (
     NOW,
     PREVIEW,
@@ -241,6 +242,18 @@ class Issues:
         is no Chromium (`browser.chromium`), or it fails.
         """
         return with_pictures(self._context, preview)
+
+    def correction_of(self, issue: IssueId | str) -> IssueId:
+        """Return the id of the correction of an issue that is not sent yet, such as ``2026-11-26-c1``.
+
+        It goes to those who got the issue, and says what `App.archive.correct` noted since. All verbs
+        take it as the issue that it is. Raises `IssueError` when nine of them went out.
+        """
+        return correction_id(self._context, self._id(issue))
+
+    def audience_of(self, revision: Revision) -> int:
+        """Return how many would get a revision now."""
+        return count_audience(self._context, revision)
 
     def linked_preview(self, token: str) -> str | None:
         """Return the page behind a preview link; None when it is altered, foreign or has expired."""

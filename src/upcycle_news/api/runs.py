@@ -331,7 +331,8 @@ class Runs:
 
     def archive_link(self, issue: str) -> str:
         """Return the URL of the issue in the archive; empty without a public address."""
-        return self._context.publication.site_address(issue_path(issue))
+        original = str(IssueId.parse(issue).original)
+        return self._context.publication.site_address(issue_path(original))
 
     def alert_events(self) -> list[Event]:
         """Evaluate all alert rules; return the events that were not returned before."""

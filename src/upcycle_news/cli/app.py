@@ -59,6 +59,10 @@ ISSUE = {
         "issue.preview:preview",
         "Compose and render an issue; files lie under var/issues/ISSUE/.",
     ),
+    "correct": (
+        "issue.correct:correct",
+        "Compose a correction for those who got an issue, from what the archive noted.",
+    ),
     "status": (
         "issue.status:status",
         "Count an issue's deliveries by state, or list those in one state (with addresses).",

@@ -12,6 +12,8 @@ from upcycle_news.cli.output import (
     JsonOption,
     confirm_or_abort,
     display_path,
+    in_language,
+    note,
     open_publication,
     print_json,
 )
@@ -54,7 +56,8 @@ def correct(
     """
     with open_publication() as app:
         report = app.archive.correct(essay, text, by=current_user())
-    typer.echo(f"{display_path(report.folder)}: {report.summary}")
+    typer.echo(f"{display_path(report.folder)}: {in_language(report.summary)}")
+    note(localized("archive-correct-next"))
 
 
 def withdraw(

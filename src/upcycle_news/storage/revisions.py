@@ -38,10 +38,16 @@ def issues_by_essay(store: Store) -> Mapping[str, IssueId]:
 
 
 def previous_issue(store: Store, issue: IssueId) -> tuple[IssueId, str] | None:
-    """Return the issue queued last before this one, and its frozen revision; None for the first."""
+    """Return the issue queued last before this one, and its frozen revision; None for the first.
+
+    Before a correction it is the issue that it corrects, and no issue comes after a correction.
+    """
+    is_before = and_(issues.c.id != str(issue), issues.c.id.not_like("%-c%"))
+    if issue.correction:
+        is_before = and_(issues.c.id == str(issue.original))
     query = (
         select(issues.c.id, issues.c.revision_id, issues.c.enqueued_at)
-        .where(issues.c.enqueued_at.is_not(None), issues.c.id != str(issue))
+        .where(issues.c.enqueued_at.is_not(None), is_before)
         .order_by(issues.c.enqueued_at.desc(), issues.c.number.desc())
         .limit(1)
     )

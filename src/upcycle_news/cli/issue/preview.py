@@ -144,14 +144,14 @@ def _preview(
     if as_json:
         print_json(shown.as_dict(app.language))
     else:
-        _print_preview(app, shown)
+        print_preview(app, shown)
     if without is not None:
         raise without
     if open_it and not as_json and sys.stdout.isatty():
         typer.launch(shown.files["preview"].as_uri())
 
 
-def _print_preview(app: App, shown: IssuePreview) -> None:
+def print_preview(app: App, shown: IssuePreview) -> None:
     """Print contents and findings of a preview, and where its files lie."""
     _print_contents(shown, app.language)
     for finding in shown.findings:

@@ -151,9 +151,16 @@ def with_issue_published(context: AppContext, revision: Revision, now: datetime)
 
     So its pages exist before the first mail is sent. Raises `IssueError`, also for hosted images or
     pages that cannot be loaded, and when the public archive shows the issue although this store never
-    published it: then the issue must not be sent.
+    published it: then the issue must not be sent. A correction has no page of its own: that of the issue
+    that it corrects shows it, and is built once more.
     """
     issue, manifest = revision.issue, revision.manifest
+    if issue.correction:
+        _build(context, None, None)
+        raise_if_images_unreachable(context, manifest)
+        raise_if_page_unreachable(context, issue.original, manifest)
+        yield
+        return
     raise_if_published_elsewhere(context, issue, manifest.publication)
     sending_history.record_published(context.store, str(issue), revision.revision_id, now=now)
     try:
@@ -173,8 +180,8 @@ def with_issue_published(context: AppContext, revision: Revision, now: datetime)
 
 
 def rebuild_if_missing(context: AppContext, issue: IssueId) -> None:
-    """Build the archive if it lacks the page of an issue that is being sent."""
-    if not (context.archive_folder / file_of(issue_path(str(issue)))).is_file():
+    """Build the archive if it lacks the page of an issue that is being sent, or corrected."""
+    if not (context.archive_folder / file_of(issue_path(str(issue.original)))).is_file():
         _build(context, None, None)
 
 
@@ -233,7 +240,8 @@ def _sent(
             zone,
         )
         for row in rows
-        if (at := row.enqueued_at if _is_shown(context, row) else elsewhere.get(str(row.id)))
+        if not row.id.correction
+        and (at := row.enqueued_at if _is_shown(context, row) else elsewhere.get(str(row.id)))
         is not None
         and (revision := load(row)) is not None
     ]

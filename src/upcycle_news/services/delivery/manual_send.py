@@ -129,8 +129,8 @@ def _take_back(context: AppContext, issue: IssueId, approver: Approver) -> None:
     """Take an issue back from the mailbox, unless it could not be queued now anyway."""
     _raise_if_nobody_approves(issue, approver)
     raise_on_settings(context, issue)
-    if not issues.count_audience(context.store, context.publication.readers_of):
-        raise IssueError(localized("nobody-to-send-to"))
+    if not issues.count_audience(context.store, context.publication.readers_of, issue=issue):
+        raise IssueError(issues.nobody_to_send_to(issue))
     take_back_if_unsent(context, issue, by=approver.name)
 
 
@@ -141,7 +141,7 @@ def _agreed(context: AppContext, revision: Revision, approver: Approver) -> Rend
     raise_on_errors(rendered)
     audience = count_audience(context, revision)
     if not audience:
-        raise IssueError(localized("nobody-to-send-to"))
+        raise IssueError(issues.nobody_to_send_to(revision.issue))
     if approver.asks is not None and not approver.always and not approver.asks(revision, audience):
         raise IssueError(localized("send-declined", issue=str(revision.issue)))
     return rendered
@@ -179,4 +179,5 @@ def send_question(context: AppContext, revision: Revision, audience: int) -> Loc
 
 def count_audience(context: AppContext, revision: Revision) -> int:
     """Return how many deliveries a revision would have now."""
-    return issues.count_audience(context.store, revision.manifest.publication.readers_of)
+    topics = revision.manifest.publication.readers_of
+    return issues.count_audience(context.store, topics, issue=revision.issue)

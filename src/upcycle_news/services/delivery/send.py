@@ -63,7 +63,7 @@ def enqueue(
     decision = approvals.last_decision(context.store, issue, revision.revision_id)
     if approval is None and (decision is None or not decision.approved):
         raise IssueError(localized("issue-not-approved", issue=str(issue)))
-    lateness.raise_if_late(context, issue)
+    lateness.raise_if_late(context, revision)
     if not ahead:
         lateness.raise_if_ahead(context, issue)
     raise_on_errors(rendered)

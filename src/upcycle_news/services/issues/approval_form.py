@@ -50,7 +50,9 @@ def approval_page(
     revision = rendered.revision
     translate = Translator(context.settings.publication.language)
     content = revision.manifest.issue
-    audience = issues.count_audience(context.store, revision.manifest.publication.readers_of)
+    audience = issues.count_audience(
+        context.store, revision.manifest.publication.readers_of, issue=revision.issue
+    )
     summary = localized(
         "request-issue",
         issue=str(revision.issue),

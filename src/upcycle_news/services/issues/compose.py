@@ -11,7 +11,7 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.curation.compose_issue import compose, explain, recompose
 from upcycle_news.curation.manifest_diff import diff_manifests
 from upcycle_news.curation.selection import Candidate
-from upcycle_news.errors import NothingNew, UpcycleError
+from upcycle_news.errors import IssueError, NothingNew, UpcycleError
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import (
     Essay,
@@ -30,6 +30,7 @@ from upcycle_news.services.content.images import load_design_images, load_essay_
 from upcycle_news.services.content.templates import publication_templates
 from upcycle_news.services.feeds.collect import FeedRunReport, collect_feeds
 from upcycle_news.services.feeds.item_recognition import listed_items
+from upcycle_news.services.issues.correction import correction_manifest
 from upcycle_news.services.issues.issue_file import left_out_items, read_choice, read_file
 from upcycle_news.services.issues.mailbox import is_unsent
 from upcycle_news.storage import approvals, issues, revisions, wordings
@@ -104,7 +105,7 @@ def collect_and_compose(
 
 def select_essays(context: AppContext, issue: IssueId, essay_filter: EssayFilter) -> Sequence[str]:
     """Return the slugs that the filter allows, empty for all; raises `NothingNew` when none is left."""
-    if not essay_filter.leave_out and not essay_filter.topics:
+    if issue.correction or (not essay_filter.leave_out and not essay_filter.topics):
         return essay_filter.essays
     ready = [essay for essay in load_publication_essays(context) if essay.status == "ready"]
     published = issues.published_essays(
@@ -127,13 +128,16 @@ def select_essays(context: AppContext, issue: IssueId, essay_filter: EssayFilter
 def edits_since(context: AppContext, revision: Revision) -> tuple[str, ...]:
     """Return what editors changed since a revision; new feed items do not count."""
     old = revision.manifest
+    if old.issue.id.correction:
+        now = _correction(context, old.issue.id)
+        return tuple(diff_manifests(old, now).manual_changes())
     known = load_publication_essays(context)
     published = issues.published_essays(
         context.store, [essay.slug for essay in known], apart_from=old.issue.id
     )
     essays = _selected(known, [essay.slug for essay in old.issue.essays], published)
     read = read_file(context, old.issue.id)
-    now = recompose(
+    recomposed = recompose(
         old.issue,
         language=context.settings.publication.language,
         essays=essays,
@@ -141,13 +145,15 @@ def edits_since(context: AppContext, revision: Revision) -> tuple[str, ...]:
         limits=context.limits,
         file=read.file if read else None,
     )
-    return tuple(diff_manifests(old, _manifest(context, now)).manual_changes())
+    return tuple(diff_manifests(old, _manifest(context, recomposed)).manual_changes())
 
 
 def compose_manifest(
     context: AppContext, issue_id: IssueId, chosen: Sequence[str] = ()
 ) -> Manifest:
     """Return the manifest of the current content without storing it; raises as `compose_issue`."""
+    if issue_id.correction:
+        return _correction(context, issue_id, chosen)
     inputs, _ = _inputs(context, issue_id, chosen)
     return _manifest(
         context,
@@ -168,6 +174,13 @@ def compose_essay(context: AppContext, issue_id: IssueId, essay: Essay) -> Manif
         limits=context.limits,
     )
     return _manifest(context, issue)
+
+
+def _correction(context: AppContext, issue: IssueId, chosen: Sequence[str] = ()) -> Manifest:
+    if chosen:
+        raise IssueError(localized("correction-essays", issue=str(issue)))
+    manifest = correction_manifest(context, issue)
+    return replace(manifest, issue=_reworded(context, manifest.issue))
 
 
 def _manifest(context: AppContext, issue: Issue) -> Manifest:
@@ -202,8 +215,12 @@ def explain_issue(
 ) -> tuple[Candidate, ...]:
     """Return every candidate of an issue, best first, with the reasons; nothing is stored.
 
+    A correction has none.
+
     What the issue itself used counts as new, so that a sent one can be explained too.
     """
+    if issue_id.correction:
+        return ()
     inputs, identities = _inputs(context, issue_id, essays, ages=2)
     return tuple(
         replace(candidate, identity=identities.get(candidate.story.lead, ""))

@@ -216,6 +216,9 @@ def unused_files(context: AppContext) -> Iterator[LocalizedText]:
         if about is None:
             yield localized("issue-file-note", file=error.where, text=error.localized_text)
     for issue, read in found.files.items():
+        row = issues.get(context.store, issue)
+        if row is not None and row.frozen:
+            continue
         text = unplanned(context, issue)
         if _is_unused(context, issue):
             text = localized("issue-file-unused", day=issue.day)

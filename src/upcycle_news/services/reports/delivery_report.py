@@ -85,12 +85,16 @@ _STATES = {
 
 
 def _issue_file(translate: Translator, issue: Issue) -> list[str]:
-    """Return which file the issue followed, and which keys of it were overruled."""
-    if issue.file is None:
-        return []
-    said = [localized("report-file", file=issue.file.source)]
+    """Return which file the issue followed, which keys of it were overruled, or what it corrects."""
+    said: list[LocalizedText] = []
+    if issue.told:
+        said.append(localized("report-correction", issue=str(issue.id.original)))
+    if issue.file is not None:
+        said.append(localized("report-file", file=issue.file.source))
     if issue.overruled:
         said.append(localized("issue-file-overruled", keys=issue.overruled))
+    if not said:
+        return []
     return [" ".join(markdown_of_sentence(translate(text)) for text in said), ""]
 
 
