@@ -1,4 +1,4 @@
-"""Write docs/images: six different issues at 320 and 600 pixels, light and dark.
+"""Write docs/images: six different issues at 320 and 600 pixels, light and dark, and pages.
 
 `python tools/screenshots.py` needs Chromium. Look at each picture before you commit it.
 """
@@ -18,12 +18,15 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tests.archive_site import sample_archive as archive_site  # noqa: E402
+from tests.publications import Publication, create_publication  # noqa: E402
 from tests.rendering import sample_issues  # noqa: E402
 from tests.rendering.page_screenshots import measure, screenshot  # noqa: E402
+from tests.services.reports import sample_years  # noqa: E402
 
 from upcycle_news.archive_site.builder import build_archive  # noqa: E402
 from upcycle_news.rendering.preview_page import preview_page, standalone_html  # noqa: E402
 from upcycle_news.rendering.render import render  # noqa: E402
+from upcycle_news.services.reports.report_link import report_html  # noqa: E402
 
 TARGET = ROOT / "docs" / "images"
 FRONT = 1184  # pixels: height of the two pictures in the README, which end below a heading
@@ -55,6 +58,23 @@ def main() -> None:
         save_screenshot(html, target, 900, FRONT, dark=dark)
     page = preview_page(render(sample_issues.demo()), (), language="de")
     save_screenshot(page, TARGET / "preview.png", 1500, 1100, dark=False)
+    save_report()
+
+
+def save_report() -> None:
+    """Save the page of figures of a list of 4,000 after 40 weeks, its left half light and its right half dark."""
+    with TemporaryDirectory() as folder:
+        home = create_publication(Path(folder) / "umbaupost")
+        with Publication(home, lambda: sample_years.NOW) as publication:
+            context = publication.context()
+            sample_years.write_weeks(context.store, 40, 4000)
+            html = report_html(context)
+        save_screenshot(html, TARGET / "report-page.png", 860, 1400, dark=False)
+        light = Image.open(TARGET / "report-page.png").convert("RGB")
+        save_screenshot(html, TARGET / "report-page.png", 860, 1400, dark=True)
+        dark = Image.open(TARGET / "report-page.png").convert("RGB")
+    dark.paste(light.crop((0, 0, 430, 1400)), (0, 0))
+    dark.quantize(256, dither=Image.Dither.NONE).save(TARGET / "report-page.png", optimize=True)
 
 
 def archive_page() -> str:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.models import IssueId
+from upcycle_news.observability.redaction import redact
 from upcycle_news.services.issues import compose
 from upcycle_news.services.issues.preview_link import preview_url
 from upcycle_news.services.reports.report_link import VALID_FOR, link_sentence
@@ -40,6 +41,9 @@ def test_a_link_that_is_altered_or_for_another_page_shows_nothing(
 ) -> None:
     url = report_url(context)
     base, token = url.rsplit("/", 1)
+    assert redact(f"opened {token}") == redact(
+        "opened " + "x" * 43
+    )  # a line in a log gives nothing away
     for altered in (
         token[:-1],
         token + "A",

@@ -152,24 +152,24 @@ def read_preview_token(
 
 
 _REPORT_BODY_BYTES = 5
+_REPORT_MAC_BYTES = TOKEN_BYTES - _REPORT_BODY_BYTES  # as long as others, so that logs mask it, too
 
 
 def report_token(keys: Mapping[int, bytes], *, expires: datetime) -> str:
     """Return a token for the report page, valid until `expires`."""
     number = max(keys)
     body = bytes([number]) + int(expires.timestamp()).to_bytes(4, "big")
-    return _encoded(body + _mac(keys[number], "report", body))
+    return _encoded(body + _mac(keys[number], "report", body, _REPORT_MAC_BYTES))
 
 
 def is_report_token(keys: Mapping[int, bytes], token: str, *, now: datetime) -> bool:
     """Return whether a token opens the report page; not if it is altered, foreign or has expired."""
-    raw = token_bytes(token, _REPORT_BODY_BYTES + MAC_BYTES)
+    raw = token_bytes(token, TOKEN_BYTES)
     if raw is None or raw[0] not in keys:
         return False
     body, mac = raw[:_REPORT_BODY_BYTES], raw[_REPORT_BODY_BYTES:]
-    return hmac.compare_digest(mac, _mac(keys[raw[0]], "report", body)) and not _has_expired(
-        body, now
-    )
+    expected = _mac(keys[raw[0]], "report", body, _REPORT_MAC_BYTES)
+    return hmac.compare_digest(mac, expected) and not _has_expired(body, now)
 
 
 def _has_expired(body: bytes, now: datetime) -> bool:
@@ -180,5 +180,5 @@ def _encoded(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
-def _mac(key: bytes, page: str, body: bytes) -> bytes:
-    return hmac.new(key, f"upcycle_news/{page}/".encode() + body, sha256).digest()[:MAC_BYTES]
+def _mac(key: bytes, page: str, body: bytes, length: int = MAC_BYTES) -> bytes:
+    return hmac.new(key, f"upcycle_news/{page}/".encode() + body, sha256).digest()[:length]

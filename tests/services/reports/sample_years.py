@@ -103,15 +103,20 @@ def write_weeks(store: Store, weeks: int, readers: int) -> None:
     write_consents(store, [begin + timedelta(hours=1)] * (readers * 9 // 10), imported=True)
     own = readers - readers * 9 // 10
     span = timedelta(weeks=weeks) / own
-    write_consents(store, [begin + span * n for n in range(own)], first=readers - own + 1)
+    # Unevenly, as people do it.
+    joined = [begin + span * (n * n * 7 % own) for n in range(own)]
+    write_consents(store, joined, first=readers - own + 1)
     for week in range(weeks):
         at = begin + timedelta(weeks=week, hours=6)
         audience = readers * (weeks + week) // (2 * weeks)
-        issue = write_issue(store, week + 1, at, audience=audience, rejected=audience // 200)
-        for reader in range(1, 4):
-            kind = "complaint" if reader == 3 and week % 7 == 0 else "hard"
+        issue = write_issue(
+            store, week + 1, at, audience=audience, rejected=audience * (1 + week * 5 % 7) // 900
+        )
+        for reader in range(1, 3 + week * 3 % 8):
+            kind = "complaint" if reader == 2 and week % 7 == 0 else "hard"
             write_bounce(store, reader, at + timedelta(days=1), kind, issue=issue)
-        write_unsubscribe(store, week + 1, at + timedelta(hours=3), issue=week + 1)
+        for reader in range(1, 2 + week * 5 % 6):
+            write_unsubscribe(store, reader, at + timedelta(hours=3), issue=week + 1)
         if week != 2:
             write_reply_times(store, issue, "main", *[0.1 + 0.01 * (week % 5)] * 30)
         if week % 4 == 0:
