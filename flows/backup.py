@@ -16,7 +16,7 @@ from upcycle_news_flows import run_by_hand
 def write_backup() -> RunResult:
     """Create a backup in the configured folder and delete the oldest ones."""
     with open_app() as app:
-        return app.backups.create().result
+        return app.backups.create().result(app.language)
 
 
 @flow(name="backup", flow_run_name="backup", timeout_seconds=6 * 3600)

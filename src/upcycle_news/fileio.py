@@ -231,9 +231,9 @@ def write_atomically(
             Path(temporary).unlink(missing_ok=True)
     except OSError as error:
         if exclusive and path.exists():
-            raise UpcycleError(f"{path}: exists already and was left alone") from None
+            raise UpcycleError(localized("file-exists", path=path)) from None
         raise UpcycleError(
-            f"{path}: cannot be written ({error.strerror}); make room or make the folder writable"
+            localized("file-not-written-room", path=path, why=os_reason(error))
         ) from None
 
 

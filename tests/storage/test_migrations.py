@@ -244,7 +244,7 @@ def test_the_doctor_names_a_store_of_a_pre_release(any_store: str, pre_release: 
     facts = inspect_store(any_store, thorough=False)
     [line] = [line for line in evaluate(facts) if line.check == "store-version"]
     assert line.state is State.PROBLEM
-    assert "pre-release" in line.finding
+    assert "pre-release" in str(line.finding or "")
 
 
 def test_the_exports_of_a_pre_release_are_imported_into_a_new_store(

@@ -546,7 +546,7 @@ class Issues:
         if issue is not None:
             return self._id(issue)
         if (latest := self.latest()) is None:
-            raise IssueError("there is no issue yet: see 'upcycle-news issue preview'")
+            raise IssueError(localized("issue-none-yet"))
         return latest
 
     def _send_result(self, result: DeliveryResult, *, joined: bool = False) -> SendResult:

@@ -275,9 +275,7 @@ class AppContext:
             if not selector and not key.get_secret_value():
                 continue
             if not selector or not key.get_secret_value():
-                raise SettingsError(
-                    FILE_NAME, None, f"dkim: the {kind} key and its selector belong together"
-                )
+                raise SettingsError(FILE_NAME, None, localized("dkim-half", kind=kind))
             signers.append(DkimSigner.load(domain, selector, key.get_secret_value(), kind))
         return tuple(signers)
 
@@ -312,9 +310,7 @@ class AppContext:
         """The main relay's settings, None for the embedded mailbox; raises `SettingsError`."""
         main = self.settings.relays.get(MAIN_RELAY)
         if self.settings.relays and (main is None or not main.host):
-            raise SettingsError(
-                FILE_NAME, None, "relays are configured, but not [relays.main] with its host"
-            )
+            raise SettingsError(FILE_NAME, None, localized("relay-main-missing"))
         return main
 
     @contextmanager

@@ -39,7 +39,7 @@ def build(
     if as_json:
         print_json(report.as_dict())
         return
-    typer.echo(f"{display_path(report.folder)}: {report.summary}")
+    typer.echo(f"{display_path(report.folder)}: {in_language(report.summary)}")
 
 
 def correct(
@@ -79,4 +79,4 @@ def withdraw(
             confirm_or_abort(localized("archive-withdraw-question", what=what))
         decide = app.archive.undo if undo else app.archive.withdraw
         report = decide(what, text, by=current_user())
-    typer.echo(f"{display_path(report.folder)}: {report.summary}")
+    typer.echo(f"{display_path(report.folder)}: {in_language(report.summary)}")

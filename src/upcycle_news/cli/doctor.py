@@ -15,7 +15,7 @@ from upcycle_news.api.doctor import (
     settings_lines,
     unknown_checks,
 )
-from upcycle_news.cli.output import JsonOption, open_publication, print_json, usage_error
+from upcycle_news.cli.output import JsonOption, language, open_publication, print_json, usage_error
 from upcycle_news.errors import SettingsError
 from upcycle_news.i18n.messages import localized
 
@@ -72,7 +72,7 @@ def _show(report: Report) -> None:
         return typer.style(text, fg=_COLOURS[state], bold=state == "problem")
 
     width = min(shutil.get_terminal_size((_WIDEST, 24)).columns, _WIDEST)
-    for line in report_lines(report, width, paint):
+    for line in report_lines(report, width, paint, language()):
         typer.echo(line)
 
 

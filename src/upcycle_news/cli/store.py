@@ -12,6 +12,7 @@ from upcycle_news.cli.output import (
     JsonOption,
     confirm_or_abort,
     display_path,
+    in_language,
     note,
     open_publication,
     print_json,
@@ -43,7 +44,7 @@ def info(as_json: JsonOption = False) -> None:
         say(localized("store-none", name=store_info.facts.name))
         return
     for name, text in store_info.lines():
-        typer.echo(f"{name:<10} {text}")
+        typer.echo(f"{in_language(name):<11} {in_language(text)}")
 
 
 def upgrade(

@@ -13,7 +13,7 @@ import yaml
 
 from upcycle_news.errors import SettingsError
 from upcycle_news.fileio import os_reason
-from upcycle_news.i18n.messages import localized
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.prefect_api.client import PrefectApiError, PrefectClient
 from upcycle_news.prefect_api.schedules import FILE, FLOW, function_of
 
@@ -56,7 +56,7 @@ class PrefectFacts:
     late_runs: int = 0
     next_issue: datetime | None = None
     alert_events: frozenset[str] = frozenset()
-    error: str = ""
+    error: LocalizedText | None = None
 
 
 def read_deployments(home: Path) -> tuple[Deployment, ...]:
@@ -93,7 +93,7 @@ def fetch_facts(
         if version.status != 200:
             return PrefectFacts(
                 client.url,
-                error=localized('prefect-other-server', url=client.url),
+                error=localized("prefect-other-server", url=client.url),
             )
         rows = client.query("/deployments/filter", {"limit": 200}, timeout=timeout).data
         workers = client.query(f"/work_pools/{POOL}/workers/filter", {}, timeout=timeout)
@@ -124,11 +124,11 @@ def fetch_facts(
             ),
         )
     except PrefectApiError as error:
-        return PrefectFacts(client.url, error=str(error))
+        return PrefectFacts(client.url, error=error.localized_text)
     except (KeyError, TypeError, ValueError):
         return PrefectFacts(
             client.url,
-            error=localized('prefect-odd-server', url=client.url),
+            error=localized("prefect-odd-server", url=client.url),
         )
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from upcycle_news.errors import UpcycleError
-from upcycle_news.fileio import write_atomically
+from upcycle_news.fileio import os_reason, write_atomically
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models.archive_paths import IMAGES
 from upcycle_news.services.archive_listing import LISTING, read_listing
 
@@ -76,10 +77,7 @@ def replace_files(
 
 
 def _write_error(place: Path, error: OSError) -> UpcycleError:
-    return UpcycleError(
-        f"{place}: the archive cannot be written ({error.strerror}); make room or make the folder "
-        "writable"
-    )
+    return UpcycleError(localized("archive-not-written", place=place, why=os_reason(error)))
 
 
 def _has_content(path: Path, data: bytes) -> bool:
@@ -92,10 +90,7 @@ def _has_content(path: Path, data: bytes) -> bool:
 def _refuse_foreign(folder: Path, files: Mapping[str, bytes], listed: Collection[str]) -> None:
     for path in files:
         if path not in listed and (folder / path).exists():
-            raise UpcycleError(
-                f"{folder / path}: was not written by upcycle-news and is left alone; name an empty "
-                "folder"
-            )
+            raise UpcycleError(localized("archive-foreign", file=folder / path))
 
 
 def _write_drafts(folder: Path, changed: Mapping[str, bytes]) -> dict[str, Path]:

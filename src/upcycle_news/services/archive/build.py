@@ -37,6 +37,7 @@ from upcycle_news.services.archive.atomic_folder import (
 )
 from upcycle_news.services.archive.static_files import read_static_files
 from upcycle_news.services.archive_listing import issue_pages, read_listing
+from upcycle_news.services.content.files import load_publication_vocabulary
 from upcycle_news.services.content.images import raise_if_images_unreachable
 from upcycle_news.services.content.public_revision import raise_if_published_elsewhere
 from upcycle_news.services.content.templates import publication_templates
@@ -278,6 +279,18 @@ def _site_config(
         subscribe=form,
         index_html=settings.archive.index_html,
         static=read_static_files(context),
+        german_words=_german_words(context),
+    )
+
+
+def _german_words(context: AppContext) -> str:
+    """Return the words of the editors' vocabulary; none of a broken one, which other checks report."""
+    try:
+        vocabulary = load_publication_vocabulary(context)
+    except UpcycleError:
+        return ""
+    return " ".join(
+        word for concept in vocabulary.concepts for word in (*concept.words, *concept.hints)
     )
 
 

@@ -188,9 +188,9 @@ def raw_report(context: AppContext, number: int) -> bytes:
     """
     report = bounces.get(context.store, number)
     if report is None:
-        raise UpcycleError(f"there is no report {number}: see 'upcycle-news bounces list'")
+        raise UpcycleError(localized("report-unknown", number=number))
     if report.raw is None:
-        raise UpcycleError(f"the text of report {number} was deleted after its time")
+        raise UpcycleError(localized("report-deleted", number=number))
     return report.raw
 
 

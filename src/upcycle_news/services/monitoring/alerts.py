@@ -129,7 +129,7 @@ def new_events(context: AppContext) -> list[Event]:
 
 def _issue_events(context: AppContext) -> Iterator[Event]:
     for row in issues.issues_queued_since(context.store, context.clock() - _LOOK_BACK):
-        subject = f"issue {row.id}"
+        subject = str(localized("about-issue", issue=row.id))
         status = issues.status(context.store, row.id)
         assert status is not None
         run = run_of_issue(context, row.id)
@@ -141,7 +141,7 @@ def _issue_events(context: AppContext) -> Iterator[Event]:
             text = localized("alarm-relay-is-slow", relay=stats.relay, issue=str(row.id), why=why)
             yield Event(
                 "upcycle-news.relay.slow",
-                f"{subject} relay {stats.relay}",
+                str(localized("about-relay", subject=subject, relay=stats.relay)),
                 text.in_language(context.language),
                 {"run": run},
             )
@@ -184,13 +184,16 @@ def _late_events(context: AppContext) -> Iterator[Event]:
             )
             run = run_of_issue(context, scheduled.issue)
             yield Event(
-                "upcycle-news.issue.late", f"issue {scheduled.issue}", message, {"run": run}
+                "upcycle-news.issue.late",
+                str(localized("about-issue", issue=scheduled.issue)),
+                message,
+                {"run": run},
             )
 
 
 def _feed_events(context: AppContext) -> Iterator[Event]:
     for feed in feeds_health(context):
-        subject = f"feed {feed.name}"
+        subject = str(localized("about-feed", feed=feed.name))
         if feed.active and (feed.stopped or feed.errors >= DEAD_FEED_ERRORS):
             why = recognise(feed.last_error, "feeds")
             text = localized("alarm-feed-is-dead", feed=feed.name, why=why)
@@ -202,7 +205,7 @@ def _feed_events(context: AppContext) -> Iterator[Event]:
 def _bounce_events(context: AppContext) -> Iterator[Event]:
     for health in list_health(context, 3):
         for text in health.alerts:
-            subject = f"issue {health.figures.issue}"
+            subject = str(localized("about-issue", issue=health.figures.issue))
             run = run_of_issue(context, IssueId.parse(health.figures.issue))
             yield Event(
                 "upcycle-news.bounces.high",
@@ -218,7 +221,7 @@ def _pending_events(context: AppContext) -> Iterator[Event]:
         sentence = localized("suppressions-pending-of", issue=issue, count=count)
         yield Event(
             "upcycle-news.suppressions.pending",
-            f"suppressions of issue {issue}",
+            str(localized("about-suppressions", issue=issue)),
             sentence.in_language(context.language),
             {"issue": issue, "pending": count},
         )
