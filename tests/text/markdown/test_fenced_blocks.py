@@ -91,6 +91,15 @@ def test_a_button_may_be_written_in_several_ways(body: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "body", ["von: Erika\n\nGesagt.", "Gesagt.\nvon: Erika", "Gesagt.\n\nby: Erika\n"]
+)
+def test_who_is_quoted_may_stand_above_or_below(body: str) -> None:
+    (block,) = blocks(f"::: zitat\n{body}\n:::")
+    assert block.field("by") == "Erika"
+    assert [token.content for token in block.body if token.type == "inline"] == ["Gesagt."]
+
+
+@pytest.mark.parametrize(
     "body",
     [
         "Nur Worte",

@@ -38,7 +38,7 @@ FIELDS: Mapping[Kind, Mapping[str, str]] = {
     "button": {"link": "link", "url": "link"},
     "quote": {"von": "by", "by": "by"},
 }  # fmt: skip
-"""The fields of a kind, ``datum: 12.12.2026`` in lines of their own at its beginning."""
+"""The fields of a kind, ``datum: 12.12.2026`` in lines of their own at its beginning; of a quotation also its end."""
 
 OPENING = re.compile(r":{3,}[ \t]*([^\s:].*?)[ \t]*:*[ \t]*")
 _CLOSING = re.compile(r":{3,}[ \t]*")
@@ -180,11 +180,14 @@ def _fenced_block(state: StateBlock, start: int, end: int, silent: bool) -> bool
     opening.map, opening.info, opening.markup = [start, closing + 1], word, ":::"
     events = state.env["events"] = state.env.get("events", 0) + (kind == "event")
     fields, repeated, first = _fields(state, kind, start + 1, closing)
+    behind = closing
+    if kind == "quote" and not fields:
+        behind = _fields_at_end(state, kind, first, closing, fields)
     opening.meta = {"kind": kind, "fields": fields, "repeated": repeated, "number": events}
     # What nobody knows loses no word: the whole line is the title.
     if title := (match[1] if kind == "unknown" else title).strip():
         _push_title(state, title, start)
-    _tokenize(state, first, closing)
+    _tokenize(state, first, behind)
     state.push("fenced_block_close", "div", -1)
     state.line = closing + 1
     return True
@@ -233,6 +236,18 @@ def _fields(
             break
         line += 1
     return fields, tuple(repeated), line
+
+
+def _fields_at_end(
+    state: StateBlock, kind: Kind, start: int, end: int, fields: dict[str, Field]
+) -> int:
+    """Take in who is quoted where it stands below the words, and return the line at which these end."""
+    last = next((line for line in range(end - 1, start, -1) if not state.isEmpty(line)), start)
+    match = _FIELD.fullmatch(_text(state, last)) if last > start else None
+    if match is None or match[1].casefold() not in FIELDS[kind]:
+        return end
+    fields[FIELDS[kind][match[1].casefold()]] = Field(match[2], last)
+    return last
 
 
 def _push_title(state: StateBlock, title: str, line: int) -> None:
