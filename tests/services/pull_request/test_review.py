@@ -26,9 +26,7 @@ def branch(publication: Publication) -> Publication:
 
 
 def page_of(publication: Publication, *, code: int = 0, base: str = "main") -> str:
-    publication.run(
-        "pull-request", "--base", base, "--output", "review", code=code, BROWSER__CHROMIUM="off"
-    )
+    publication.run("pull-request", "--base", base, "--output", "review", code=code)
     return Path("review/preview.html").read_text("utf-8")
 
 

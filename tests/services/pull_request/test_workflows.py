@@ -102,6 +102,7 @@ def github(folder: Path, workflow: Path) -> list[subprocess.CompletedProcess[str
             "GITHUB_ACTIONS": "true",
             "GITHUB_BASE_REF": "main",
             "GITHUB_STEP_SUMMARY": str(folder.parent / "summary.md"),
+            "UPCYCLE_NEWS_BROWSER__CHROMIUM": "auto",
             "PAGE": "https://artifacts.example.org/1",
         },
     )
@@ -122,8 +123,10 @@ def test_github_shows_the_new_essay_and_links_the_page(upstream: Path, tmp_path:
     assert "Im _alten_ Laden brennt wieder Licht." in summary
     assert "[preview.html](https://artifacts.example.org/1)" in summary
     assert not (clone / "var").exists(), "no store, no keys"
-    pictures = {path.name for path in (clone / "review/pictures/laden").glob("*.png")}
-    assert pictures == ({f"issue-{kind}.png" for kind in KINDS} if find_chromium() else set())
+    shown = clone / "review/pictures/laden"
+    pictures = {path.name for path in shown.glob("*.png")}
+    expected = {f"issue-{kind}.png" for kind in KINDS} if find_chromium() else set()
+    assert pictures == expected, steps[-2].stderr
 
 
 def test_a_planted_fault_ends_the_job_with_an_annotation_at_its_line(
