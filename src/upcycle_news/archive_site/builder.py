@@ -88,7 +88,7 @@ def build_archive(sent: Sequence[SentIssue], config: SiteConfig) -> BuiltSite:
     search: dict[str, bytes] = {}
     if shown:
         first |= search_scripts()
-        search = search_files(builder.documents)
+        search = search_files(builder.documents, config.german_words)
     if not has_own_icon(config.static):
         first[DRAWN] = drawn_icon(config.publication.name, builder.pages.theme)
     first |= config.static

@@ -5,8 +5,8 @@
     d-N.json      a block of documents: what a list of results shows of each; null for withdrawn ones
 
 A term is the German stem of a word, without accents, whatever the language: who asks does not say in
-which. So words of other languages have the terms of all their forms in the archive as well, and a German
-compound has those of its parts. A posting is ``10 * distance + score``: how far the document's number is
+which. So words of other languages have their own stem and the terms of all their forms in the archive as
+well, and a German compound has the terms of its parts. A posting is ``10 * distance + score``: how far the document's number is
 behind the one before, and 1 to 9 for how much it is about the term. Numbers stay when issues are added or
 withdrawn, and a file of terms is split when it grows, by the next letter: what has not changed keeps its
 bytes. `search/engine.js` reads all this; both make the same terms of a word (a test compares them).
@@ -18,14 +18,18 @@ import json
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from upcycle_news.archive_site.view_models import EssayView, IssueEntry
-from upcycle_news.curation.compounds import CompoundSplitter
+from upcycle_news.curation.compounds import (
+    LINKING_ELEMENTS,
+    MIN_PART_LENGTH,
+    CompoundSplitter,
+)
 from upcycle_news.models.archive_paths import SEARCH
 from upcycle_news.rendering.view_models import StoryView
 from upcycle_news.text.html_text import html_to_text
@@ -108,13 +112,18 @@ def search_scripts() -> dict[str, bytes]:
     return {f"{SEARCH}{path.name}": path.read_bytes() for path in sorted(_SCRIPTS.glob("*.js"))}
 
 
-def search_files(documents: Sequence[SearchDocument | None]) -> dict[str, bytes]:
-    """Return the files of the index by path; None keeps the number of what was withdrawn."""
+def search_files(
+    documents: Sequence[SearchDocument | None], german_words: str = ""
+) -> dict[str, bytes]:
+    """Return the files of the index by path; None keeps the number of what was withdrawn.
+
+    `german_words` are known as parts of compounds beside those that stand alone in the documents.
+    """
     files: dict[str, bytes] = {}
     for start in range(0, len(documents), BLOCK):
         block = [document and document.shown for document in documents[start : start + BLOCK]]
         files[f"{SEARCH}d-{start // BLOCK}.json"] = _json(block)
-    postings = _postings(documents)
+    postings = _postings(documents, german_words)
     sizes = {term: len(_json({term: ones})) for term, ones in postings.items()}
     keys = dict(_split("", sorted(postings), sizes))
     for key, terms in sorted(keys.items()):
@@ -133,15 +142,22 @@ def words(text: str) -> list[str]:
 @cache
 def term_of(word: str) -> str:
     """Return the term of a word in lower case: its German stem without accents."""
-    letters = unicodedata.normalize("NFD", stem(word, "de"))
+    return fold(stem(word, "de"))
+
+
+def fold(text: str) -> str:
+    """Return a text without accents and other marks."""
+    letters = unicodedata.normalize("NFD", text)
     bare = "".join(one for one in letters if not unicodedata.category(one).startswith("M"))
     return unicodedata.normalize("NFC", bare)
 
 
-def _postings(documents: Sequence[SearchDocument | None]) -> dict[str, list[int]]:
+def _postings(
+    documents: Sequence[SearchDocument | None], german_words: str
+) -> dict[str, list[int]]:
     """Return the postings of every term, by the documents' numbers."""
     found = {number: document for number, document in enumerate(documents) if document is not None}
-    terms = _TermsOfWords(found.values())
+    terms = _TermsOfWords(found.values(), german_words)
     postings: dict[str, list[int]] = defaultdict(list)
     last: dict[str, int] = {}
     for number, document in found.items():
@@ -168,10 +184,10 @@ def _scores(document: SearchDocument, terms: _TermsOfWords) -> dict[str, int]:
 class _TermsOfWords:
     """The terms of a word, with the share that it counts for each: itself, its forms, its parts."""
 
-    def __init__(self, documents: Iterable[SearchDocument]) -> None:
+    def __init__(self, documents: Iterable[SearchDocument], german_words: str) -> None:
         self._forms: dict[tuple[str, str], set[str]] = defaultdict(set)
         self._known: dict[tuple[str, str], dict[str, float]] = {}
-        texts = []
+        texts = [(german_words, "de")]
         for document in documents:
             for text, _ in document.texts:
                 texts.append((text, document.language))
@@ -183,10 +199,11 @@ class _TermsOfWords:
     def of(self, word: str, language: str) -> Mapping[str, float]:
         key = (word, base_language(language))
         if key not in self._known:
-            parts = self._compounds.parts(word, language)
-            terms = dict.fromkeys(map(term_of, parts), _PART_OF_WORD)
+            parts = set(map(fold, self._compounds.parts(word, language)))
+            terms = {part: _PART_OF_WORD for part in parts if _is_part(part, term_of(word), parts)}
             if self._is_foreign(language):
-                terms |= dict.fromkeys(self._forms[self._group(word, language)], 1.0)
+                own = self._group(word, language)
+                terms |= dict.fromkeys((fold(own[1]), *self._forms[own]), 1.0)
             self._known[key] = {**terms, term_of(word): 1.0}
         return self._known[key]
 
@@ -197,6 +214,21 @@ class _TermsOfWords:
     @staticmethod
     def _group(word: str, language: str) -> tuple[str, str]:
         return base_language(language), stem(word, language)
+
+
+def _is_part(part: str, whole: str, parts: Set[str]) -> bool:
+    """Tell whether a part of a compound is none by chance: Turmzimmer does not begin with Tür.
+
+    The splitter asks whether words begin or end with a known one. At the beginning a short one is a part
+    only if another part is behind it, but for a linking element.
+    """
+    if len(part) > MIN_PART_LENGTH or whole.endswith(part):
+        return True
+    rest = whole[len(part) :]
+    return any(
+        rest.endswith(other) and rest.removesuffix(other) in LINKING_ELEMENTS
+        for other in parts - {part}
+    )
 
 
 def _split(

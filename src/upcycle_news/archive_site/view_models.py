@@ -65,7 +65,8 @@ class SiteConfig:
     """Settings of the archive's pages: publication, templates, and how pages link.
 
     `feed_id` never changes; `subscribe` is the path or URL of the form, empty without one. `static` are
-    the files that the publication adds, by their paths in the archive.
+    the files that the publication adds, by their paths in the archive. By `german_words` the search knows
+    the parts of compounds.
     """
 
     publication: Publication
@@ -74,6 +75,7 @@ class SiteConfig:
     subscribe: str = ""
     index_html: bool = False
     static: Mapping[str, bytes] = field(default_factory=dict)
+    german_words: str = ""
 
 
 @dataclass(frozen=True)

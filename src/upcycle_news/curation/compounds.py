@@ -16,7 +16,7 @@ from upcycle_news.text.typography import base_language
 
 MIN_COMPOUND_LENGTH = 8
 MIN_PART_LENGTH = 3
-_LINKING_ELEMENTS = ("", "s", "es", "n", "en", "e", "er")
+LINKING_ELEMENTS = ("", "s", "es", "n", "en", "e", "er")
 _EXCLUDED_PARTS = word_set(
     """
     schaft heit keit werk haft lich isch ung ungen bar sam los reich voll frei haus heim stell
@@ -54,7 +54,7 @@ class CompoundSplitter:
         for length in range(MIN_PART_LENGTH, len(word) - 3):
             parts.add(stem(word[-length:], "de"))
             head = word[:length]
-            for element in _LINKING_ELEMENTS:
+            for element in LINKING_ELEMENTS:
                 if head.endswith(element):
                     start = head[: length - len(element)]
                     if len(start) >= MIN_PART_LENGTH:
