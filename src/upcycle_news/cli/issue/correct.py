@@ -16,9 +16,7 @@ from upcycle_news.i18n.messages import localized
 def correct(
     issue: Annotated[
         str,
-        typer.Argument(
-            metavar="ISSUE", help="The issue that was sent.", autocompletion=issue_ids
-        ),
+        typer.Argument(metavar="ISSUE", help="The issue that was sent.", autocompletion=issue_ids),
     ],
     open_it: Annotated[
         bool, typer.Option("--open/--no-open", help="Open the page in the browser.")

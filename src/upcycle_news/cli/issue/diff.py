@@ -81,7 +81,8 @@ def diff(
 
 
 def _difference_lines(difference: ManifestDiff, lines: bool) -> Iterator[str | LocalizedText]:
-    for change in (difference.subject, difference.preheader):
+    written = (difference.subject, difference.preheader, difference.greeting, difference.file)
+    for change in written:
         if change is not None:
             yield f"  {in_language(_PARTS.get(change.name, change.name))}"
             yield from _text_lines(change, lines)

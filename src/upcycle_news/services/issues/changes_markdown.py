@@ -109,6 +109,8 @@ def _contents(translate: Translator, difference: ManifestDiff) -> Iterator[str]:
     )
     if difference.order:
         yield f"- {translate(localized('changed-order'))}"
+    if difference.file is not None:
+        yield f"- {changed}: {escape_markdown(difference.file.name)}"
     yield from _appearance(translate, difference)
 
 

@@ -235,9 +235,7 @@ def unplanned(context: AppContext, issue: IssueId) -> LocalizedText | None:
     if not days or issue.day in days or issue.day > days[-1]:
         return None
     coming = tuple(day.isoformat() for day in days if day >= context.today)[:3]
-    return localized(
-        "issue-file-unplanned", day=issue.day, issue=str(issue), planned=coming
-    )
+    return localized("issue-file-unplanned", day=issue.day, issue=str(issue), planned=coming)
 
 
 def new_issue_file(context: AppContext, issue: IssueId) -> Path:
