@@ -46,6 +46,9 @@ MAX_BYTES = 12_000
 TITLE, SUMMARY, TEXT = 8, 3, 1
 """How much a word counts in the title, in what describes the text, and in the text itself."""
 
+MIN_COMPOUND = 7
+"""Letters of a word that is split, such as Haustür: who searches takes a wrong one less amiss than none."""
+
 _PART_OF_WORD = 0.5  # how much a word counts for its parts
 _USUAL_WORDS = 600  # a text of this length is neither short nor long
 _WORD = re.compile(r"[^\W_]+")
@@ -194,7 +197,7 @@ class _TermsOfWords:
                 if self._is_foreign(document.language):
                     for word in set(words(text)):
                         self._forms[self._group(word, document.language)].add(term_of(word))
-        self._compounds = CompoundSplitter(texts)
+        self._compounds = CompoundSplitter(texts, min_length=MIN_COMPOUND)
 
     def of(self, word: str, language: str) -> Mapping[str, float]:
         key = (word, base_language(language))

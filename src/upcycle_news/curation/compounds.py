@@ -29,8 +29,11 @@ _EXCLUDED_PARTS = word_set(
 class CompoundSplitter:
     """Splits words into parts that occur in `texts`. German only: other words stay whole."""
 
-    def __init__(self, texts: Iterable[tuple[str, str]]) -> None:
-        """Learn from (text, language) pairs."""
+    def __init__(
+        self, texts: Iterable[tuple[str, str]], *, min_length: int = MIN_COMPOUND_LENGTH
+    ) -> None:
+        """Learn from (text, language) pairs; words of fewer than `min_length` letters stay whole."""
+        self._min_length = min_length
         self._known = frozenset(
             stem(word, language)
             for text, language in texts
@@ -41,7 +44,7 @@ class CompoundSplitter:
 
     def parts(self, word: str, language: str) -> frozenset[str]:
         """Return the stems of the corpus words that `word` begins or ends with."""
-        if base_language(language) != "de" or len(word) < MIN_COMPOUND_LENGTH:
+        if base_language(language) != "de" or len(word) < self._min_length:
             return frozenset()
         word = word.lower()
         if word not in self._parts:
