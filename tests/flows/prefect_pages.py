@@ -14,7 +14,11 @@ _FIELD = (
     "[...document.querySelectorAll('.p-label')]"
     ".find(l => l.innerText.trim().startsWith(%s))?.querySelector('textarea, input, select')"
 )
-_MENU = "[...document.querySelectorAll('button')].filter(b => b.innerText.trim() === '').at(-1)"
+_MENU = "document.querySelector('button.p-button--outline.h-10.w-10')"
+_MENU_ITEM = (
+    "[...document.querySelectorAll('.p-overflow-menu-item, [role=menuitem]')]"
+    ".find(item => item.innerText.trim() === %s)"
+)
 
 
 class PrefectPages:
@@ -69,6 +73,19 @@ class PrefectPages:
             self.page.ask("Input.insertText", text=text)
         self.press("Submit", inside=".p-modal")
 
+    def cancel(self, run: str) -> None:
+        """Press the red button of a run, and confirm."""
+        self.open_run(run)
+        self.press("Cancel")
+        self.press("Confirm", inside=".p-modal")
+
+    def delete(self, run: str) -> None:
+        """Delete a run with its menu, and confirm."""
+        self.open_run(run)
+        self.click(_MENU)
+        self.click(_MENU_ITEM % json.dumps("Delete"))
+        self.press("Delete", inside=".p-modal")
+
     def press(self, text: str, *, inside: str = "body") -> None:
         """Click the button with this text as soon as it can be clicked."""
         self.click(_BUTTON % (inside, json.dumps(text)))
@@ -98,5 +115,8 @@ class PrefectPages:
     def wait(self, condition: str) -> None:
         """Wait until a JavaScript expression is true on the page."""
         wait_until(
-            lambda: bool(self.page.run(condition)), f"never true: {condition}", seconds=60, interval=0.2
+            lambda: bool(self.page.run(condition)),
+            f"never true: {condition}",
+            seconds=60,
+            interval=0.2,
         )
