@@ -6,7 +6,6 @@ finished mails and pages leads back to its names; a button's own colours stay wh
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +17,7 @@ from upcycle_news.fileio import line_of
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Finding
 from upcycle_news.rendering.render import HTML_TEMPLATE
-from upcycle_news.rendering.theme import LOOK_THEME, THEME, read_theme
+from upcycle_news.rendering.theme import LOOK_THEME, THEME, read_theme, theme_toml
 from upcycle_news.text.colours import MIN_CONTRAST, channels, contrast, nearest_readable
 
 PALETTES = ("light", "dark")
@@ -86,7 +85,7 @@ def _meetings(templates: Mapping[str, str]) -> dict[tuple[_Colour, str], _Meetin
         (name.split(".")[1] for name in templates if name.startswith("texts.")), default="de"
     )
     found: dict[tuple[_Colour, str], _Meetings] = {}
-    for page in specimen({**filled, THEME: _toml(marked)}, language):
+    for page in specimen({**filled, THEME: theme_toml(marked)}, language):
         for shade in PALETTES:
             for pair in colour_pairs(page.html, page.style, dark=shade == "dark"):
                 text, ground = (
@@ -123,20 +122,6 @@ def _marked(theme: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, _Colour
                 named[mark] = _Colour(value.strip().lower(), palette, name)
                 marked[palette][name] = mark
     return marked, named
-
-
-def _toml(table: Mapping[str, Any], path: tuple[str, ...] = ()) -> str:
-    """Return a table as TOML; a text of JSON is one of TOML."""
-    lines = [f"[{'.'.join(map(json.dumps, path))}]"] if path else []
-    lines += [
-        f"{json.dumps(name)} = {json.dumps(value, default=str)}"
-        for name, value in table.items()
-        if not isinstance(value, Mapping)
-    ]
-    lines += [
-        _toml(value, (*path, name)) for name, value in table.items() if isinstance(value, Mapping)
-    ]
-    return "\n".join(lines)
 
 
 def _place(colour: _Colour, templates: Mapping[str, str]) -> str:

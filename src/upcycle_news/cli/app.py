@@ -204,6 +204,10 @@ TEMPLATES = {
         "List the templates: the publication's own, and those that the look has.",
     ),
     "copy": ("templates:copy", "Copy templates of the look into templates/, to be changed there."),
+    "gallery": (
+        "templates:gallery",
+        "Show every piece of mails and pages on one page, with the lines that make it.",
+    ),
 }
 SECRETS = {
     "list": (

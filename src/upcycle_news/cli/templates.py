@@ -1,7 +1,9 @@
-"""`upcycle-news templates`: list the templates, and copy those of the look to change them."""
+"""`upcycle-news templates`: list the templates, copy those of the look to change them, show the pieces."""
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -44,3 +46,22 @@ def copy(
     with open_publication() as app:
         for path in app.templates.copy(names):
             typer.echo(display_path(path))
+
+
+def gallery(
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The file to write; default: var/gallery.html.")
+    ] = None,
+    open_it: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the page in the browser.")
+    ] = True,
+) -> None:
+    """Show every piece of mails and pages on one page, light and dark, with the lines that make it.
+
+    Example: upcycle-news templates gallery
+    """
+    with open_publication() as app:
+        file = app.templates.gallery(out)
+    say(localized("gallery-written", file=display_path(file)))
+    if open_it and sys.stdout.isatty():
+        typer.launch(file.resolve().as_uri())

@@ -218,14 +218,14 @@ def _views(
 ) -> list[str]:
     complete = standalone_html(rendered)
     views = [
-        _view(kind, translate(name), _with_colour_scheme(complete, dark), width, heading)
+        _view(kind, translate(name), with_colour_scheme(complete, dark), width, heading)
         for kind, name, width, dark in _VIEWS
     ]
     for name, html in (
         (localized("preview-no-pictures"), _without_images(rendered.html)),
         (localized("preview-no-styles"), _without_styles(complete)),
     ):
-        plain = _with_colour_scheme(html, dark=False)
+        plain = with_colour_scheme(html, dark=False)
         views.append(_view("desktop", translate(name), plain, 680, heading))
     views.append(
         f'<section class="text"><{heading}>{translate(localized("preview-text"))}</{heading}>\n'
@@ -282,7 +282,7 @@ def _view(kind: str, name: str, html: str, width: int, heading: str) -> str:
     )
 
 
-def _with_colour_scheme(html: str, dark: bool) -> str:
+def with_colour_scheme(html: str, dark: bool) -> str:
     """Fix the colour scheme, whatever the browser's own setting is."""
     scheme = "dark" if dark else "light"
     html = html.replace(_DARK, "@media all" if dark else "@media not all")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,7 +39,7 @@ def read_theme(templates: Mapping[str, str]) -> dict[str, Any]:
     """
     own = read_toml(templates, THEME)
     look = read_toml(templates, LOOK_THEME) if LOOK_THEME in templates else {}
-    theme = _merged(_DEFAULTS, _merged(look, own))
+    theme = merged_themes(_DEFAULTS, merged_themes(look, own))
     light = _colours(theme, "light")
     unchanged = {
         name: colour
@@ -49,12 +50,28 @@ def read_theme(templates: Mapping[str, str]) -> dict[str, Any]:
     return theme
 
 
-def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+def theme_toml(table: Mapping[str, Any], path: tuple[str, ...] = ()) -> str:
+    """Return a table as TOML; a text of JSON is one of TOML."""
+    lines = [f"[{'.'.join(map(json.dumps, path))}]"] if path else []
+    lines += [
+        f"{json.dumps(name)} = {json.dumps(value, default=str)}"
+        for name, value in table.items()
+        if not isinstance(value, Mapping)
+    ]
+    lines += [
+        theme_toml(value, (*path, name))
+        for name, value in table.items()
+        if isinstance(value, Mapping)
+    ]
+    return "\n".join(lines)
+
+
+def merged_themes(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """Return two tables as one; what `above` says counts, tables inside are merged."""
     merged = {**below, **above}
     for name in below.keys() & above.keys():
         if isinstance(below[name], Mapping) and isinstance(above[name], Mapping):
-            merged[name] = _merged(below[name], above[name])
+            merged[name] = merged_themes(below[name], above[name])
     return merged
 
 
