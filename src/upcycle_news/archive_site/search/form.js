@@ -28,7 +28,9 @@ function result([title, path, day, date, byline, summary, lang, dir]) {
   const article = element("article", "", { class: "entry", lang, dir });
   const heading = element("h3", "");
   heading.append(element("a", title, { class: "ink", href: new URL(path, ROOT).href }));
-  const meta = element("p", byline ? `${byline} · ` : "", { class: "meta" });
+  const page = document.documentElement;
+  const meta = element("p", "", { class: "meta", lang: lang && page.lang, dir: dir && page.dir });
+  if (byline) meta.append(element("bdi", byline), " · ");
   meta.append(element("time", date, { datetime: day }));
   article.append(heading, meta);
   if (summary) article.append(element("p", summary, { class: "summary" }));
