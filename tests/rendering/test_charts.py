@@ -91,3 +91,14 @@ def test_shares_lie_in_the_order_of_their_labels() -> None:
         float(y): float(width) for y, width in re.findall(r'y="([\d.]+)" width="([\d.]+)"', used[1])
     }
     assert widths[min(widths)] * 9 == pytest.approx(widths[max(widths)], rel=0.01)
+
+
+def test_a_long_label_leaves_half_of_the_chart_to_its_bars() -> None:
+    name = "a-relay-with-a-name-of-more-than-fifty-letters-in-all · je Stunde"
+    chart = Chart(
+        "shares", (name,), (Series("free", "good", (100.0,)),), lambda value: f"{value:.0f}"
+    )
+    for narrow, width in ((True, 320), (False, 720)):
+        svg = draw(chart, narrow=narrow)
+        [bar] = re.findall(r'<rect[^>]* width="([\d.]+)"', svg)
+        assert float(bar) > width * 0.35 and "…<" in svg

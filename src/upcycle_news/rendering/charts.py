@@ -65,6 +65,7 @@ def draw(chart: Chart, *, narrow: bool = False) -> str:
     from pygal.style import Style
 
     width, height = (320 if narrow else 720), chart.height(narrow)
+    lying = chart.kind == "shares"
     kinds = {"bars": pygal.StackedBar, "lines": pygal.Line, "shares": pygal.HorizontalStackedBar}
     drawing = kinds[chart.kind](
         width=width,
@@ -72,7 +73,8 @@ def draw(chart: Chart, *, narrow: bool = False) -> str:
         style=Style(label_font_size=_LABEL_SIZE, major_label_font_size=_LABEL_SIZE),
         show_legend=False,
         margin=4,
-        margin_right=max(26, _LETTER * len(chart.labels[-1]) // 2),
+        # Half of what stands below the last column.
+        margin_right=26 if lying else max(26, _LETTER * len(chart.labels[-1]) // 2),
         truncate_label=-1,
         allow_interruptions=True,
         dots_size=2.5,
@@ -80,16 +82,16 @@ def draw(chart: Chart, *, narrow: bool = False) -> str:
         js=(),
         css=(),
     )
-    if chart.kind == "shares":
+    if lying:
         # From the top down, as the table does it.
-        drawing.x_labels = list(reversed(chart.labels))
+        letters = width // (2 * _LETTER)
+        drawing.x_labels = [_shortened(label, letters) for label in reversed(chart.labels)]
         scale: list[float] = [0, 50, 100]
     else:
         drawing.x_labels = _thinned(chart.labels, width)
         scale = _scale(chart)
     drawing.y_labels = [{"value": value, "label": chart.axis(value)} for value in scale]
     for series in chart.series:
-        lying = chart.kind == "shares"
         padding = () if lying else (None,) * (_MIN_COLUMNS - len(series.values))
         drawing.add(series.name, list(series.values)[:: -1 if lying else 1] + list(padding))
     shapes = next(node for node in drawing.render_tree() if node.tag == "g")
@@ -97,6 +99,11 @@ def draw(chart: Chart, *, narrow: bool = False) -> str:
     return (
         f'<svg viewBox="0 0 {width} {height}" aria-hidden="true" focusable="false">{markup}</svg>'
     )
+
+
+def _shortened(label: str, letters: int) -> str:
+    """Return a label that leaves half of the chart to its bars; the table has it in full."""
+    return label if len(label) <= letters else f"{label[: letters - 1].rstrip()}…"
 
 
 def _thinned(labels: Sequence[str], width: int) -> list[str]:

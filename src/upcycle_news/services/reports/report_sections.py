@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime
 
-from upcycle_news.i18n.messages import localized
+from upcycle_news.i18n.messages import escape_unprintable, localized
 from upcycle_news.models import MAILBOX, IssueId, SubscriberStatus
 from upcycle_news.observability.redaction import redact
 from upcycle_news.rendering.charts import TONES, Chart, Series, Tone
@@ -408,7 +408,7 @@ class ReportWriter:
         return self.translate(duration_text(value)) if value else "0"
 
     def _relay_name(self, relay: str) -> str:
-        return self._word("mailbox") if relay == MAILBOX else relay
+        return self._word("mailbox") if relay == MAILBOX else escape_unprintable(relay)
 
     def _issue_name(self, issue: IssueFigures, in_mailbox: frozenset[str]) -> str:
         if issue.issue in in_mailbox:
