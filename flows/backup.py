@@ -9,7 +9,7 @@ from prefect.client.schemas.objects import State, StateType
 
 from upcycle_news import open_app
 from upcycle_news.models.runs import RunResult
-from upcycle_news_flows import run_by_hand
+from upcycle_news_flows import failing_with_a_sentence, run_by_hand
 
 
 @task
@@ -20,6 +20,7 @@ def write_backup() -> RunResult:
 
 
 @flow(name="backup", flow_run_name="backup", timeout_seconds=6 * 3600)
+@failing_with_a_sentence
 def backup() -> State[Any]:
     """Back up a consistent snapshot of the store without interrupting anything."""
     result = write_backup()

@@ -37,7 +37,7 @@ from upcycle_news.api.runs import (
 from upcycle_news.errors import UpcycleError
 from upcycle_news.models import IssueStatus
 from upcycle_news.models.runs import RunResult
-from upcycle_news_flows import run_by_hand
+from upcycle_news_flows import failing_with_a_sentence, run_by_hand
 
 # Prefect takes the descriptions of its form from the docstring's Args, not from `Annotated`.
 Senders = Annotated[int, Field(ge=1, le=64)]
@@ -204,6 +204,7 @@ def name_of_run() -> str:
 
 
 @flow(name="publish-issue", flow_run_name=name_of_run, timeout_seconds=48 * 3600)
+@failing_with_a_sentence
 def publish_issue(
     issue_date: str = "next",
     essays: list[str] = [],  # noqa: B006  Prefect shows defaults in its form and never changes them

@@ -18,7 +18,7 @@ from upcycle_news_flows._issue_artifacts import language, write_missing_artifact
 from upcycle_news import open_app
 from upcycle_news.api import runs
 from upcycle_news.api.runs import ResolvedRuns, WatchRun
-from upcycle_news_flows import run_by_hand
+from upcycle_news_flows import failing_with_a_sentence, run_by_hand
 
 # The steps are no tasks: a run that stays takes them a hundred times, each a row in Prefect's database.
 
@@ -70,7 +70,8 @@ def deliver_notices() -> list[str]:
     """Tell operators what could not be told before; return what became of it."""
     with open_app() as app:
         report = app.runs.deliver_notices()
-    return [runs.notification_result(report).message] if report.delivered or report.waiting else []
+        result = runs.notification_result(report, app.language)
+    return [result.message] if report.delivered or report.waiting else []
 
 
 def report_closed_issues() -> None:
@@ -107,6 +108,7 @@ def look(watch: WatchRun) -> bool:
 
 
 @flow(name="watch", flow_run_name="watch", timeout_seconds=3 * 3600)
+@failing_with_a_sentence
 def watch(stay_minutes: float = 0.0) -> State[Any]:
     """Check for late issues, dead feeds, slow relays and expiring approval requests.
 

@@ -50,7 +50,7 @@ def test_a_domain_with_valid_records_has_no_problem() -> None:
         "mx": "ok",
         "ptr": "skipped",
     }
-    assert "doctor.dkim_selectors" in result_of("dkim", results).fix
+    assert "doctor.dkim_selectors" in str(result_of("dkim", results).fix)
 
 
 # --- DKIM
@@ -255,12 +255,12 @@ def test_a_dead_name_server_is_one_result_and_is_queried_for_one_round_only() ->
 def test_a_servfail_is_reported_and_the_rest_is_evaluated() -> None:
     results = evaluated(VALID_ZONE, broken=["_dmarc.example.org"])
     assert result_of("dmarc", results).state is State.WARNING
-    assert "SERVFAIL" in result_of("dmarc", results).finding
+    assert "SERVFAIL" in str(result_of("dmarc", results).finding)
     assert result_of("spf", results).state is State.OK
 
 
 @pytest.mark.parametrize("name", ["a" * 70 + ".example.org", "a..example.org"])
 def test_an_invalid_name_is_an_answer_without_a_query(name: str) -> None:
     with NameServer({}) as dns:
-        assert "not a name" in Resolver(dns.address, 1.0).resolve((name, "A")).trouble
+        assert "not a name" in str(Resolver(dns.address, 1.0).resolve((name, "A")).trouble)
         assert dns.queries == []

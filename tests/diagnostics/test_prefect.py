@@ -72,7 +72,7 @@ def changed(**changes: Any) -> PrefectFacts:
 
 def test_a_healthy_prefect_has_only_ok_results() -> None:
     assert {str(result.state) for result in evaluated(HEALTHY)} == {"ok"}
-    assert "Thursday, 26 November, 07:00" in result_of(HEALTHY, "prefect-deployments").finding
+    assert "Thursday, 26 November, 07:00" in str(result_of(HEALTHY, "prefect-deployments").finding)
 
 
 @pytest.mark.parametrize(
@@ -126,9 +126,9 @@ def test_alarms_without_operators_are_a_warning() -> None:
 
 
 def test_a_missing_pool_is_to_be_created_first() -> None:
-    assert "work-pool create" in result_of(changed(pool="newsletter"), "prefect-workers").fix
+    assert "work-pool create" in str(result_of(changed(pool="newsletter"), "prefect-workers").fix)
     no_worker = replace(changed(pool="newsletter"), workers=0)
-    assert "work-pool create" not in result_of(no_worker, "prefect-workers").fix
+    assert "work-pool create" not in str(result_of(no_worker, "prefect-workers").fix)
 
 
 def test_the_deployments_of_this_repository_are_read() -> None:
@@ -156,11 +156,11 @@ def test_a_server_that_does_not_answer_is_a_problem() -> None:
 
 def test_another_server_at_the_address_is_recognised(api: Any) -> None:  # noqa: F811
     facts = fetch_facts(PrefectClient(api.url), "3.8.8", lambda: NOW, 2.0)
-    assert "not Prefect's API" in facts.error
+    assert "not Prefect's API" in str(facts.error)
     api.answers["/api/admin/version"] = (200, "3.8.8")
     api.answers["/api/deployments/filter"] = (200, {"detail": "nonsense"})
     facts = fetch_facts(PrefectClient(api.url), "3.8.8", lambda: NOW, 2.0)
-    assert "does not speak" in facts.error
+    assert "does not speak" in str(facts.error)
 
 
 def test_a_wrong_login_is_named(api: Any) -> None:  # noqa: F811

@@ -157,7 +157,7 @@ def test_a_postgres_store_is_checked_too(publication: Publication, empty_postgre
     import psycopg
 
     facts = inspect_store(empty_postgres)
-    assert (facts.version, facts.trouble) == (None, "")
+    assert (facts.version, facts.trouble) == (None, None)
     assert states(storage.evaluate(facts)) == {"store": "ok", "store-version": "warning"}
     assert inspect_store(empty_postgres).version is None  # checking made no tables
 
@@ -184,7 +184,7 @@ def test_a_postgres_that_does_not_answer_is_a_problem() -> None:
 
 def test_a_send_hold_is_a_problem_until_it_is_confirmed(publication: Publication) -> None:
     context = publication.context()
-    assert publication.run("doctor", "pause").out == "nothing was found wrong\n"
+    assert publication.run("doctor", "pause").out == "Es wurde nichts Falsches gefunden\n"
     with context.store.writing() as connection:
         send_hold.start(
             connection, send_hold.HoldKind.RESTORED, as_of=NOW, location="b.tar.gz", now=NOW

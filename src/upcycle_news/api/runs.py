@@ -37,7 +37,14 @@ from upcycle_news.services.runs import admission, form_parameters, steps, watchi
 from upcycle_news.services.runs import deliver as delivering
 from upcycle_news.services.runs.admission import NEXT, RunAdmission
 from upcycle_news.services.runs.deliver import ResumedDelivery, is_transient
-from upcycle_news.services.runs.pending import due_issues, halted_issues, pending_issues
+from upcycle_news.services.runs.pending import (
+    PendingIssues,
+    due_issues,
+    find_pending,
+    halted_issues,
+    pending_issues,
+    waiting_issues,
+)
 from upcycle_news.services.runs.steps import ComposeResult, RenderResult
 from upcycle_news.services.runs.watching import WatchRun
 
@@ -52,6 +59,7 @@ __all__ = [
     "Event",
     "FeedRunReport",
     "NoticeReport",
+    "PendingIssues",
     "RenderResult",
     "ResolvedRuns",
     "ResumedDelivery",
@@ -258,6 +266,15 @@ class Runs:
         """
         return pending_issues(self._context, max_lateness_hours=max_lateness_hours)
 
+    def find_pending(self, *, max_lateness_hours: float = 0.0) -> PendingIssues:
+        """Return what `pending` returns, and sentences about approved issues that could not be queued."""
+        return find_pending(self._context, max_lateness_hours=max_lateness_hours)
+
+    def waiting(self) -> tuple[str, ...]:
+        """Return a sentence for each approved issue that waits for its day, or for its hour."""
+        texts = waiting_issues(self._context)
+        return tuple(text.in_language(self._context.language) for text in texts)
+
     def halted(self, *, max_lateness_hours: float = 0.0) -> tuple[str, ...]:
         """Return a sentence for each issue that `pending` leaves to people, and what they can do.
 
@@ -361,13 +378,15 @@ class Runs:
         """
         return stale_runs.resolve_stale_runs(self._context, PrefectClient(api_url, login))
 
-    def notify_operators(self, event: str, message: str) -> NoticeReport:
+    def notify_operators(self, event: str, message: str, run: str = "") -> NoticeReport:
         """Mail a sentence to the group `cockpit.operators`, and post it to `cockpit.webhook`.
+
+        `run` is the id or the address of the flow run that it is about.
 
         What the relay or the webhook does not take now waits for `deliver_notices`. An empty group
         is no error.
         """
-        return operators.notify_operators(self._context, event, message)
+        return operators.notify_operators(self._context, event, message, run)
 
     def deliver_notices(self) -> NoticeReport:
         """Mail and post the notices to operators that have waited and are due again."""

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from upcycle_news.errors import UpcycleError
-from upcycle_news.i18n.messages import LocalizedText, localized
+from upcycle_news.i18n.messages import FALLBACK, LocalizedText, localized, supported_language
 
 
 class State(StrEnum):
@@ -48,9 +48,8 @@ class TextPart(LocalizedText):
         """Return the part of the text in `language`."""
         text = self.whole.in_language(language)
         before, mark, behind = text.rpartition(self.mark.in_language(language))
-        if self.behind:
-            return behind if mark else ""
-        return before if mark else text
+        part = (behind if mark else "") if self.behind else (before if mark else text)
+        return part if supported_language(language) == FALLBACK else part[:1].upper() + part[1:]
 
 
 @dataclass(frozen=True)

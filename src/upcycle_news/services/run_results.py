@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from upcycle_news.i18n.messages import LocalizedText, localized
+from upcycle_news.i18n.recognition import recognise
 from upcycle_news.models import IssueStatus
 from upcycle_news.models.runs import RunResult
 from upcycle_news.services.feeds.collect import FeedRunReport
@@ -52,29 +53,36 @@ def delivery_result(
     hold: RunResult | None = None,
     halted: Sequence[str] = (),
     language: str = "en",
+    waiting: Sequence[str] = (),
 ) -> RunResult:
     """Return the result of a run that delivered what was left.
 
-    `halted` are sentences about issues that wait for a person: then it is not shown as done. Neither they
-    nor a send hold are a failure here: this run comes every few minutes, and an operator was told.
+    `halted` are sentences about issues that wait for a person: then it is not shown as done, nor with unknown
+    deliveries or during a send hold. That is no failure: this run comes every few minutes, and an operator
+    was told. `waiting` are sentences about issues that wait for their day or hour.
     """
     if hold:
-        return RunResult("completed", hold.name, hold.message)
-    if not delivered and not halted:
-        return RunResult(
-            "completed", "NothingPending", localized("result-nothing-pending").in_language(language)
-        )
-    waits = [delivery.waits for delivery in delivered if delivery.waits]
-    results = [
-        publish_result(delivery.status, language=language)
+        return RunResult("cancelled", hold.name, "; ".join([hold.message, *halted]))
+    away = [delivery.waits for delivery in delivered if delivery.waits]
+    done = [
+        (publish_result(delivery.status, language=language), delivery.goes_on)
         for delivery in delivered
         if not delivery.waits
     ]
-    done = [result.message for result in results]
-    message = "; ".join([*waits, *halted, *done])
-    if (halted or any(result.kind == "failed" for result in results)) and not waits:
+    sentences = [", ".join(filter(None, (result.message, goes_on))) for result, goes_on in done]
+    message = "; ".join([*halted, *away, *sentences, *waiting])
+    if halted or any(result.kind == "failed" for result, _ in done):
         return RunResult("cancelled", "Halted", message)
-    return RunResult("completed", "RelayAway" if waits else "Completed", message)
+    if away:
+        return RunResult("completed", "RelayAway", message)
+    if any(goes_on for _, goes_on in done):
+        return RunResult("completed", "WaitsForItsHour", message)
+    if done:
+        return RunResult("completed", "Completed", message)
+    if waiting:
+        return RunResult("completed", "WaitsForItsDay", message)
+    nothing = localized("result-nothing-pending").in_language(language)
+    return RunResult("completed", "NothingPending", nothing)
 
 
 def collection_result(collected: FeedRunReport, language: str = "en") -> RunResult:
@@ -85,13 +93,21 @@ def collection_result(collected: FeedRunReport, language: str = "en") -> RunResu
         items=localized("result-items", count=collected.items),
     ).in_language(language)
     deferred = [
-        localized("result-feed-waits", feed=feed, why=reason).in_language(language)
+        localized("result-feed-waits", feed=feed, why=recognise(reason, "feeds")).in_language(
+            language
+        )
         for feed, reason in collected.waiting
     ]
     message = "; ".join([message, *deferred])
     if collected.failed or collected.pull:
-        errors = [f"{feed}: {error}" for feed, error in collected.failed]
-        errors = [collected.pull, *errors] if collected.pull else errors
+        errors = [
+            localized("feeds-said", name=feed, sentence=recognise(error, "feeds")).in_language(
+                language
+            )
+            for feed, error in collected.failed
+        ]
+        pull = recognise(collected.pull, "findings").in_language(language) if collected.pull else ""
+        errors = [pull, *errors] if pull else errors
         return RunResult("completed", "Degraded", "; ".join([message, *errors]))
     return RunResult("completed", "Completed", message)
 
@@ -99,7 +115,9 @@ def collection_result(collected: FeedRunReport, language: str = "en") -> RunResu
 def _troubles(collected: FeedRunReport, language: str) -> str:
     """Return what an issue had to do without: the pull, feeds."""
     missing = [*collected.failed, *collected.waiting]
-    troubles = [collected.pull] if collected.pull else []
+    troubles = []
+    if collected.pull:
+        troubles.append(recognise(collected.pull, "findings").in_language(language))
     if missing:
         names = ", ".join(feed for feed, _ in missing)
         troubles.append(localized("result-without-feeds", feeds=names).in_language(language))

@@ -12,6 +12,7 @@ from upcycle_news.i18n.recognition import recognise
 from upcycle_news.models import IssueId, IssueState, IssueStatus
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.delivery import send, worker_identity
+from upcycle_news.services.delivery.issue_relay import time_of_day
 from upcycle_news.services.issues.ids import is_ahead
 from upcycle_news.services.issues.mailbox import is_unsent, mailbox_text
 from upcycle_news.services.issues.render import render_revision
@@ -24,7 +25,20 @@ from upcycle_news.storage.issues import IssueRow
 log = Log(__name__)
 
 
+@dataclass(frozen=True)
+class PendingIssues:
+    """The issues with deliveries left, and sentences about those that could not be queued."""
+
+    issues: list[str]
+    refused: tuple[str, ...] = ()
+
+
 def pending_issues(context: AppContext, *, max_lateness_hours: float = 0.0) -> list[str]:
+    """Return the issues of `find_pending`, which raises and costs the same."""
+    return find_pending(context, max_lateness_hours=max_lateness_hours).issues
+
+
+def find_pending(context: AppContext, *, max_lateness_hours: float = 0.0) -> PendingIssues:
     """Return the issues with deliveries left; queue those that are approved and due first.
 
     An approval older than `max_lateness_hours` (0: any age) is left to people. Nothing is pending
@@ -33,7 +47,7 @@ def pending_issues(context: AppContext, *, max_lateness_hours: float = 0.0) -> l
     that is approved or not closed yet, however many were sent before.
     """
     if send_hold_result(context) is not None:
-        return []
+        return PendingIssues([])
     journal.catch_up(context)
     refused: list[IssueError] = []
     pending = [row.id for row in issues.unclosed_issues(context.store) if _is_sending(context, row)]
@@ -46,7 +60,23 @@ def pending_issues(context: AppContext, *, max_lateness_hours: float = 0.0) -> l
             refused.append(error)
     if refused and not pending:
         raise refused[0]
-    return [str(issue) for issue in sorted(pending)]
+    sentences = tuple(error.in_language(context.language) for error in refused)
+    return PendingIssues([str(issue) for issue in sorted(pending)], sentences)
+
+
+def waiting_issues(context: AppContext) -> tuple[LocalizedText, ...]:
+    """Return a sentence for each approved issue that waits for its day, or the hour that its file names."""
+    waiting = []
+    for row in issues.issues_in(context.store, IssueState.APPROVED):
+        if not is_ahead(context, row.id):
+            continue
+        at = revisions.not_before(context.store, row.id)
+        if at is not None:
+            moment = time_of_day(context, at)
+            waiting.append(localized("waits-for-hour", issue=str(row.id), at=moment))
+        else:
+            waiting.append(localized("waits-for-day", issue=str(row.id), day=row.id.day))
+    return tuple(waiting)
 
 
 def due_issues(context: AppContext, *, max_lateness_hours: float = 0.0) -> list[str]:
