@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from upcycle_news.version import __version__
+
 from ..publications import Publication, today
 from ..waiting import wait_until
 from .prefect_server import PrefectServer
@@ -70,7 +72,7 @@ def test_what_is_approved_goes_out_by_itself_also_after_the_run_that_watched_was
     with PrefectServer(publication.home) as server:
         first = watching(server)
         version = server.request("GET", f"/deployments/name/{WATCH}")["version"]
-        assert version.endswith("upcycle-news 0.1.0")
+        assert version.endswith(f"upcycle-news {__version__}")
         approve_an_issue(publication, "Was vom Bahnhof bleibt", today())
         wait_until_sent(server, publication, 1)
 
