@@ -118,6 +118,13 @@ def test_an_alarm_stands_at_the_top(publication: Publication) -> None:
     assert rows(html, "issues")[-1] == [issue, "7 %", "0 %", "0 %"]
 
 
+def test_one_complaint_of_many_mails_is_not_written_as_none(publication: Publication) -> None:
+    context = publication.context()
+    issue = write_issue(context.store, 1, NOW - timedelta(days=1), audience=40_000)
+    write_bounce(context.store, 1, NOW, "complaint", issue=issue)
+    assert rows(report_html(context), "issues")[-1] == [issue, "0 %", "unter 0,01 %", "0 %"]
+
+
 def test_issues_in_the_mailbox_count_for_no_reader(publication: Publication) -> None:
     context = publication.context()
     issue = write_issue(context.store, 1, NOW - timedelta(days=1), audience=100)

@@ -402,6 +402,8 @@ class ReportWriter:
     def _percent(self, share: float) -> str:
         if share == round(share):
             return self.translate(localized("figures-percent", share=share))
+        if 0 < share < 0.005:  # no zero: somebody complained
+            return self.translate(localized("figures-percent-tiny", share=0.01))
         return self.translate(localized("figures-percent-fine", share=share))
 
     def _seconds(self, value: float) -> str:
