@@ -10,7 +10,7 @@ import pytest
 
 from upcycle_news.rendering.render import render, render_transactional
 
-from . import sample_manifest
+from . import sample_issues, sample_manifest
 
 BODY = """\
 Ein Absatz, Tel. 0345 123456, Donnerstag, 26. November.
@@ -59,6 +59,13 @@ class Elements(HTMLParser):
 
     def all(self, *tags: str) -> list[tuple[dict[str, str], tuple[str, ...]]]:
         return [(attrs, around) for tag, attrs, around in self.found if tag in tags]
+
+
+@pytest.fixture(autouse=True, params=list(sample_issues.LOOKS))
+def templates(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every rule holds in every look."""
+    looked = sample_issues.with_look(sample_manifest.manifest(), request.param)
+    monkeypatch.setattr(sample_manifest, "TEMPLATES", looked.templates)
 
 
 def issue_html(language: str = "de") -> str:

@@ -23,7 +23,7 @@ from upcycle_news.fileio import did_you_mean
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Essay, Finding
 from upcycle_news.rendering.essay_fields import ExtraFields
-from upcycle_news.rendering.render import HTML_TEMPLATE, STYLE_TEMPLATE, TEXT_TEMPLATE
+from upcycle_news.rendering.render import HTML_TEMPLATE, STYLE_TEMPLATES, TEXT_TEMPLATE
 from upcycle_news.rendering.template_strings import TemplateStrings, read_toml
 from upcycle_news.rendering.theme import read_theme
 from upcycle_news.rendering.view_models import TemplateContext
@@ -32,7 +32,7 @@ _BUILT_IN = frozenset({"loop", "range", "dict", "lipsum", "cycler", "joiner", "n
                        "caller", "self", "varargs", "kwargs"})  # fmt: skip
 
 
-_MAIL = (HTML_TEMPLATE, TEXT_TEMPLATE, STYLE_TEMPLATE)
+_MAIL = (HTML_TEMPLATE, TEXT_TEMPLATE, *STYLE_TEMPLATES)
 # Mails to a single reader: the bundled one stands for a missing one (services/subscribers/mail_templates.py).
 _TRANSACTIONAL = tuple(
     f"{name}.{part}"

@@ -45,6 +45,7 @@ _ATTRIBUTE_NEEDS_FIX = re.compile(r"[^\x20-\x7e]|\\|=\s*'")
 _ANGLE_IN_ATTRIBUTE = re.compile(r'="[^"<>]*[<>]')
 _TITLE_SPECIALS = re.compile(r"[^\x20-\x7e]|[\\\"']")
 _PREFORMATTED = re.compile(r"(<pre\b.*?</pre>)", re.DOTALL)
+_GROUND_TWICE = re.compile(r"background:(#\w+);background-color:\1(?=;|$)")
 _STYLE = re.compile(r' style="[^"]*')
 _ATTRIBUTE_SPECIALS = re.compile(r"[^\x20-\x7e]|[\\\"]")
 
@@ -188,11 +189,12 @@ def fix_title(source: str) -> str:
 
 @lru_cache(maxsize=1024)  # a mail repeats the rules of its style sheet
 def _minify_style(style: str) -> str:
-    return style.replace(": ", ":").replace("; ", ";").rstrip("; ")
+    style = style.replace(": ", ":").replace("; ", ";").rstrip("; ")
+    return _GROUND_TWICE.sub(r"background-color:\1", style)
 
 
 def minify_styles(html: str) -> str:
-    """Remove optional spaces from inlined styles: a mail has hundreds of them."""
+    """Remove what says nothing from inlined styles: spaces, and MJML's grounds that are said twice."""
     return _STYLE.sub(lambda match: _minify_style(match[0]), html)
 
 

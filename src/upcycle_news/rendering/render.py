@@ -29,8 +29,10 @@ def encoded_size(html: str) -> int:
 
 HTML_TEMPLATE = "newsletter.mjml"
 TEXT_TEMPLATE = "newsletter.txt"
-STYLE_TEMPLATE = "partials/inline.css"
-PIECES_STYLE = "partials/pieces.css"
+STYLE_TEMPLATES = ("partials/inline.css", "partials/pieces.css", "partials/look.css")
+"""The style sheets that are written into the elements; what a look says counts most.
+
+The first one has to be there; publications that are older than pieces have none, nor those without a look."""
 
 
 def render(manifest: Manifest) -> RenderedIssue:
@@ -71,14 +73,16 @@ def _render(manifest: Manifest, *, in_full: bool) -> RenderedIssue:
         html=render_mjml(mjml, language=language, css=css, templates=templates),
         text=normalise_text_part(plain),
         mjml=mjml,
-        images=context.images,
+        # What a template leaves out does not travel with the mail.
+        images=tuple(image for image in context.images if f"cid:{image.cid}" in mjml),
     )
 
 
 def _inline_css(templates: Mapping[str, str], variables: Mapping[str, Any]) -> str:
-    """Return the style sheet that is written into the elements, the one of the pieces last."""
-    names = (STYLE_TEMPLATE, PIECES_STYLE)
-    return "\n".join(fill_template(templates, name, variables) for name in names if name in templates)
+    """Return the style sheet that is written into the elements."""
+    required, *others = STYLE_TEMPLATES
+    names = (required, *(name for name in others if name in templates))
+    return "\n".join(fill_template(templates, name, variables) for name in names)
 
 
 def normalise_text_part(plain: str) -> str:
