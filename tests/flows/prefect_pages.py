@@ -62,16 +62,22 @@ class PrefectPages:
 
     def answer(self, decision: str, **fields: str) -> None:
         """Fill in the open form, fields by their titles, and submit it."""
+        chosen = json.dumps(decision)
         self.page.run(
-            "(select => { select.value = %s; select.dispatchEvent(new Event('input', {bubbles: true}));"
-            " select.dispatchEvent(new Event('change', {bubbles: true})) })"
-            "(document.querySelector('.p-modal__body select'))" % json.dumps(decision)
+            "(select => { for (const event of ['input', 'change']) {"
+            f"select.value = {chosen}; select.dispatchEvent(new Event(event, {{bubbles: true}})) }} }})"
+            "(document.querySelector('.p-modal__body select'))"
         )
         for title, text in fields.items():
             field = _FIELD % json.dumps(title)
             self.page.run(f"(field => {{ field.focus(); field.select() }})({field})")
             self.page.ask("Input.insertText", text=text)
         self.press("Submit", inside=".p-modal")
+        wait_until(
+            lambda: not self.page.run("!!document.querySelector('.p-modal__body')"),
+            lambda: f"the form was not taken: {self.page.run('document.body.innerText')}",
+            seconds=30,
+        )
 
     def cancel(self, run: str) -> None:
         """Press the red button of a run, and confirm."""

@@ -44,7 +44,7 @@ class Day:
         """Fill in the open form and submit it; return the state that comes of it."""
         before = self.server.state(run)["timestamp"]
         self.pages.answer(decision, **fields)
-        return self.server.wait_for_state(run, "PAUSED", *ENDED, after=before)
+        return self.server.wait_for_state(run, "PAUSED", *ENDED, after=before, seconds=120)
 
     def subjects(self, recipient: str) -> list[str]:
         mails = [message for to, message in self.relay.messages if to == recipient]
@@ -135,7 +135,7 @@ def test_rejected_cancelled_and_deleted_runs_send_nothing_and_leave_the_issue_fr
     assert server.wait_for_state(cancelled, *ENDED)["type"] == "CANCELLED"
     deleted = day.start()  # the cancelled run holds the issue no more
     pages.delete(deleted)
-    pages.wait("location.pathname !== '/runs/flow-run/%s'" % deleted)
+    pages.wait(f"location.pathname !== '/runs/flow-run/{deleted}'")
     again = day.start()
     before = len(day.relay.messages)
     pages.open_form(again)

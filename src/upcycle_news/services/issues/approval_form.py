@@ -81,6 +81,8 @@ def approval_page(
         "",
         *(f"- {translate(choice)}" for choice in CHOICES),
         "",
+        f"**{translate(localized('request-contents'))}**",
+        "",
         *(
             f"- {translate(localized('request-essay'))}: {escape_markdown(essay.title)}"
             for essay in content.essays
