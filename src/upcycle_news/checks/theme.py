@@ -40,8 +40,12 @@ class _Colour:
 
 @dataclass
 class _Meetings:
-    """Where a colour meets others: those, and the pieces with too little contrast by the other's."""
+    """Where a colour meets others: those, and the pieces with too little contrast by the other's.
 
+    `page` is the name of the first page or mail with a weak one.
+    """
+
+    page: str = ""
     others: dict[_Colour, None] = field(default_factory=dict)
     weak: dict[_Colour, dict[str, None]] = field(default_factory=dict)
 
@@ -74,7 +78,7 @@ def check_colours(templates: Mapping[str, str]) -> Iterator[Finding]:
             if proposal is None
             else localized("contrast-nearest", colour=proposal),
         )
-        yield warning("contrast", _place(colour, templates), text)
+        yield warning("contrast", _place(colour, meetings.page, templates), text)
 
 
 def _meetings(templates: Mapping[str, str]) -> dict[tuple[_Colour, str], _Meetings]:
@@ -98,6 +102,7 @@ def _meetings(templates: Mapping[str, str]) -> dict[tuple[_Colour, str], _Meetin
                 meetings = found.setdefault((subject, subject.palette or shade), _Meetings())
                 meetings.others[other] = None
                 if ratio < MIN_CONTRAST:
+                    meetings.page = meetings.page or page.name
                     meetings.weak.setdefault(other, {})[pair.piece] = None
     return found
 
@@ -124,8 +129,8 @@ def _marked(theme: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, _Colour
     return marked, named
 
 
-def _place(colour: _Colour, templates: Mapping[str, str]) -> str:
-    """Return file and line of a colour: in the theme, or where a template names it first."""
+def _place(colour: _Colour, page: str, templates: Mapping[str, str]) -> str:
+    """Return file and line of a colour: in the theme, or where a template of such a page names it first."""
     if colour.name:
         source = templates[THEME]
         # What follows from the light palette has no line of its own.
@@ -133,7 +138,16 @@ def _place(colour: _Colour, templates: Mapping[str, str]) -> str:
         lines = (line_of(source, (palette, colour.name)) for palette in palettes)
         return f"templates/{THEME}:{next(filter(None, lines), 1)}"
     for name, text in templates.items():
+        if _page_of(name) != page:
+            continue
         for number, line in enumerate(text.lower().split("\n"), 1):
             if colour.value in line:
                 return f"templates/{name}:{number}"
     return f"templates/{HTML_TEMPLATE}"
+
+
+def _page_of(name: str) -> str:
+    """Return which kind of page a template is for, as `specimen` names them."""
+    if name.startswith("archive/"):
+        return "archive"
+    return "pages" if name.startswith(("page.", "look-pages.")) else "mail"
