@@ -55,6 +55,28 @@ def test_a_store_that_does_not_know_what_the_archive_shows_removes_no_page_for_a
     assert "archive not built" in caplog.text
 
 
+def test_the_calendar_file_of_an_event_is_served_as_one(
+    publication: Publication, context: AppContext, port: int
+) -> None:
+    publication.add_subscribers("anna@example.org")
+    publication.write_essay(
+        text="::: termin Fest\ndatum: 6.3.2027, 18 Uhr\nlink: -\n:::\n\nText.\n"
+    )
+    send_issue(context)
+    with running_server(context, port) as server:
+        page = "/essays/was-vom-bahnhof-bleibt/"
+        assert "/event-1.ics" in server.get(page).text
+        answer = server.get(f"{page}event-1.ics")
+        assert (answer.status, answer.headers["content-type"]) == (
+            200,
+            "text/calendar; charset=utf-8",
+        )
+        assert "DTSTART:20270306T170000Z\r\n" in answer.text
+        assert "anna@" not in answer.text
+        for name in ("event-2.ics", "event-x.ics", "other.txt", ".upcycle-news"):
+            assert server.get(f"{page}{name}").status == 404
+
+
 @pytest.mark.parametrize(
     ("path", "kind"),
     [
@@ -94,6 +116,62 @@ def test_every_file_has_its_content_type_and_validators(
     assert (head.status, head.text) == (200, "")
     assert head.headers["content-length"] == answer.headers["content-length"]
     assert shown.post(path).status == 405
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("search/form.js", "text/javascript; charset=utf-8"),
+        ("search/index.json", "application/json"),
+        ("favicon.svg", "image/svg+xml"),
+        ("hefte/Das%20Heft.PDF", "application/pdf"),
+        ("hefte/", "text/html; charset=utf-8"),
+        ("bild.webp", "image/webp"),
+        (".well-known/security.txt", "text/plain; charset=utf-8"),
+        ("ohne-endung", "application/octet-stream"),
+    ],
+)
+def test_the_search_and_files_of_the_publication_are_served_with_their_types(
+    publication: Publication, context: AppContext, port: int, name: str, kind: str
+) -> None:
+    static = publication.home / "content/static"
+    for path in ("hefte/Das Heft.PDF", "hefte/index.html", "bild.webp", ".well-known/security.txt",
+                 "ohne-endung"):  # fmt: skip
+        (static / path).parent.mkdir(parents=True, exist_ok=True)
+        (static / path).write_bytes(b"data")
+    publication.add_subscribers("anna@example.org")
+    publication.write_essay()
+    send_issue(context)
+    (context.archive_folder / "fremd.txt").write_text("of another program")
+    with running_server(context, port) as server:
+        answer = server.get(f"/{name}")
+        assert (answer.status, answer.headers["content-type"]) == (200, kind)
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        again = server.get(f"/{name}", If_None_Match=answer.headers["etag"])
+        assert again.status == 304
+        assert again.headers["content-security-policy"] == answer.headers["content-security-policy"]
+        for missing in (
+            "fremd.txt",
+            "hefte",
+            ".upcycle-news",
+            "search/",
+            "content/static/bild.webp",
+        ):
+            assert server.get(f"/{missing}").status == 404
+
+
+def test_a_page_that_is_missing_leads_on(shown: WebServer) -> None:
+    for path in ("/nix", "/archive/1999-01-01/", "/essays/nix/", "/hefte/nix.pdf"):
+        answer = shown.get(path, Range="bytes=0-9")
+        assert answer.status == 404
+        assert 'href="/archive/2026-11-26/"' in answer.text
+        assert 'role="search"' in answer.text
+        assert answer.headers["x-robots-tag"] == "noindex"
+        assert "script-src 'self'" in answer.headers["content-security-policy"]
+    assert 'href="/style.css"' in answer.text
+    forged = shown.get("/unsubscribe/x")
+    assert forged.status == 404
+    assert "/archive/" in forged.text
 
 
 def test_a_url_without_final_slash_redirects_to_the_page(shown: WebServer) -> None:

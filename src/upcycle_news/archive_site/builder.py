@@ -84,6 +84,7 @@ def build_archive(sent: Sequence[SentIssue], config: SiteConfig) -> BuiltSite:
         last[FEED] = atom_feed(shown, config)
     if config.publication.site_url:
         last[SITEMAP] = sitemap(shown, config).encode()
+    builder.images.update(builder.pages.logo_files())
     first = {**builder.images, STYLE: builder.pages.style.encode(), **_revisions(ordered)}
     search: dict[str, bytes] = {}
     if shown:

@@ -22,6 +22,7 @@ from upcycle_news.archive_site.view_models import (
     SiteConfig,
     SiteView,
     SiteViewModelBuilder,
+    WebImage,
 )
 from upcycle_news.errors import TemplateError
 from upcycle_news.i18n.messages import localized
@@ -39,14 +40,15 @@ from upcycle_news.models.archive_paths import (
     issue_path,
 )
 from upcycle_news.rendering.essay_fields import essay_fields
+from upcycle_news.rendering.images import read_image
 from upcycle_news.rendering.template_filling import fill_template
 from upcycle_news.rendering.template_strings import (
     TemplateStrings,
     catalogue_name,
     read_template_strings,
 )
-from upcycle_news.rendering.theme import read_theme
-from upcycle_news.rendering.view_models import reading_minutes, subject
+from upcycle_news.rendering.theme import logo_width, read_theme, theme_pictures
+from upcycle_news.rendering.view_models import ImageView, reading_minutes, subject
 from upcycle_news.text.typography import direction, one_line
 
 FOLDER = "archive"
@@ -65,6 +67,11 @@ class PageRenderer:
         """Read the theme; raises `TemplateError` when it is missing or broken."""
         self.config, self.publication = config, config.publication
         self.theme = read_theme(config.templates)
+        self.logos = {
+            key: path
+            for (table, key), path in theme_pictures(self.theme).items()
+            if table == "logo" and path in config.pictures
+        }
         self.has_feed = has_feed
         self.language = config.publication.language
         self.style = _style(config, self.theme)
@@ -100,7 +107,29 @@ class PageRenderer:
             search=links.to(f"{SEARCH}form.js") if self.has_feed else "",
             subscribe=links.to(form) if form and ":" not in form else form,
             icons=icon_links(self.config.static, links),
+            logo=self._logo("light", links),
+            logo_dark=self._logo("dark", links),
         )
+
+    def _logo(self, shade: str, links: RelativeLinks) -> ImageView | None:
+        """Return a logo that theme.toml names; a dark one needs a light one."""
+        path = self.logos.get("light") and self.logos.get(shade)
+        if path is None:
+            return None
+        data = self.config.pictures[path]
+        given, image = read_image(path, data)
+        width = min(given.width, logo_width(self.theme))
+        shown = WebImage(
+            links.to(image_path(image)), width, max(1, round(given.height * width / given.width))
+        )
+        name = self.publication.name
+        tag = Markup(shown.tag(name))  # noqa: S704  the tag escapes what it is given
+        return ImageView(shown.src, name, shown.width, shown.height, tag)
+
+    def logo_files(self) -> dict[str, bytes]:
+        """Return the files of the logos by their paths in the archive."""
+        given = {path: self.config.pictures[path] for path in self.logos.values()}
+        return {image_path(read_image(path, data)[1]): data for path, data in given.items()}
 
     def render(self, view: str, context: ArchiveContext) -> str:
         """Render the template of a view."""

@@ -66,7 +66,7 @@ class SiteConfig:
 
     `feed_id` never changes; `subscribe` is the path or URL of the form, empty without one. `static` are
     the files that the publication adds, by their paths in the archive. By `german_words` the search knows
-    the parts of compounds.
+    the parts of compounds; `pictures` are those that theme.toml names, by their paths in content/images.
     """
 
     publication: Publication
@@ -76,6 +76,7 @@ class SiteConfig:
     index_html: bool = False
     static: Mapping[str, bytes] = field(default_factory=dict)
     german_words: str = ""
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,10 @@ class IconView:
 
 @dataclass(frozen=True)
 class SiteView:
-    """Links of every page; `feed`, `search` (its script) and `subscribe` are empty where there is none."""
+    """Links of every page; `feed`, `search` (its script) and `subscribe` are empty where there is none.
+
+    `logo` and `logo_dark` stand in the place of the name, and are None where theme.toml names none.
+    """
 
     home: str
     archive: str
@@ -99,6 +103,8 @@ class SiteView:
     search: str
     subscribe: str
     icons: tuple[IconView, ...]
+    logo: ImageView | None = None
+    logo_dark: ImageView | None = None
 
 
 @dataclass(frozen=True)

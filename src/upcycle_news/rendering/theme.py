@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from upcycle_news.rendering.images import COLUMN_WIDTH
 from upcycle_news.rendering.template_strings import read_toml
 from upcycle_news.text.colours import dark_palette
 from upcycle_news.text.image_paths import image_path
@@ -29,6 +31,12 @@ def theme_pictures(theme: Mapping[str, Any]) -> dict[tuple[str, str], str]:
     places = (("logo", "light"), ("logo", "dark"), ("masthead", "picture"))
     named = {(table, key): image_path(str(theme[table][key])) for table, key in places}
     return {place: path for place, path in named.items() if path}
+
+
+def logo_width(theme: Mapping[str, Any]) -> int:
+    """Return the width of the logo in CSS pixels, ``180`` or ``"180px"``, at most that of the column."""
+    match = re.fullmatch(r"([1-9]\d{0,3})(?:px)?", str(theme["logo"]["width"]).strip())
+    return min(int(match[1]) if match else COLUMN_WIDTH, COLUMN_WIDTH - 1)
 
 
 def read_theme(templates: Mapping[str, str]) -> dict[str, Any]:

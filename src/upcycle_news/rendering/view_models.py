@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -37,7 +36,7 @@ from upcycle_news.rendering.essay_fields import essay_fields, with_essay_fields
 from upcycle_news.rendering.images import COLUMN_WIDTH, DisplayedImage, read_image
 from upcycle_news.rendering.pieces import MAIL_PIECES, PieceWriter
 from upcycle_news.rendering.template_strings import TemplateStrings
-from upcycle_news.rendering.theme import read_theme
+from upcycle_news.rendering.theme import logo_width, read_theme
 from upcycle_news.rendering.typesetter import read_typesetter
 from upcycle_news.text import image_paths
 from upcycle_news.text.typography import base_language, direction, one_line
@@ -265,12 +264,6 @@ def _publication(manifest: Manifest) -> Publication:
     return replace(manifest.publication, closing_note=note or manifest.publication.closing_note)
 
 
-def _pixels(written: object) -> int:
-    """Return the number of ``180`` and ``"180px"``, 0 for anything else."""
-    match = re.fullmatch(r"(\d{1,4})(?:px)?", str(written).strip())
-    return int(match[1]) if match else 0
-
-
 def subject(manifest: Manifest) -> str:
     """Return the subject line: with the language's quotation marks, without no-break spaces."""
     issue = manifest.issue
@@ -438,7 +431,7 @@ class ViewModelBuilder:
         """Return the pictures of the masthead that theme.toml names."""
         theme = read_theme(self.templates)
         logo, masthead, name = theme["logo"], theme["masthead"], self.publication.name
-        width = min(_pixels(logo["width"]) or COLUMN_WIDTH, COLUMN_WIDTH - 1)
+        width = logo_width(theme)
         return MastheadView(
             self.design_picture(logo["light"], name, width),
             self.design_picture(logo["dark"], name, width) if logo["light"] else None,

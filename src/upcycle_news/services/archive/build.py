@@ -38,7 +38,10 @@ from upcycle_news.services.archive.atomic_folder import (
 from upcycle_news.services.archive.static_files import read_static_files
 from upcycle_news.services.archive_listing import issue_pages, read_listing
 from upcycle_news.services.content.files import load_publication_vocabulary
-from upcycle_news.services.content.images import raise_if_images_unreachable
+from upcycle_news.services.content.images import (
+    load_design_images,
+    raise_if_images_unreachable,
+)
 from upcycle_news.services.content.public_revision import raise_if_published_elsewhere
 from upcycle_news.services.content.templates import publication_templates
 from upcycle_news.services.content.url_check import raise_if_page_unreachable
@@ -272,9 +275,11 @@ def _site_config(
     if public_url := settings.publication.public_url:
         elsewhere = settings.archive.url not in ("", public_url) or settings.archive.index_html
         form = f"{public_url}/subscribe" if elsewhere else "subscribe"
+    templates = publication_templates(context)
     return SiteConfig(
         publication=publication,
-        templates=publication_templates(context),
+        templates=templates,
+        pictures=load_design_images(context, templates, ()),
         feed_id=_feed_id(rows, load, upcoming),
         subscribe=form,
         index_html=settings.archive.index_html,

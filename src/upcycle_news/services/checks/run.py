@@ -13,7 +13,7 @@ from upcycle_news.checks.essay import check_essay
 from upcycle_news.checks.pictures import PictureInput, check_picture
 from upcycle_news.checks.templates import check_templates, extra_names_shown, names_of_extra
 from upcycle_news.content.essays import EssayCollection, read_essays
-from upcycle_news.errors import NothingNew, PlacedError, UpcycleError
+from upcycle_news.errors import ContentError, NothingNew, PlacedError, UpcycleError
 from upcycle_news.fileio import did_you_mean, files_below
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Essay, Finding, IssueId
@@ -24,7 +24,11 @@ from upcycle_news.services.content.files import (
     load_publication_feeds,
     load_publication_vocabulary,
 )
-from upcycle_news.services.content.images import load_essay_images, shown_pictures
+from upcycle_news.services.content.images import (
+    load_design_images,
+    load_essay_images,
+    shown_pictures,
+)
 from upcycle_news.services.content.templates import publication_templates
 from upcycle_news.services.feeds.collect import feed_findings
 from upcycle_news.services.feeds.pins import unknown_pins
@@ -166,6 +170,18 @@ def _templates(check_input: PublicationInput) -> Iterator[Finding]:
     extra = None if collection.errors else names_of_extra(collection.essays)
     yield from check_templates(templates, extra)
     yield from _misspelt_fields(context, collection.essays, extra_names_shown(templates))
+
+
+@publication_check
+def _design_pictures(check_input: PublicationInput) -> Iterator[Finding]:
+    """Check that the pictures which theme.toml and the settings name are there."""
+    context = check_input.context
+    try:
+        load_design_images(context, publication_templates(context), check_input.essays.essays)
+    except ContentError as error:
+        yield _finding("image-missing", error)
+    except UpcycleError:
+        return  # of templates and theme, which other checks tell
 
 
 def _misspelt_fields(

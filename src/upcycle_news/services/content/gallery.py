@@ -81,7 +81,7 @@ figure {{ margin: 0; max-width: 100%; }}
 figcaption {{ font-size: 14px; padding: 4px 0; }}
 iframe {{ border: 1px solid #8888; max-width: 100%; width: 620px; }}
 pre {{ background: #8881; border: 1px solid #8888; margin: 0; overflow-wrap: anywhere; padding: 12px; white-space: pre-wrap; }}
-.lines {{ max-width: 75ch; }}
+.lines {{ max-width: 88ch; }}
 </style>
 </head>
 <body>
@@ -137,12 +137,14 @@ def gallery_page(shown: Iterator[ShownPiece], language: str) -> str:
         name, title = one.piece.name, words(f"piece-{one.piece.name}")
         contents.append(f'<li><a href="#{name}">{title}</a></li>')
         lines = escape(one.piece.lines[_known(language)])
+        media = (
+            ("mail", one.mail, one.piece.height),
+            ("page", one.page, one.piece.page_height),
+        )
         views = [
             _view(f"{words(f'gallery-{medium}')}, {words(f'gallery-{shade}')}", html, shade, height)
-            for medium, html, height in (
-                ("mail", one.mail, one.piece.height),
-                ("page", one.page, 420),
-            )
+            for medium, html, height in media
+            if height
             for shade in ("light", "dark")
         ]
         sections.append(
@@ -258,7 +260,13 @@ def _archive_page(manifest: Manifest) -> str:
     """Return the page of the leading essay in the archive as one file."""
     sent = SentIssue(manifest, _AT, _AT)
     files = build_archive(
-        [sent], SiteConfig(manifest.publication, manifest.templates, "tag:example.org,2027:feed")
+        [sent],
+        SiteConfig(
+            manifest.publication,
+            manifest.templates,
+            "tag:example.org,2027:feed",
+            pictures=manifest.images,
+        ),
     ).files
     html, style = files[file_of(essay_path(_SLUG))].decode(), files[STYLE].decode()
     html = re.sub(r"<script.*?</script>", "", html, flags=re.DOTALL)

@@ -15,7 +15,7 @@ class Piece:
     """A piece by its name: the file and the lines that make it, by language, and what shows it in a mail.
 
     `partials` are those of its frame, without suffix; `essay` are fields of the leading essay, `teasers` how many
-    other essays there are, `height` CSS pixels of its view in a mail.
+    other essays there are. `height` and `page_height` are CSS pixels of its views, 0 on a page where it is none.
     """
 
     name: str
@@ -25,6 +25,7 @@ class Piece:
     essay: Mapping[str, Any] = field(default_factory=dict)
     teasers: int = 0
     height: int = 260
+    page_height: int = 420
 
 
 def _both(lines: str) -> dict[str, str]:
@@ -48,6 +49,7 @@ PIECES = (
         },
         ("masthead",),
         height=340,
+        page_height=0,
     ),
     Piece(
         "kicker",
@@ -126,6 +128,7 @@ PIECES = (
         ("contents",),
         teasers=2,
         height=190,
+        page_height=0,
     ),
     Piece(
         "small-pictures",
@@ -134,6 +137,7 @@ PIECES = (
         ("teasers",),
         teasers=1,
         height=320,
+        page_height=0,
     ),
     Piece(
         "reply",
@@ -141,8 +145,15 @@ PIECES = (
         _both('[mail]\nsections = ["lead", "teasers", "related", "reply", "closing"]'),
         ("reply",),
         height=200,
+        page_height=0,
     ),
-    Piece("forwarded", "templates/theme.toml", _both("[mail]\nforwarded = true"), ("footer",)),
+    Piece(
+        "forwarded",
+        "templates/theme.toml",
+        _both("[mail]\nforwarded = true"),
+        ("footer",),
+        page_height=0,
+    ),
     Piece(
         "channels",
         "newsletter.toml",
@@ -151,6 +162,7 @@ PIECES = (
             '[[channels]]\nname = "Podcast"\nurl = "https://podcast.example.org"'
         ),
         ("footer",),
+        page_height=640,
     ),
     Piece(
         "imprint",
@@ -160,5 +172,6 @@ PIECES = (
             'privacy_url = "https://example.org/datenschutz"'
         ),
         ("footer",),
+        page_height=640,
     ),
 )
