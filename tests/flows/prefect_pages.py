@@ -68,16 +68,20 @@ class PrefectPages:
             f"select.value = {chosen}; select.dispatchEvent(new Event(event, {{bubbles: true}})) }} }})"
             "(document.querySelector('.p-modal__body select'))"
         )
-        for title, text in fields.items():
-            field = _FIELD % json.dumps(title)
-            self.page.run(f"(field => {{ field.focus(); field.select() }})({field})")
-            self.page.ask("Input.insertText", text=text)
+        self.fill_in(**fields)
         self.press("Submit", inside=".p-modal")
         wait_until(
             lambda: not self.page.run("!!document.querySelector('.p-modal__body')"),
             lambda: f"the form was not taken: {self.page.run('document.body.innerText')}",
             seconds=30,
         )
+
+    def fill_in(self, **fields: str) -> None:
+        """Write texts into the open form, by the titles of its fields."""
+        for title, text in fields.items():
+            field = _FIELD % json.dumps(title)
+            self.page.run(f"(field => {{ field.focus(); field.select() }})({field})")
+            self.page.ask("Input.insertText", text=text)
 
     def cancel(self, run: str) -> None:
         """Press the red button of a run, and confirm."""
