@@ -18,12 +18,15 @@ LOOK_THEME = "look.toml"
 """The theme of the publication's look, under this name among its templates; none without a look."""
 
 
-_DEFAULTS: Mapping[str, Any] = {
+DEFAULTS: Mapping[str, Any] = {
     "logo": {"light": "", "dark": "", "width": 180},
     "masthead": {"align": "left", "picture": "", "picture_alt": ""},
     "mail": {"contents_from": 4, "teaser_pictures": "large", "forwarded": False},
 }
 """What holds where neither theme.toml nor a look says anything: nothing is shown but the name."""
+
+
+_PIXELS = re.compile(r"([1-9]\d{0,3})(?:px)?")
 
 
 def theme_pictures(theme: Mapping[str, Any]) -> dict[tuple[str, str], str]:
@@ -35,8 +38,13 @@ def theme_pictures(theme: Mapping[str, Any]) -> dict[tuple[str, str], str]:
 
 def logo_width(theme: Mapping[str, Any]) -> int:
     """Return the width of the logo in CSS pixels, ``180`` or ``"180px"``, at most that of the column."""
-    match = re.fullmatch(r"([1-9]\d{0,3})(?:px)?", str(theme["logo"]["width"]).strip())
+    match = _PIXELS.fullmatch(str(theme["logo"]["width"]))
     return min(int(match[1]) if match else COLUMN_WIDTH, COLUMN_WIDTH - 1)
+
+
+def is_pixels(value: object) -> bool:
+    """Return whether a value of the theme is a number of CSS pixels, ``180`` or ``"180px"``."""
+    return not isinstance(value, bool) and _PIXELS.fullmatch(str(value)) is not None
 
 
 def read_theme(templates: Mapping[str, str]) -> dict[str, Any]:
@@ -47,7 +55,7 @@ def read_theme(templates: Mapping[str, str]) -> dict[str, Any]:
     """
     own = read_toml(templates, THEME)
     look = read_toml(templates, LOOK_THEME) if LOOK_THEME in templates else {}
-    theme = merged_themes(_DEFAULTS, merged_themes(look, own))
+    theme = merged_themes(DEFAULTS, merged_themes(look, own))
     light = _colours(theme, "light")
     unchanged = {
         name: colour
