@@ -121,6 +121,21 @@ def test_colours_of_the_archive_and_of_the_pages_are_looked_at_too() -> None:
         assert "„#d0d0d0“ auf „sheet“ hat im Hellen" in text
 
 
+@pytest.mark.parametrize(
+    "piece",
+    [
+        ".contents li a", ".greeting p", ".lead .kicker", ".author p", ".event-facts", ".event-links a",
+        ".box p", ".pull p", ".button td a", ".callout-title", ".scroll td a", ".notes li", ".prose mark",
+        ".prose pre", ".teaser .summary", ".story .also", ".closing .note", ".imprint a",
+    ],
+)  # fmt: skip
+def test_each_piece_of_a_mail_is_looked_at(piece: str) -> None:
+    name = "partials/pieces.css"
+    css = f"{TEMPLATES[name]}\n.page {piece} {{ color: #7f8f9f !important; }}\n"
+    found = findings({name: css})
+    assert [where for where, _ in found] == [line_of({name: css}, name, "#7f8f9f")]
+
+
 def test_a_dark_palette_that_is_not_given_has_no_finding() -> None:
     theme = TEMPLATES[THEME]
     start, end = theme.index("[dark]"), theme.index("# Pixels")

@@ -10,6 +10,8 @@ from upcycle_news.archive_site.builder import build_archive
 from upcycle_news.archive_site.view_models import EditorNote, SentIssue, SiteConfig
 from upcycle_news.errors import UpcycleError
 from upcycle_news.models import (
+    Author,
+    Channel,
     Essay,
     FeedItem,
     Issue,
@@ -56,12 +58,14 @@ Text mit [Verweis](https://example.org/e).
 :::
 
 ::: quote
-Gesagt.
 by: Wer
+
+Gesagt.
 :::
 
 ::: event Treffen
-when: 2026-02-01 18:00
+date: 2026-02-01
+time: 18:00
 place: Laden
 link: [Anmeldung](https://example.org/g)
 :::
@@ -92,7 +96,7 @@ def specimen(templates: Mapping[str, str], language: str) -> Iterator[SeenPage]:
 def _manifest(templates: Mapping[str, str], language: str) -> Manifest:
     lead = Essay(
         slug="muster", source="muster.md", title="Muster", author="Wer", date=_DAY,
-        language=language, summary="Kurz.", body=_BODY,
+        language=language, summary="Kurz.", body=_BODY, kicker="Reihe",
     )  # fmt: skip
     item = FeedItem(
         key="fund", feed="Quelle", link="https://example.org/fund",
@@ -103,11 +107,13 @@ def _manifest(templates: Mapping[str, str], language: str) -> Manifest:
     publication = Publication(
         name="Muster", tagline="Über Muster", language=language, timezone="Europe/Berlin",
         public_url="https://news.example.org", imprint=("Muster e. V.",), closing_note="Schluss.",
+        reply_to="post@example.org", imprint_url="https://example.org/i",
+        channels=(Channel("Kanal", "https://example.org/k"),), authors=(Author("Wer", "Schreibt."),),
     )  # fmt: skip
     issue = Issue(
         id=IssueId(_DAY), language=language, subject="Muster", preheader="Kurz.",
-        essays=(lead, replace(lead, slug="zweites", title="Zweites")),
-        related=(Related(Story((item, other)), 1.0),),
+        essays=(lead, *(replace(lead, slug=f"weiteres-{n}", title=f"Weiteres {n}") for n in range(5))),
+        greeting="Gruß mit [Verweis](https://example.org/g).", related=(Related(Story((item, other)), 1.0),),
     )  # fmt: skip
     return Manifest(issue, publication, templates)
 
