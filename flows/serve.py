@@ -90,10 +90,9 @@ def run_deployments(file: Path) -> None:
     # A stop for an update must not leave the schedules paused.
     runner = Runner(pause_on_shutdown=False)
     served = [str(runner.add_deployment(deployment)) for deployment in deployments(file)]
-    login = os.environ.get("PREFECT_API_AUTH_STRING", "")
+    url, login = PREFECT_API_URL.value() or "", os.environ.get("PREFECT_API_AUTH_STRING", "")
     with open_app() as app:
-        app.runs.remove_deployments(PREFECT_API_URL.value() or "", login, keep=served)
-        app.runs.start_watch(PREFECT_API_URL.value() or "", login)
+        app.runs.begin_serving(url, login, served=served)
     with suppress(KeyboardInterrupt, TerminationSignal):
         asyncio.run(runner.start())
 

@@ -99,6 +99,24 @@ def test_a_healthy_prefect_has_only_ok_results() -> None:
             "prefect-deployments",
             "problem",
         ),
+        (
+            replace(
+                HEALTHY,
+                deployments=(
+                    *WANTED,
+                    Deployment("old", "upcycle_news_flows.watch.watch", THURSDAY),
+                ),
+            ),
+            "prefect-deployments",
+            "warning",
+        ),
+        (
+            replace(
+                HEALTHY, deployments=(*WANTED, Deployment("mine", "flows/mine.py:mine", THURSDAY))
+            ),
+            "prefect-deployments",
+            "ok",
+        ),
         (changed(ready=False), "prefect-workers", "problem"),
         (changed(pool="newsletter"), "prefect-workers", "problem"),
         (replace(changed(pool="newsletter"), workers=0), "prefect-workers", "problem"),

@@ -314,19 +314,19 @@ class Runs:
         """Call `look` every 20 seconds and `check` every ten minutes, for `length` or until `look` is False."""
         watching.stay(length, look, check, clock=self._context.clock, sleep=sleep)
 
-    def start_watch(self, api_url: str, login: str = "") -> bool:
-        """Start a run that watches, for a runner that has just been started; return whether one was started."""
-        return watching.start_if_missing(self._context, PrefectClient(api_url, login))
+    def begin_serving(self, api_url: str, login: str = "", *, served: Collection[str]) -> None:
+        """Start a run that watches, for a runner that has just been started and serves these deployments (ids).
 
-    def remove_deployments(
-        self, api_url: str, login: str = "", *, keep: Collection[str]
-    ) -> list[str]:
-        """Remove deployments of the program's flows that no runner serves any more; return their names.
-
-        That are those without a work pool that are not in `keep` (ids): what an older prefect.yaml had. Their
-        schedules would go on producing runs that nobody starts.
+        Deployments of the program's flows without a work pool that are not served are removed: an older
+        prefect.yaml had them, and their schedules would go on producing runs that nobody starts. A
+        Prefect that refuses it is logged: the next full hour starts a run that watches.
         """
-        return watching.remove_deployments(PrefectClient(api_url, login), keep)
+        client = PrefectClient(api_url, login)
+        try:
+            watching.remove_deployments(client, served)
+            watching.start_if_missing(self._context, client)
+        except PrefectApiError as error:
+            log.warning("no watch started", why=error)
 
     # --- afterwards
 

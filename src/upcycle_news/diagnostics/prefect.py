@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 from upcycle_news.diagnostics.results import CheckResult, ok, problem, skipped, split_cure, warning
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.prefect_api.environment import is_loopback
-from upcycle_news.prefect_api.schedules import FILE
+from upcycle_news.prefect_api.flow_process import PACKAGE
+from upcycle_news.prefect_api.schedules import FILE, function_of
 from upcycle_news.prefect_api.status import (
     POOL,
     Deployment,
@@ -152,6 +153,15 @@ def _deployments(
                 fix=apply,
             )
         )
+    if left := _left_over(facts, wanted):
+        results.append(
+            warning(
+                "prefect-deployments",
+                localized("doctor-left-over", file=FILE, names=", ".join(left)),
+                impact=localized("doctor-left-over-means"),
+                fix=localized("doctor-left-over-cure", name=left[0]),
+            )
+        )
     if results:
         return results
     next_issue: LocalizedText | str = ""
@@ -163,6 +173,16 @@ def _deployments(
             localized("doctor-deployments-ok", count=len(wanted), file=FILE, next_issue=next_issue),
         )
     ]
+
+
+def _left_over(facts: PrefectFacts, wanted: Sequence[Deployment]) -> list[str]:
+    """Return the deployments of the program's flows that prefect.yaml has no more, as Prefect's commands name them."""
+    keys = {deployment.key for deployment in wanted}
+    return sorted(
+        f"{function_of(deployment.entrypoint).replace('_', '-')}/{deployment.name}"
+        for deployment in facts.deployments
+        if deployment.entrypoint.startswith(f"{PACKAGE}.") and deployment.key not in keys
+    )
 
 
 def _workers(facts: PrefectFacts) -> CheckResult:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import ssl
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 ADDRESS_FILE = "api-url"
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED", "CANCELLING")
 TIMEOUT = 15.0  # seconds for one response
+# A server whose SQLite is locked answers 503 and has done nothing: it is asked again after so many seconds.
+BUSY_PAUSES = (0.5, 2.0)
 
 
 class PrefectApiError(UpcycleError):
@@ -232,11 +235,27 @@ class PrefectClient:
         self, method: str, path: str, body: Any = None, timeout: float = TIMEOUT
     ) -> httpx.Response:
         """Return a response that is a success or a 404; raises `PrefectApiError`."""
+        response = self._send(method, path, body, timeout)
+        for pause in BUSY_PAUSES:
+            if response.status_code != 503:
+                break
+            time.sleep(pause)
+            response = self._send(method, path, body, timeout)
+        if response.status_code == 401:
+            raise PrefectApiError(localized("prefect-wants-login", url=self.url))
+        if response.status_code >= 400 and response.status_code != 404:
+            raise PrefectApiError(
+                localized("prefect-refused", method=method, path=path, status=response.status_code)
+            )
+        return response
+
+    def _send(self, method: str, path: str, body: Any, timeout: float) -> httpx.Response:
+        """Return any response; raises `PrefectApiError` when there is none."""
         import httpx
 
         user, _, password = self.login.partition(":")
         try:
-            response = httpx.request(
+            return httpx.request(
                 method,
                 self.url + path,
                 json=body,
@@ -249,13 +268,6 @@ class PrefectClient:
             raise PrefectApiError(
                 localized("prefect-silent", url=self.url, kind=type(error).__name__)
             ) from None
-        if response.status_code == 401:
-            raise PrefectApiError(localized("prefect-wants-login", url=self.url))
-        if response.status_code >= 400 and response.status_code != 404:
-            raise PrefectApiError(
-                localized("prefect-refused", method=method, path=path, status=response.status_code)
-            )
-        return response
 
 
 @cache

@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 
+from upcycle_news.api import open_app
 from upcycle_news.app.context import AppContext
 from upcycle_news.models import DeliveryState, IssueId
+from upcycle_news.prefect_api import client
 from upcycle_news.prefect_api.client import PrefectClient
 from upcycle_news.services.delivery import issue_control, send
 from upcycle_news.services.runs import watching
@@ -320,7 +322,10 @@ def test_a_paused_or_missing_deliver_pending_is_said(
         assert (run.problem, len(watch.started())) == ("", 1)
 
 
-def test_a_server_that_is_away_ends_no_run(publication: Publication, clock: Clock) -> None:
+def test_a_server_that_is_away_ends_no_run(
+    publication: Publication, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "BUSY_PAUSES", ())
     context = queued_issue(publication)
     with watched(context, clock) as watch:
         watch.prefect.down = True
@@ -383,3 +388,16 @@ def test_only_deployments_of_the_programs_flows_that_nobody_serves_are_removed(
     removed = watching.remove_deployments(watch.client(), keep=["watch", "deliver"])
     assert removed == ["every-five-minutes"]
     assert set(watch.prefect.deployments) == {"watch", "deliver", "own", "pooled"}
+
+
+def test_a_prefect_that_is_busy_keeps_no_runner_from_serving(
+    publication: Publication, watch: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "BUSY_PAUSES", (0.0,))
+    watch.prefect.down = True
+    with publication, open_app(publication.home) as app:
+        app.runs.begin_serving(watch.prefect.url, served=["watch", "deliver"])
+        assert watch.prefect.runs == {}
+        watch.prefect.down = False
+        app.runs.begin_serving(watch.prefect.url, served=["watch", "deliver"])
+    assert len(watch.standbys()) == 1
