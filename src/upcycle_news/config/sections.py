@@ -324,6 +324,12 @@ class BrowserSettings(Table):
         description="Its program; `auto`: chromium, chromium-browser, google-chrome or chrome in "
         "PATH; `off`: no pictures.",
     )
+    axe: Line = Field(
+        "auto",
+        min_length=1,
+        description="axe-core's file `axe.min.js`, which examines issues in that Chromium for the report; "
+        "`auto`: node_modules of the publication or the system; `off`: not examined.",
+    )
 
 
 class BackupSettings(Table):

@@ -157,11 +157,15 @@ class Browser:
     def evaluate(self, script: str) -> Any:
         """Return the JSON value of a script of ours in the page; a promise is waited for.
 
-        Scripts of the page itself never run. Raises `BrowserError` when the script fails.
+        Scripts of the page itself never run: they were passed over while it was laid out. Raises
+        `BrowserError` when the script fails.
         """
+        # Else its timers and callbacks would not run either, and a promise might never end.
+        self._pipe.ask("Emulation.setScriptExecutionDisabled", value=False)
         reply = self._pipe.ask(
             "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True
         )
+        self._pipe.ask("Emulation.setScriptExecutionDisabled", value=True)
         if "exceptionDetails" in reply:
             why = str(reply["exceptionDetails"].get("text", ""))
             raise BrowserError(localized("browser-script", method="Runtime.evaluate", why=why))

@@ -20,6 +20,7 @@ from upcycle_news.services.feeds.collect import FeedRunReport, feeds_health
 from upcycle_news.services.issues.changes_markdown import changes_section
 from upcycle_news.services.issues.mailbox import mailbox_text
 from upcycle_news.services.markdown import Translator, escape_markdown, markdown_of_sentence
+from upcycle_news.services.reports.accessibility import accessibility_section
 from upcycle_news.services.reports.figures import duration_text, quota_usage
 from upcycle_news.services.reports.report_link import link_sentence
 from upcycle_news.services.subscribers import suppression_lists
@@ -67,6 +68,9 @@ def delivery_report(
     lines += [translate(link_sentence(context)), ""]
     lines += _list_health(context, translate)
     lines += _feeds(context, translate, collected)
+    rendered = revisions.load_rendering(context.store, issue, row.revision_id)
+    if revision is not None and rendered is not None:
+        lines += accessibility_section(context, translate, revision.manifest, rendered)
     if revision is not None:
         lines += changes_section(context, translate, revision)
     return "\n".join(lines)
