@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from upcycle_news.checks.essay.registry import EssayInput, essay_check
 from upcycle_news.checks.findings import error, is_vague_link_text, warning
-from upcycle_news.i18n.messages import localized
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Finding
 from upcycle_news.rendering.markdown import is_mail_link
 from upcycle_news.text.event_times import EventTimeError, read_event_time
@@ -83,13 +83,26 @@ def _date(check_input: EssayInput, block: FencedBlock) -> Iterator[Finding]:
     try:
         event = read_event_time(*map(block.field, ("date", "time", "end")))
     except EventTimeError as mistake:
-        meant = mistake.meant.isoformat() if mistake.meant else ""
-        text = localized(f"event-date-{mistake.mistake}", written=written[:60], meant=meant)
-        yield error("event-date", where, text)
+        yield error("event-date", where, _mistake(mistake, written[:60]))
         return
     if event.last_day < check_input.essay.date:
         text = localized("event-past", day=event.last_day.isoformat())
         yield warning("event-past", where, text)
+
+
+def _mistake(mistake: EventTimeError, written: str) -> LocalizedText:
+    match mistake.mistake:
+        case "year":
+            meant = mistake.meant.isoformat() if mistake.meant else ""
+            return localized("event-date-year", written=written, meant=meant)
+        case "calendar":
+            return localized("event-date-calendar", written=written)
+        case "weekday":
+            return localized("event-date-weekday", written=written)
+        case "order":
+            return localized("event-date-order", written=written)
+        case _:
+            return localized("event-date-form", written=written)
 
 
 def _button(where: str, block: FencedBlock) -> Iterator[Finding]:

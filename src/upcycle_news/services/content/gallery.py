@@ -17,7 +17,7 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.archive_site.builder import build_archive
 from upcycle_news.archive_site.view_models import SentIssue, SiteConfig
 from upcycle_news.fileio import write_atomically
-from upcycle_news.i18n.messages import localized
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import (
     Author,
     Channel,
@@ -128,51 +128,52 @@ def shown_pieces(templates: Mapping[str, str], publication: Publication) -> Iter
 def gallery_page(shown: Iterator[ShownPiece], language: str) -> str:
     """Return one page without scripts that shows pieces, light and dark."""
 
-    def words(key: str) -> str:
-        return escape(localized(key).in_language(language))
+    def words(text: LocalizedText) -> str:
+        return escape(text.in_language(language))
 
     sections: list[str] = []
     contents: list[str] = []
     for one in shown:
-        name, title = one.piece.name, words(f"piece-{one.piece.name}")
+        name, title = one.piece.name, words(one.piece.title)
         contents.append(f'<li><a href="#{name}">{title}</a></li>')
         lines = escape(one.piece.lines[_known(language)])
-        media = (
-            ("mail", one.mail, one.piece.height),
-            ("page", one.page, one.piece.page_height),
-        )
+        media = ((_MAIL, one.mail, one.piece.height), (_PAGES, one.page, one.piece.page_height))
         views = [
-            _view(f"{words(f'gallery-{medium}')}, {words(f'gallery-{shade}')}", html, shade, height)
+            _view(f"{words(medium)}, {words(shade)}", html, height, dark=dark)
             for medium, html, height in media
             if height
-            for shade in ("light", "dark")
+            for dark, shade in enumerate(_SHADES)
         ]
         sections.append(
             f'<section aria-labelledby="{name}">\n<h2 id="{name}">{title}</h2>\n'
             f'<figure class="lines"><figcaption>{_file(one.piece, language)}</figcaption>'
             f"<pre>{lines}</pre></figure>\n"
             f'<div class="views">{"".join(views)}</div>\n'
-            f'<figure class="lines"><figcaption>{words("gallery-text")}</figcaption>'
+            f'<figure class="lines"><figcaption>{words(localized("gallery-text"))}</figcaption>'
             f"<pre>{escape(one.text)}</pre></figure>\n</section>"
         )
     return _PAGE.format(
         language=_known(language),
-        title=words("gallery-title"),
-        intro=words("gallery-intro"),
+        title=words(localized("gallery-title")),
+        intro=words(localized("gallery-intro")),
         contents="".join(contents),
         pieces="\n".join(sections),
     )
 
 
+_MAIL, _PAGES = localized("gallery-mail"), localized("gallery-page")
+_SHADES = (localized("gallery-light"), localized("gallery-dark"))
+_IN_ESSAYS = {"essay": localized("gallery-in-essay"), "front matter": localized("gallery-in-head")}
+
+
 def _file(piece: Piece, language: str) -> str:
-    if piece.file in ("essay", "front matter"):
-        key = "gallery-in-essay" if piece.file == "essay" else "gallery-in-head"
-        return escape(localized(key).in_language(language))
+    if piece.file in _IN_ESSAYS:
+        return escape(_IN_ESSAYS[piece.file].in_language(language))
     return f"<code>{escape(piece.file)}</code>"
 
 
-def _view(name: str, html: str, shade: str, height: int) -> str:
-    framed = escape(with_colour_scheme(html, shade == "dark"))
+def _view(name: str, html: str, height: int, *, dark: int) -> str:
+    framed = escape(with_colour_scheme(html, bool(dark)))
     return (
         f"<figure><figcaption>{name}</figcaption>"
         f'<iframe title="{name}" height="{height}" srcdoc="{framed}"></iframe></figure>'
@@ -201,7 +202,7 @@ def _manifest(piece: Piece, templates: Mapping[str, str], publication: Publicati
     language = _known(publication.language)
     lines, essay = piece.lines[language], _essay(piece, language)
     theme = read_theme(templates)
-    if piece.file == THEME or piece.file.endswith(THEME):
+    if piece.file.endswith(THEME):
         theme = merged_themes(theme, tomllib.loads(lines))
     if piece.file == "newsletter.toml":
         publication = _with_settings(publication, tomllib.loads(lines))

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from upcycle_news.i18n.messages import LocalizedText, localized
+
 ESSAY = "essay"
 """Stands among the partials of a piece for the text of the leading essay alone."""
 
@@ -19,6 +21,7 @@ class Piece:
     """
 
     name: str
+    title: LocalizedText
     file: Literal["essay", "front matter", "newsletter.toml", "templates/theme.toml"]
     lines: Mapping[str, str]
     partials: tuple[str, ...] = (ESSAY,)
@@ -35,13 +38,21 @@ def _both(lines: str) -> dict[str, str]:
 PIECES = (
     Piece(
         "logo",
+        localized("piece-logo"),
         "templates/theme.toml",
         _both('[logo]\nlight = "logo.png"\ndark = "logo-dark.png"\nwidth = 180'),
         ("masthead",),
     ),
-    Piece("masthead", "templates/theme.toml", _both('[masthead]\nalign = "center"'), ("masthead",)),
+    Piece(
+        "masthead",
+        localized("piece-masthead"),
+        "templates/theme.toml",
+        _both('[masthead]\nalign = "center"'),
+        ("masthead",),
+    ),
     Piece(
         "header-picture",
+        localized("piece-header-picture"),
         "templates/theme.toml",
         {
             "de": '[masthead]\npicture = "kopf.png"\npicture_alt = "Dächer einer Kleinstadt"',
@@ -53,6 +64,7 @@ PIECES = (
     ),
     Piece(
         "kicker",
+        localized("piece-kicker"),
         "front matter",
         {"de": 'kicker: "Werkstattbericht"', "en": 'kicker: "From the workshop"'},
         ("lead",),
@@ -60,6 +72,7 @@ PIECES = (
     ),
     Piece(
         "author",
+        localized("piece-author"),
         "newsletter.toml",
         {
             "de": '[[authors]]\nname = "Mathilde Übersee"\nportrait = "mathilde.png"\n'
@@ -73,6 +86,7 @@ PIECES = (
     ),
     Piece(
         "picture",
+        localized("piece-picture"),
         "essay",
         {
             "de": '![Eine Werkbank](werkbank.png "Die Werkbank im März. Foto: Mathilde Übersee")',
@@ -82,6 +96,7 @@ PIECES = (
     ),
     Piece(
         "box",
+        localized("piece-box"),
         "essay",
         {
             "de": "::: kasten Gut zu wissen\nDie Werkstatt ist **jeden Samstag** offen.\n:::",
@@ -90,6 +105,7 @@ PIECES = (
     ),
     Piece(
         "event",
+        localized("piece-event"),
         "essay",
         {
             "de": "::: termin Offene Werkstatt\ndatum: Sa, 6.3.2027, 18–20 Uhr\n"
@@ -103,6 +119,7 @@ PIECES = (
     ),
     Piece(
         "button",
+        localized("piece-button"),
         "essay",
         {
             "de": "::: knopf\n[Jetzt anmelden](https://example.org/anmelden)\n:::",
@@ -112,6 +129,7 @@ PIECES = (
     ),
     Piece(
         "quote",
+        localized("piece-quote"),
         "essay",
         {
             "de": "::: zitat\nLeer steht hier nur, was niemand braucht.\n"
@@ -123,6 +141,7 @@ PIECES = (
     ),
     Piece(
         "contents",
+        localized("piece-contents"),
         "templates/theme.toml",
         _both("[mail]\ncontents_from = 3"),
         ("contents",),
@@ -132,6 +151,7 @@ PIECES = (
     ),
     Piece(
         "small-pictures",
+        localized("piece-small-pictures"),
         "templates/theme.toml",
         _both('[mail]\nteaser_pictures = "small"'),
         ("teasers",),
@@ -141,6 +161,7 @@ PIECES = (
     ),
     Piece(
         "reply",
+        localized("piece-reply"),
         "templates/theme.toml",
         _both('[mail]\nsections = ["lead", "teasers", "related", "reply", "closing"]'),
         ("reply",),
@@ -149,6 +170,7 @@ PIECES = (
     ),
     Piece(
         "forwarded",
+        localized("piece-forwarded"),
         "templates/theme.toml",
         _both("[mail]\nforwarded = true"),
         ("footer",),
@@ -156,6 +178,7 @@ PIECES = (
     ),
     Piece(
         "channels",
+        localized("piece-channels"),
         "newsletter.toml",
         _both(
             '[[channels]]\nname = "Mastodon"\nurl = "https://social.example.org/@umbau"\n\n'
@@ -166,6 +189,7 @@ PIECES = (
     ),
     Piece(
         "imprint",
+        localized("piece-imprint"),
         "newsletter.toml",
         _both(
             '[imprint]\nurl = "https://example.org/impressum"\n'
