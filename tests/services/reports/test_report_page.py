@@ -151,7 +151,7 @@ def test_the_list_is_told_by_the_months_of_the_publications_time_zone(
         ["Nov 26", "1", "5", "1", "1", "1"],
         ["Okt 26", "1", "0", "0", "0", "0"],
     ]
-    assert "5 Leser wurden aus Listen übernommen" in section(html, "list")
+    assert "5 Adressen wurden aus Listen übernommen" in section(html, "list")
 
 
 def test_a_list_that_was_only_imported_has_its_table_and_no_empty_chart(
