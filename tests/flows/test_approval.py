@@ -88,14 +88,18 @@ def test_items_that_an_editor_excludes_are_in_no_mail(
         run = server.start("publish-issue/thursday")
         state = server.wait_for_state(run, "PAUSED")
         first = server.form_markdown(run, state)
-        assert server.form_labels(run, state) == {
-            "decision": ("Entscheidung", "Was soll mit dieser Ausgabe geschehen?"),
-            "leave_out": (
-                "Weglassen",
-                "Nummern der Meldungen, die wegbleiben sollen, etwa 2, 3.",
-            ),
-            "name": ("Name", "Wer entscheidet; wird mit der Freigabe aufgehoben."),
+        labels = server.form_labels(run, state)
+        title, description = labels.pop("decision")
+        assert title == "Entscheidung"
+        assert description.startswith("## Bahnhof und Bestand\n\n")
+        assert description.endswith("\n\nWas soll mit dieser Ausgabe geschehen?")
+        assert {name: title for name, (title, _) in labels.items()} == {
+            "leave_out": "Weglassen",
+            "subject": "Betreff",
+            "greeting": "Begrüßung",
+            "name": "Name",
         }
+        assert labels["leave_out"][1] == "Nummern der Meldungen, die wegbleiben sollen, etwa 2, 3."
         titles = items_of(first)
         assert len(titles) >= 2
         server.submit_form(run, decision="leave items out", leave_out="1", name="Anna")

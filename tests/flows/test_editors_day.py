@@ -44,7 +44,7 @@ class Day:
         """Fill in the open form and submit it; return the state that comes of it."""
         before = self.server.state(run)["timestamp"]
         self.pages.answer(decision, **fields)
-        return self.server.wait_for_state(run, "PAUSED", *ENDED, after=before, seconds=120)
+        return self.server.wait_for_state(run, "PAUSED", *ENDED, after=before)
 
     def subjects(self, recipient: str) -> list[str]:
         mails = [message for to, message in self.relay.messages if to == recipient]

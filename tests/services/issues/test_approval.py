@@ -129,7 +129,7 @@ def test_a_rejection_is_too_late_once_the_issue_is_being_sent(
     assert (result.kind, result.name) == ("failed", "TooLate")
     assert "issue pause 2026-11-26" in result.message
     refused = publication.run("issue", "reject", str(ISSUE), code=1)
-    assert "its deliveries have begun" in refused.err
+    assert "das Verschicken hat begonnen" in refused.err
 
 
 def test_a_run_with_approve_does_not_override_a_rejection(
@@ -333,6 +333,8 @@ def test_what_was_shown_before_the_wording_changed_can_not_be_approved_elsewhere
     newer, second = request_approval(context)
     assert second.values["greeting"] == "Liebe Leute,\nes ist so weit."
     assert "- Begrüßung: „Liebe Leute, es ist so weit.“, vorher nichts" in second.markdown
+    assert "Liebe Leute,\nes ist so weit." in mail_of(context, newer).text
+    assert "es ist so weit." in mail_of(context, newer).html
     assert approve_elsewhere(context, newer, "Anna")
 
 
