@@ -1,5 +1,8 @@
-// The stemmer for German of Snowball 3 (snowballstem.org), so that a query has the stems of the index:
-// Bahnhöfen, Bahnhofs and Bahnhof are "bahnhof". Words are letters and digits only, in lower case.
+// The stemmer for German of Snowball 3, so that a query has the stems of the index: Bahnhöfen, Bahnhofs and
+// Bahnhof are "bahnhof". Words are letters and digits only, in lower case.
+//
+// After german.sbl, Copyright (c) 2001, Dr Martin Porter, (c) 2004, 2005, Richard Boulton (BSD-3-Clause,
+// https://snowballstem.org/license.html).
 
 const VOWELS = "aeiouyäöü";
 const DIGRAPHS = { "ß": "ss", ae: "ä", oe: "ö", ue: "ü" };
