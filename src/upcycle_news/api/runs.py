@@ -210,7 +210,10 @@ class Runs:
     def apply_answer(
         self, issue: str, revision_id: str, request: int, answer: Mapping[str, Any]
     ) -> ApprovalOutcome:
-        """Apply the fields `decision`, `leave_out` and `name` of the form of approval `request`."""
+        """Apply the form of approval `request`: `decision`, `leave_out`, `name`, `subject` and `greeting`.
+
+        A changed subject or greeting makes another revision, which is not approved with it.
+        """
         return approval.apply_decision(
             self._context, IssueId.parse(issue), revision_id, request, answer
         )
