@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from upcycle_news.api.publications import init_publication
+from upcycle_news.api.publications import init_publication, publication_language
 from upcycle_news.cli.output import display_path, note
 from upcycle_news.demo.run import run_demo
-from upcycle_news.i18n.messages import format_count
+from upcycle_news.i18n.messages import localized
 
 
 class Look(StrEnum):
@@ -37,15 +37,17 @@ def init(
     Example: upcycle-news init umbaupost --name "Umbaupost" --look magazine
     """
     written = init_publication(folder, name=name, look=look or "")
-    typer.echo(f"{display_path(folder)}: {format_count(len(written), 'file')} written. Next:")
+    place, language = display_path(folder), publication_language(folder)
+    files = localized("count-files", count=len(written))
+    typer.echo(localized("init-written", folder=place, files=files).in_language(language))
     for step in (
-        f"cd {display_path(folder)}",
-        "edit newsletter.toml (sender, imprint, public_url)",
-        'upcycle-news essay new "…", or essay import FILE --title "…"',
-        'upcycle-news subscribers import LIST.csv --consent "source, date"',
-        "upcycle-news issue preview",
+        localized("init-enter", folder=place),
+        localized("init-settings"),
+        localized("init-essay"),
+        localized("init-readers"),
+        localized("init-preview"),
     ):
-        typer.echo(f"  {step}")
+        typer.echo(f"  {step.in_language(language)}")
 
 
 def demo() -> None:

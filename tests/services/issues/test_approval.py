@@ -423,3 +423,21 @@ def test_changes_since_the_last_issue_stand_beside_those_since_the_last_question
 def test_a_link_of_an_item_keeps_its_brackets_and_quotes() -> None:
     link = markdown_link("Zeitung [Ort]", "https://example.org/a_(b)/„c“?x=<y> z")
     assert link == "[Zeitung \\[Ort\\]](<https://example.org/a_(b)/„c“?x=%3Cy%3E%20z>)"
+
+
+@pytest.mark.parametrize(
+    ("greeting", "why"),
+    [("![](fehlt.jpg)", "fehlt.jpg"), ("Liebe {{ reader.name }}, hier ist sie.", "{{")],
+)
+def test_a_greeting_that_could_not_be_sent_is_not_taken_and_the_question_says_why(
+    publication: Publication, greeting: str, why: str
+) -> None:
+    publication.write_essay()
+    context = publication.context()
+    revision, form = request_approval(context)
+    outcome = answer_form(context, revision, form, decision="send", greeting=greeting)
+    assert not outcome.approved
+    assert why in outcome.refused
+    same, second = request_approval(context)  # which would end the run if it had been taken
+    assert same == revision
+    assert second.values["greeting"] == ""
