@@ -243,13 +243,13 @@ class Issues:
         """
         return with_pictures(self._context, preview)
 
-    def correction_of(self, issue: IssueId | str) -> IssueId:
+    def correction_of(self, issue: IssueId | str | None = None) -> IssueId:
         """Return the id of the correction of an issue that is not sent yet, such as ``2026-11-26-c1``.
 
-        It goes to those who got the issue, and says what `App.archive.correct` noted since. All verbs
+        None is the latest issue. It goes to those who got the issue, and says what `App.archive.correct` noted since. All verbs
         take it as the issue that it is. Raises `IssueError` when nine of them went out.
         """
-        return correction_id(self._context, self._id(issue))
+        return correction_id(self._context, self._latest(issue))
 
     def audience_of(self, revision: Revision) -> int:
         """Return how many would get a revision now."""

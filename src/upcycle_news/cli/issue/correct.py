@@ -15,9 +15,13 @@ from upcycle_news.i18n.messages import localized
 
 def correct(
     issue: Annotated[
-        str,
-        typer.Argument(metavar="ISSUE", help="The issue that was sent.", autocompletion=issue_ids),
-    ],
+        str | None,
+        typer.Argument(
+            metavar="[ISSUE]",
+            help="The issue that was sent; default: the latest.",
+            autocompletion=issue_ids,
+        ),
+    ] = None,
     open_it: Annotated[
         bool, typer.Option("--open/--no-open", help="Open the page in the browser.")
     ] = True,
