@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,10 +26,12 @@ from upcycle_news.services.issues.ids import ahead_waiting, is_ahead
 from upcycle_news.services.issues.lock import PREFECT_MARGIN, acquire_lock, release_lock
 from upcycle_news.services.issues.render import (
     RenderedRevision,
+    check_manifest,
     raise_on_errors,
     render_revision,
 )
 from upcycle_news.services.issues.revisions import find_revision
+from upcycle_news.services.issues.settings_findings import errors_of
 from upcycle_news.storage import approvals, issues, wordings
 from upcycle_news.storage.approvals import ApprovalRequest
 from upcycle_news.storage.revisions import Revision
@@ -174,7 +176,11 @@ def apply_decision(
         for other in waiting:
             release_lock(context, issue, other.run)
         return ApprovalOutcome(ended=rejected(context, issue))
-    if changed := changed_texts(find_revision(context, issue, revision_id), answer):
+    revision = find_revision(context, issue, revision_id)
+    if changed := changed_texts(revision, answer):
+        if wrong := _errors_with(context, revision, changed):
+            approvals.answer_request(context.store, number, "refused", now=now)
+            return ApprovalOutcome(refused=wrong)
         wordings.set_wording(context.store, issue, changed, by=by, now=now)
     if decision == "send" and changed:
         approvals.answer_request(context.store, number, "reworded", now=now)
@@ -209,6 +215,24 @@ def apply_decision(
         return ApprovalOutcome()
     approvals.answer_request(context.store, number, "send test again", now=now)
     return ApprovalOutcome(test_again=True)
+
+
+def _errors_with(context: AppContext, revision: Revision, changed: Mapping[str, str]) -> str:
+    """Return what keeps a revision from being sent with these texts, a sentence for each; empty if nothing.
+
+    They would end the run, and with it the form in which they can be written anew.
+    """
+    texts: dict[str, Any] = {
+        name: text for name, text in changed.items() if text or name != "subject"
+    }
+    content = revision.manifest.issue
+    overruled = tuple(dict.fromkeys((*content.overruled, *texts)))
+    manifest = replace(revision.manifest, issue=replace(content, **texts, overruled=overruled))
+    try:
+        errors = errors_of(check_manifest(context, manifest))
+    except UpcycleError as error:
+        return error.in_language(context.language)
+    return " ".join(error.in_language(context.language) for error in errors)
 
 
 def _reworded(changed: Mapping[str, str]) -> LocalizedText:
