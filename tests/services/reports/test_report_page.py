@@ -163,6 +163,8 @@ def test_a_list_that_was_only_imported_has_its_table_and_no_empty_chart(
     found = re.search(r'<section id="list".*?</section>', html, re.DOTALL)
     assert found is not None and "<svg" not in found[0] and "<details" not in found[0]
     assert rows(html, "list")[1] == ["Nov 26", "0", "3", "0", "0", "0"]
+    assert "Noch hat sich niemand selbst angemeldet" in section(html, "list")
+    assert "Nulllinie" not in html
 
 
 def test_only_the_newest_months_are_shown_and_the_page_says_so() -> None:

@@ -84,7 +84,7 @@ class ReportWriter:
         title, months = self.translate(localized("figures-list")), figures.months
         if figures.first_change is None:
             return Section("list", title, (self.translate(localized("figures-list-none")),))
-        sentences = [self.translate(localized("figures-list-about"))]
+        sentences = []
         if imported := sum(month.changes.imported for month in months):
             sentences.append(self.translate(localized("figures-list-imported", count=imported)))
         first = figures.first_change.astimezone(self.zone).date()
@@ -107,6 +107,10 @@ class ReportWriter:
             ),
             self._axis_count,
         )
+        if chart.is_empty:
+            sentences.insert(0, self.translate(localized("figures-list-only-imported")))
+        else:
+            sentences.insert(0, self.translate(localized("figures-list-about")))
         columns = ("month", "joined", "imported", "left", "bounced", "complained")
         rows = [
             (label, c.joined, c.imported, c.left, c.bounced, c.complained)
