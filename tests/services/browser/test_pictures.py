@@ -14,6 +14,8 @@ from upcycle_news.models import IssueId
 from upcycle_news.services.browser.pictures import small_pictures
 from upcycle_news.services.issues import approval
 from upcycle_news.services.issues.compose import EssayFilter
+from upcycle_news.services.issues.render import render_revision
+from upcycle_news.services.issues.revisions import find_revision
 from upcycle_news.services.runs import steps
 
 from ...publications import Publication
@@ -33,13 +35,12 @@ def test_the_command_writes_four_pictures_beside_the_preview_and_names_them(
 ) -> None:
     publication.write_essay()
     preview = ("issue", "preview", "--no-open", "--no-collect", "--pictures")
-    settings = {"BROWSER__CHROMIUM": chromium()}
-    files = publication.run(*preview, "--json", **settings).json["files"]
+    files = publication.run(*preview, "--json", BROWSER__CHROMIUM=chromium()).json["files"]
     pictures = {name: Path(files[name]).read_bytes() for name in NAMES}
     assert [size(picture)[0] for picture in pictures.values()] == [375, 375, 680, 680]
     assert len(set(pictures.values())) == 4
     assert {Path(files[name]).parent for name in NAMES} == {Path(files["html"]).parent}
-    printed = publication.run(*preview, **settings).out
+    printed = publication.run(*preview, BROWSER__CHROMIUM=chromium()).out
     for name in NAMES:
         assert f"issue-{name}.png" in printed
 
@@ -93,6 +94,6 @@ def test_without_a_chromium_in_path_there_are_no_pictures(
     publication.write_essay()
     context = publication.context()
     revision = steps.compose(context, ISSUE, EssayFilter(), run="run").revision_id
-    rendered = steps.render_revision(context, steps.find_revision(context, ISSUE, revision))
+    rendered = render_revision(context, find_revision(context, ISSUE, revision))
     monkeypatch.setenv("PATH", "/nowhere")
     assert small_pictures(rendered.content, "auto") == {}
