@@ -441,3 +441,18 @@ def test_a_greeting_that_could_not_be_sent_is_not_taken_and_the_question_says_wh
     same, second = request_approval(context)  # which would end the run if it had been taken
     assert same == revision
     assert second.values["greeting"] == ""
+
+
+def test_spaces_and_line_ends_that_a_browser_writes_otherwise_change_nothing(
+    publication: Publication,
+) -> None:
+    publication.write_essay(title="Der  Bahnhof bleibt")
+    context = publication.context()
+    revision, form = request_approval(context)
+    answer_form(
+        context, revision, form, decision="send test again", greeting="Hallo,\n\nliebe Leute."
+    )
+    newer, second = request_approval(context)
+    texts = {"subject": "Der Bahnhof bleibt\n", "greeting": "Hallo,\r\n\r\nliebe Leute.\r\n"}
+    assert newer != revision
+    assert answer_form(context, newer, second, decision="send", **texts).approved

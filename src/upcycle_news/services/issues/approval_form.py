@@ -113,14 +113,16 @@ def changed_texts(revision: Revision, answer: Mapping[str, Any]) -> dict[str, st
     """
     changed = {}
     for name, shown in form_values(revision).items():
-        if (given := answer.get(name)) is None:
-            continue
-        text = str(given).replace("\r\n", "\n").replace("\r", "\n").strip()
-        if name == "subject":
-            text = " ".join(text.split())
-        if text != shown.strip():
+        given = answer.get(name)
+        if given is not None and (text := _typed(name, str(given))) != _typed(name, shown):
             changed[name] = text
     return changed
+
+
+def _typed(name: str, text: str) -> str:
+    if name == "subject":
+        return " ".join(text.split())
+    return "\n".join(text.strip().splitlines())
 
 
 def form_labels(context: AppContext, page: str) -> dict[str, tuple[str, str]]:
