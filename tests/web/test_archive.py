@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from threading import Thread
 from types import SimpleNamespace
+from urllib.parse import quote
 
 import pytest
 
@@ -17,6 +18,8 @@ from upcycle_news.web.archive import REBUILD_SECONDS, ArchivePages
 
 from ..publications import Publication, parse_mail, send_issue
 from ..services.archive.test_build import tree
+from ..waiting import wait_until
+from .browser_session import browsing
 from .web_server import WebServer, running_server
 
 PAGE = "/archive/2026-11-26/"
@@ -158,6 +161,28 @@ def test_the_search_and_files_of_the_publication_are_served_with_their_types(
             "content/static/bild.webp",
         ):
             assert server.get(f"/{missing}").status == 404
+
+
+@pytest.mark.chromium
+def test_the_search_works_under_the_policy_and_no_other_script_does(shown: WebServer) -> None:
+    with browsing() as browser:
+        found = "document.querySelector('#search-results a')?.textContent"
+        for path in ("/archive/?q=Bahnhöfe", "/nix?q=Bahnhöfe"):
+            browser.open(shown.url + quote(path, safe="/?="))
+            wait_until(lambda: browser.run(found) == "Was vom Bahnhof bleibt", "nothing found")
+        browser.run(
+            "globalThis.ran = false; const made = document.createElement('script');"
+            "made.textContent = 'globalThis.ran = true'; document.body.append(made)"
+        )
+        assert browser.run("globalThis.ran") is False
+        refused = "fetch('http://127.0.0.1:9/').catch(() => 'refused')"
+        assert (
+            browser.run(
+                "new Promise(done => { addEventListener('securitypolicyviolation', "
+                f"event => done(event.effectiveDirective)); {refused}; }})"
+            )
+            == "connect-src"
+        )
 
 
 def test_a_page_that_is_missing_leads_on(shown: WebServer) -> None:
