@@ -149,7 +149,7 @@ def test_what_waits_is_shown_where_people_decide_and_alarms_once(
     assert sentence in approval_page(context, second, until=context.clock())
     assert sentence in publication.run("issue", "status", ISSUE).err
     shown = publication.run("doctor", "suppressions", "--offline").out
-    assert "12 suppressions of a wave" in shown
+    assert "12 Sperren aus einer Welle" in shown
     events = [event.name for event in (*new_events(context), *new_events(context))]
     assert events.count("upcycle-news.suppressions.pending") == 1
     stats = publication.run("subscribers", "stats", "--json").json

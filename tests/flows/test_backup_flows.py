@@ -37,8 +37,8 @@ def test_flows_send_nothing_from_a_restored_store_and_say_why(
     backup = publication.run("backup", "--json").json["file"]
     publication.run("restore", backup, "--yes")
     state = flows.deliver_pending(return_state=True)
-    assert (state.name, state.is_completed()) == ("SendHold", True)
-    assert "restored from a backup" in state.message
+    assert (state.name, state.is_cancelled()) == ("SendHold", True)
+    assert "aus einem Backup" in state.message
     state = flows.publish_issue(approve=True, return_state=True)
     assert (state.name, state.is_failed()) == ("SendHold", True)
     assert "upcycle-news store confirm" in state.message

@@ -23,7 +23,7 @@ def list_(as_json: JsonOption = False) -> None:
         if as_json:
             print_json({"event": alert.event, "subject": alert.subject, "at": alert.at.isoformat()})
         else:
-            subject = in_language(recognise(alert.subject, "reasons"))
+            subject = in_language(recognise(alert.subject, "subjects"))
             typer.echo(f"{alert.at:%Y-%m-%d %H:%M} UTC  {alert.event}: {subject}")
     if not alerts and not as_json:
         say(localized("alarms-none"))

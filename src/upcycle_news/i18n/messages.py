@@ -33,6 +33,7 @@ CATALOGUE_FILES = (
     "runs",
     "sending",
     "settings",
+    "subjects",
 )
 LANGUAGES = ("de", "en")
 FALLBACK = "en"

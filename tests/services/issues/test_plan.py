@@ -180,7 +180,7 @@ def test_without_a_schedule_the_plan_says_so_and_shows_todays_issue(
     [by_hand] = issue_plan.issues
     assert (by_hand.issue, by_hand.at) == (IssueId.parse("2026-11-26"), None)
     assert len(by_hand.essays) == 1
-    assert "no schedule" in issue_plan.notes[0]
+    assert "kein Termin" in issue_plan.notes[0]
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,7 @@ def _print_event(event: RecordedEvent, as_json: bool) -> None:
         return
     at = f"{event.at:%Y-%m-%d %H:%M:%S} UTC"
     parts = [
-        localized("history-by", by=recognise(event.by, "reasons")),
+        localized("history-by", by=recognise(event.by, "subjects")),
         localized("history-now", state=_STATES[event.to_state]),
     ]
     if event.revision_id:
@@ -144,6 +144,15 @@ def _print_delivery(delivery: Delivery, as_json: bool) -> None:
         if delivery.address
         else in_language(localized("subscriber-forgotten"))
     )
-    reason = in_language(recognise(delivery.reason, "reasons")) if delivery.reason else ""
-    why = " ".join(part for part in (str(delivery.code or ""), reason) if part)
+    why = " ".join(filter(None, (str(delivery.code or ""), _reason(delivery))))
     typer.echo(f"{delivery.subscriber:>8}  {email}  {why}")
+
+
+def _reason(delivery: Delivery) -> str:
+    """Return why a delivery ended so: a sentence of ours, or the relay's own words as a quotation."""
+    if not delivery.reason:
+        return ""
+    text = recognise(delivery.reason, "reasons")
+    if text.key == "untranslated" and delivery.code:
+        text = localized("server-said", text=delivery.reason)
+    return in_language(text)
