@@ -19,7 +19,7 @@ from upcycle_news.services.issues.compose import EssayFilter
 from upcycle_news.services.issues.render import render_revision
 from upcycle_news.services.reports.delivery_report import delivery_report
 from upcycle_news.services.runs import admission, steps
-from upcycle_news.services.runs.pending import pending_issues
+from upcycle_news.services.runs.pending import due_issues, pending_issues
 from upcycle_news.storage import wordings
 
 from ...delivery.memory_ledger import Clock
@@ -251,8 +251,9 @@ def test_nothing_is_sent_before_the_time_in_the_file(
     with pytest.raises(IssueError, match=r"before 09:15"):
         queue_issue(context, ISSUE, approver=Approver(always=True), collect=False)
     clock.now += timedelta(hours=2, minutes=14)
-    assert pending_issues(context, max_lateness_hours=1) == []
+    assert pending_issues(context, max_lateness_hours=1) == due_issues(context) == []
     clock.now += timedelta(minutes=1)
+    assert due_issues(context, max_lateness_hours=1) == ["2026-11-26"]
     assert pending_issues(context, max_lateness_hours=1) == ["2026-11-26"]
 
 

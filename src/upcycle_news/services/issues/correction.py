@@ -86,7 +86,10 @@ def _sent_issue(context: AppContext, issue: IssueId) -> SentIssue:
 
 
 def _untold(context: AppContext, issue: IssueId, sent: SentIssue) -> tuple[Told, ...]:
-    """Return the corrections in the archive that no earlier correction told, oldest first."""
+    """Return the corrections in the archive that no earlier correction told, oldest first.
+
+    What was corrected before readers got the issue (it lay in the mailbox only) they need not be told.
+    """
     told: set[Told] = set()
     for number in range(1, issue.correction):
         earlier = replace(issue, correction=number)
@@ -100,7 +103,9 @@ def _untold(context: AppContext, issue: IssueId, sent: SentIssue) -> tuple[Told,
     made = (
         Told(one.essay, one.at, one.note)
         for one in corrections.all_corrections(context.store)
-        if one.issue == issue.original and one.kind is CorrectionKind.CORRECTION
+        if one.issue == issue.original
+        and one.kind is CorrectionKind.CORRECTION
+        and one.at >= sent.sent_at
     )
     return tuple(one for one in made if one not in told and one.essay not in sent.withdrawn)
 

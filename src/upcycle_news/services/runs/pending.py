@@ -90,7 +90,8 @@ def due_issues(context: AppContext, *, max_lateness_hours: float = 0.0) -> list[
     due = [row.id for row in issues.unclosed_issues(context.store) if _is_due(context, row)]
     for row in issues.issues_in(context.store, IssueState.APPROVED, until=context.today):
         revision_id = approvals.approved_revision(context.store, row.id)
-        if revision_id and not _is_too_old(context, row.id, revision_id, max_lateness_hours):
+        too_old = revision_id and _is_too_old(context, row.id, revision_id, max_lateness_hours)
+        if revision_id and not too_old and not is_ahead(context, row.id):
             due.append(row.id)
     return [str(issue) for issue in sorted(due)]
 
