@@ -394,3 +394,21 @@ def test_kills_lose_nobody_and_double_nobody(
     row = issues.get(context.store, FIRST)
     assert row is not None
     assert row.state is IssueState.CLOSED
+
+
+def test_what_was_corrected_before_readers_got_the_issue_is_no_news_to_them(
+    publication: Publication, relay: FailingRelay, clock: Clock
+) -> None:
+    sent(publication)  # into the mailbox, and corrected there
+    clock.now += timedelta(hours=1)
+    context = publication.context(**relay_variables(relay.port))
+    queue_issue(context, ISSUE, approver=ALWAYS, collect=False)
+    send.deliver_issue(context, ISSUE)
+    assert sum(relay.accepted.values()) == 3
+    with pytest.raises(IssueError, match="do not know yet"):
+        compose.compose_manifest(context, FIRST)
+    note(publication, context, "abgerissen", "verkauft")
+    correct(context)
+    assert set(relay.accepted.values()) == {2}
+    [told] = compose.frozen_revision(context, FIRST).manifest.issue.told  # type: ignore[union-attr]
+    assert told.note == "Er wird verkauft, nicht abgerissen."
