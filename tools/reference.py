@@ -208,7 +208,7 @@ def _rows(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[tuple[str, 
     """Yield the table a setting stands in, and its row."""
     for name, field in model.model_fields.items():
         nested = _nested(field)
-        if nested is not None and name == "sources":
+        if nested is not None and name in ("sources", "channels", "authors"):
             for own, inner in nested.model_fields.items():
                 what = "none" if inner.is_required() else _default(inner)
                 variable = f"`{PREFIX}{name.upper()}`, all tables as JSON"

@@ -26,6 +26,7 @@ from tests.services.reports import sample_years  # noqa: E402
 from upcycle_news.archive_site.builder import build_archive  # noqa: E402
 from upcycle_news.rendering.preview_page import preview_page, standalone_html  # noqa: E402
 from upcycle_news.rendering.render import render  # noqa: E402
+from upcycle_news.services.content.gallery import shown_pieces  # noqa: E402
 from upcycle_news.services.reports.report_link import report_html  # noqa: E402
 
 TARGET = ROOT / "docs" / "images"
@@ -58,6 +59,7 @@ def main() -> None:
         save_screenshot(html, target, 900, FRONT, dark=dark)
     page = preview_page(render(sample_issues.demo()), (), language="de")
     save_screenshot(page, TARGET / "preview.png", 1500, 1100, dark=False)
+    save_pieces()
     save_report()
 
 
@@ -75,6 +77,16 @@ def save_report() -> None:
         dark = Image.open(TARGET / "report-page.png").convert("RGB")
     dark.paste(light.crop((0, 0, 430, 1400)), (0, 0))
     dark.quantize(256, dither=Image.Dither.NONE).save(TARGET / "report-page.png", optimize=True)
+
+
+def save_pieces() -> None:
+    """Write docs/images/pieces: each piece in a mail, light and dark."""
+    (TARGET / "pieces").mkdir(parents=True, exist_ok=True)
+    manifest = sample_issues.english()
+    for one in shown_pieces(manifest.templates, replace(manifest.publication, language="en")):
+        for dark in (False, True):
+            target = TARGET / "pieces" / f"{one.piece.name}-{'dark' if dark else 'light'}.png"
+            save_screenshot(one.mail, target, 600, one.piece.height, dark=dark)
 
 
 def archive_page() -> str:
@@ -97,7 +109,8 @@ def save_screenshot(html: str, target: Path, width: int, height: int, *, dark: b
     """Save a picture with as few colours as keep it below the size limit."""
     with TemporaryDirectory() as folder:
         raw = Path(folder) / "raw.png"
-        screenshot(html, raw, width=width, height=height, dark=dark)
+        # A window of less than this shows a part of its page only.
+        screenshot(html, raw, width=width, height=max(height, 400), dark=dark)
         with Image.open(raw) as image:
             cropped = image.convert("RGB").crop((0, 0, width, height))
     for colours in (256, 64, 24):

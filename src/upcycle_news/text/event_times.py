@@ -58,20 +58,23 @@ _CLOCK = re.compile(
     r"(?P<mark>\s*(?:Uhr|h)\b)?(?:\s*(?P<half>[ap])\.?m\.?)?",
     re.IGNORECASE,
 )
-_CLOCK_BEHIND = re.compile(rf"(?P<day>.*?\d.*?)(?:[,\s]+|(?<=\d)T)(?P<clock>{_CLOCK.pattern})", re.I)
+_CLOCK_BEHIND = re.compile(
+    rf"(?P<day>.*?\d.*?)(?:[,\s]+|(?<=\d)T)(?P<clock>{_CLOCK.pattern})", re.I
+)
 _RANGE = re.compile(
     r"\s*[–—]\s*|\s+(?:-|bis(?:\s+zum)?|to|until)\s+"
     r"|(?<=[:.]\d\d)-(?=\d)|(?<=\s\d)-(?=\d{1,2}(?:[:.]\d\d)?\s*(?:Uhr|h\b|[ap]\.?m))"
     r"|(?<=\s\d\d)-(?=\d{1,2}(?:[:.]\d\d)?\s*(?:Uhr|h\b|[ap]\.?m))",
     re.IGNORECASE,
 )
-_MIDNIGHT_PASSED = time(6)  # an end up to then that is not later than the start is one of the next morning
+# An end up to then that is not later than the start is one of the next morning.
+_MIDNIGHT_PASSED = time(6)
 
 
 def read_event_time(written: str, time_of_day: str = "", end: str = "") -> EventTime:
     """Return when an event takes place; raises `EventTimeError` for what is not certain.
 
-    `time_of_day` and `end` are the time of day and the end where they are written apart from the date.
+    `time_of_day` and `end` are given where they are written apart from the date.
     """
     text = ", ".join(filter(None, (part.strip() for part in (written, time_of_day))))
     if end.strip():
