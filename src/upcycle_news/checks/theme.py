@@ -70,7 +70,7 @@ def check_colours(templates: Mapping[str, str]) -> Iterator[Finding]:
             "contrast",
             colour=colour.shown,
             ground=worst.shown,
-            shade=localized(f"contrast-{shade}"),
+            shade=localized("contrast-dark") if shade == "dark" else localized("contrast-light"),
             ratio=contrast(colour.value, worst.value),
             limit=MIN_CONTRAST,
             pieces=tuple(list(pieces)[:_PIECES]),

@@ -29,7 +29,8 @@ def list_(as_json: JsonOption = False) -> None:
         if as_json:
             print_json({"template": name, "own": own})
         else:
-            say(localized("template-own" if own else "template-of-look", name=name))
+            own_text = localized("template-own", name=name)
+            say(own_text if own else localized("template-of-look", name=name))
 
 
 def copy(
