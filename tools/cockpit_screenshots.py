@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from PIL import Image
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
@@ -67,17 +69,26 @@ def _capture_form(pages: PrefectPages, run: str) -> None:
     pages.open_form(run)
     pages.fill_in(Name="Anna Redaktion")
     time.sleep(1)  # the field's colours change slowly
-    pages.page.picture(TARGET / "prefect-approval.png")
+    _save(pages, "prefect-approval.png")
 
 
 def _capture_report(pages: PrefectPages) -> None:
     wanted = {"artifacts": {"key": {"like_": "issue-%-report"}}}
-    [report] = pages.server.request("POST", "/artifacts/filter", wanted)
+    [report] = pages.server.request("POST", "/artifacts/latest/filter", wanted)
     pages.page.look(width=1000, height=1000, dark=True)
     pages.open(f"/artifacts/artifact/{report['id']}")
     pages.wait("document.body.innerText.includes('Was sich geändert hat')")
     time.sleep(1)
-    pages.page.picture(TARGET / "prefect-report.png")
+    _save(pages, "prefect-report.png")
+
+
+def _save(pages: PrefectPages, name: str) -> None:
+    """Save a picture of the page with few colours, which keeps it small."""
+    pages.page.picture(TARGET / name)
+    with Image.open(TARGET / name) as picture:
+        few = picture.convert("RGB").quantize(128, dither=Image.Dither.NONE)
+    few.save(TARGET / name, optimize=True)
+    print(name, (TARGET / name).stat().st_size // 1000, "kB")
 
 
 if __name__ == "__main__":

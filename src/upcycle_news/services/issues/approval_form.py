@@ -144,12 +144,8 @@ def form_labels(context: AppContext, page: str) -> dict[str, tuple[str, str]]:
         for name, (title, description) in labels.items()
     }
     title, question = texts["decision"]
-    return {**texts, "decision": (title, f"{_with_blank_lines(page)}\n\n{question}")}
-
-
-def _with_blank_lines(markdown: str) -> str:
-    """Return Markdown with a blank line after each line: a field's description joins lines otherwise."""
-    return "\n\n".join(line for line in markdown.splitlines() if line)
+    # In a field's description Prefect's page takes away one line end of each group of them.
+    return {**texts, "decision": (title, f"{page}\n{question}".replace("\n", "\n\n"))}
 
 
 def _pictures(translate: Translator, pictures: Mapping[str, bytes]) -> list[str]:
