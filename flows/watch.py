@@ -80,6 +80,13 @@ def report_closed_issues() -> None:
         write_missing_artifacts(app)
 
 
+def wait_for_people() -> list[str]:
+    """Return sentences about what people have to let go on: all is not well beside a stopped issue."""
+    with open_app() as app:
+        hold, halted = app.runs.send_hold(), app.runs.halted()
+    return [*([hold.message] if hold else []), *halted]
+
+
 def check(found: Found) -> None:
     """Take all steps once, and add what they did."""
     resolved = resolve_stale_runs()
@@ -130,7 +137,7 @@ def watch(stay_minutes: float = 0.0) -> State[Any]:
         reminders=found.reminders,
         resolved=found.resolved,
         started=started,
-        problems=[*problems, *found.problems],
+        problems=[*problems, *found.problems, *([] if found.alerts else wait_for_people())],
         language=language(),
         alerts=found.alerts,
     )
