@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from upcycle_news.checks.issue import preflight
 from upcycle_news.models import Author, Channel, ImageRef, Manifest, RenderedIssue
 from upcycle_news.rendering.preview_page import standalone_html
 from upcycle_news.rendering.render import render
@@ -167,6 +168,9 @@ def test_a_reply_opens_a_mail_with_the_subject() -> None:
     mail = render(manifest(theme, reply_to="redaktion@example.org"))
     assert 'href="mailto:redaktion@example.org?subject=Re%3A%20' in mail.html
     assert "Antworten: redaktion@example.org\n" in mail.text
+    given = manifest(theme, reply_to="redaktion@example.org")
+    found = preflight(mail, given.issue, given.publication)
+    assert "text-link-missing" not in {finding.code for finding in found}
 
 
 def test_everything_at_once_can_be_read_and_fits_a_phone() -> None:

@@ -82,6 +82,13 @@ def test_the_text_part_shows_blocks_by_a_line_and_a_button_with_its_address() ->
     assert "/essays/das-zweite-leben-der-langen-strasse/event-1.ics\n" in text
 
 
+def test_a_button_that_opens_a_mail_shows_who_gets_it() -> None:
+    body = "::: knopf\n[Schreiben Sie uns](mailto:redaktion@example.org?subject=Umbau)\n:::"
+    mail = rendered(body)
+    assert 'href="mailto:redaktion@example.org?subject=Umbau"' in mail.html
+    assert "\nSchreiben Sie uns: redaktion@example.org\n" in mail.text
+
+
 def test_the_mail_links_to_the_calendar_file_only_where_there_is_an_archive() -> None:
     given = manifest()
     without = replace(given, publication=replace(given.publication, public_url="", archive_url=""))

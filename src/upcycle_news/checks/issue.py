@@ -299,10 +299,15 @@ def _parity(check_input: CheckInput) -> Iterator[Finding]:
 
 
 def _text_forms(url: str) -> tuple[str, ...]:
-    """Return how the text part may show an address: whole, as it is read, and as it was typed (``www.…``)."""
+    """Return how the text part may show an address: whole, as it is read, and as it was typed (``www.…``).
+
+    Of a mail whose subject is given the receiver will do.
+    """
     read = normalizeLinkText(url)
+    if url.startswith("mailto:"):
+        return (url.removeprefix("mailto:").partition("?")[0], read.removeprefix("mailto:"))
     typed = [form.removeprefix("https://") for form in (url, read) if "://www." in form]
-    return (url.removeprefix("mailto:"), read.removeprefix("mailto:"), *typed)
+    return (url, read, *typed)
 
 
 def _parts(rendered: RenderedIssue) -> tuple[tuple[str, str], ...]:

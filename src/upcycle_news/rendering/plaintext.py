@@ -134,7 +134,7 @@ class _TextWriter:
         block = read_block(node.to_tokens(), 0)
         if block.kind == "button" and (button := block.button_link()):
             text = self.inline(SyntaxTreeNode([Token("inline", "", 0, children=list(button[0]))]))
-            return wrap(f"{text}: {button[1].removeprefix('mailto:')}", width).split("\n")
+            return wrap(f"{text}: {_shown_address(button[1])}", width).split("\n")
         mark = _BLOCK_MARKS.get(block.kind, "")
         inner = max(width - len(mark), 20)
         label, below_title, below_text = self.words_of(block)
@@ -251,6 +251,11 @@ class _TextWriter:
         if node.info == "auto" or text in (url, normalizeLinkText(url)):
             return text if "?" in text else text.removeprefix("mailto:")
         return f"{text} [{self.links.number(url)}]"
+
+
+def _shown_address(url: str) -> str:
+    """Return an address as it is typed; of a mail with a subject the receiver, who can be written to."""
+    return url.removeprefix("mailto:").partition("?")[0] if url.startswith("mailto:") else url
 
 
 def _aligned(cell: str, size: int, side: str) -> str:
