@@ -22,13 +22,16 @@ REVISION = "revision.txt"
 STATIC = "static"
 """The folder below content/ whose files a publication adds to the archive itself."""
 
+PERSONAL = ("confirm", "unsubscribe", "preferences", "address", "preview", "report")
+"""The first segments of links that are for one person: behind each is a token."""
+
 _RESERVED = frozenset(
     {
         *(folder.rstrip("/") for folder in (ARCHIVE, ESSAYS, IMAGES, SEARCH)),
         *(FEED, SITEMAP, ROBOTS, STYLE, MISSING, INDEX),
         # What the web server answers beside the archive.
-        *("subscribe", "confirm", "unsubscribe", "preferences", "address", "preview", "report"),
-        *("bounces", "metrics", "healthz"),
+        *PERSONAL,
+        *("subscribe", "bounces", "metrics", "healthz"),
     }
 )
 

@@ -72,6 +72,18 @@ def test_what_is_not_there_is_told_at_its_line(sent: Publication) -> None:
     }
 
 
+@pytest.mark.parametrize("name", ["unsubscribe", "preferences", "confirm", "preview"])
+def test_the_personal_link_of_a_reader_is_told_without_its_token(
+    sent: Publication, name: str
+) -> None:
+    sent.write_essay("Die Schule am Rand", f"Zum [Abbestellen]({SITE}/{name}/AQAAGEHEIM) hier.")
+    found = own_links(sent)
+    assert {(one.code, one.level) for one in found} == {("link-own-personal", "error")}
+    assert "GEHEIM" not in "".join(one.line("de") + one.line("en") for one in found)
+    sent.write_essay("Die Schule am Rand", f"Zum [Abbestellen]({SITE}/{name}) hier.")
+    assert {one.code for one in own_links(sent)} == {"link-own-missing"}
+
+
 def test_an_issue_with_a_link_to_a_page_that_is_not_there_is_not_sent(sent: Publication) -> None:
     told(sent, f"{SITE}/essays/was-vom-bahnhof-blieb/")
     before = len(sent.mails())

@@ -19,6 +19,7 @@ from upcycle_news.models.archive_paths import (
     ESSAYS,
     IMAGES,
     INDEX,
+    PERSONAL,
     SEARCH,
     file_of,
     is_reserved,
@@ -69,7 +70,13 @@ class _OwnSite:
         path = self._path(url)
         if path is None or self._exists(path):
             return
-        if path.startswith(_BUILT):
+        first, _, token = path.partition("/")
+        if first in PERSONAL and token:
+            # Without the token: whoever reads the finding could use it.
+            yield Finding(
+                "error", "link-own-personal", where, localized("link-own-personal", name=first)
+            )
+        elif path.startswith(_BUILT) or first in PERSONAL:
             text = localized("link-own-missing", link=url[:120])
             yield Finding("error", "link-own-missing", where, text)
         elif not is_reserved(path):
