@@ -73,7 +73,7 @@ def _capture_form(pages: PrefectPages, run: str) -> None:
 
 
 def _capture_report(pages: PrefectPages) -> None:
-    wanted = {"artifacts": {"key": {"like_": "issue-%-report"}}}
+    wanted = {"artifacts": {"key": {"like_": "issue-%-2-report"}}}
     [report] = pages.server.request("POST", "/artifacts/latest/filter", wanted)
     pages.page.look(width=1000, height=1000, dark=True)
     pages.open(f"/artifacts/artifact/{report['id']}")
