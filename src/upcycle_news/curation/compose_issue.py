@@ -64,11 +64,13 @@ def compose(
     rejections: Mapping[FeedItem, LocalizedText] | None = None,
     file: IssueFile | None = None,
     overruled: tuple[str, ...] = (),
+    withheld: int = 0,
 ) -> Issue:
     """Choose essays and the items that belong to them; raises `NothingNew` when there is no issue.
 
     `published` are slugs, `used` keys and canonical links of items of earlier issues. `file` is what
     editors wrote for this issue; which essays it names is decided before, their order and lengths here.
+    So many essays are `withheld` by the files of issues.
     """
     chosen = choose_essays(essays, published, id.day, _places(file))[: limits.essays]
     decided = select_candidates(
@@ -85,14 +87,14 @@ def compose(
     )
     waiting = sum(_is_news(candidate) for candidate in decided)
     if not chosen and not (limits.items_only and waiting):
-        raise NothingNew(_nothing_new(id.day, essays, published, waiting, limits))
+        raise NothingNew(_nothing_new(id.day, essays, published, waiting, limits, withheld))
     picked = tuple(
         replace(candidate.as_related(), story=excerpt_story(candidate.story, limits.excerpt))
         for candidate in decided
         if candidate.chosen
     )
     if not chosen and not picked:
-        raise NothingNew(_nothing_new(id.day, essays, published, 0, limits))
+        raise NothingNew(_nothing_new(id.day, essays, published, 0, limits, withheld))
     return _issue(id, language, chosen, picked, file, overruled)
 
 
@@ -250,7 +252,12 @@ def _topics(essays: Sequence[Essay], picked: Sequence[Related]) -> tuple[str, ..
 
 
 def _nothing_new(
-    day: date, essays: Sequence[Essay], published: Collection[str], fresh: int, limits: Limits
+    day: date,
+    essays: Sequence[Essay],
+    published: Collection[str],
+    fresh: int,
+    limits: Limits,
+    withheld: int = 0,
 ) -> LocalizedText:
     """Say which essays and items there are, and what to do to get an issue."""
     drafts = sum(essay.status == "draft" for essay in essays)
@@ -260,6 +267,7 @@ def _nothing_new(
         *([localized("nothing-new-published", count=known)] if known else []),
         *([localized("nothing-new-draft", count=drafts)] if drafts else []),
         *([localized("nothing-new-later", count=later)] if later else []),
+        *([localized("nothing-new-withheld", count=withheld)] if withheld else []),
     ]
     items_only_would_do = bool(fresh) and not limits.items_only
     return localized(

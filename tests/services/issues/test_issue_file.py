@@ -85,7 +85,7 @@ def test_what_a_file_leaves_out_waits_for_the_next_issue(publication: Publicatio
     assert slugs(compose.compose_manifest(context, ISSUE)) == ["schule", "tür"]
     assert slugs(compose.compose_manifest(context, LATER)) == ["bahnhof", "schule", "tür"]
     write_file(publication, "---\nleave_out: [bahnhof, schule, tür]\n---\n")
-    with pytest.raises(NothingNew):
+    with pytest.raises(NothingNew, match="3 wait for a later issue, by the files of issues"):
         compose.compose_manifest(context, ISSUE)
 
 

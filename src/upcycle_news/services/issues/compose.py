@@ -226,7 +226,7 @@ def explain_issue(
         replace(candidate, identity=identities.get(candidate.story.lead, ""))
         for candidate in explain(
             day=issue_id.day,
-            **{name: value for name, value in inputs.items() if name != "overruled"},
+            **{name: inputs[name] for name in inputs if name not in ("overruled", "withheld")},
         )
     )
 
@@ -253,9 +253,14 @@ def _inputs(
     choice = read_choice(context, issue_id, known, published, chosen)
     chosen = choice.essays
     essays = _selected(_of_the_same_issue(context, issue_id, known, chosen), chosen, published)
-    essays = tuple(essay for essay in essays if choice.allows(essay))
+    allowed = tuple(essay for essay in essays if choice.allows(essay))
+    withheld = sum(
+        essay.status == "ready" and essay.slug not in published
+        for essay in essays
+        if essay not in allowed
+    )
     file_pins = choice.file.pin if choice.file else ()
-    pins = {canonical_link(pin) for essay in essays for pin in essay.pin}
+    pins = {canonical_link(pin) for essay in allowed for pin in essay.pin}
     pins |= {canonical_link(pin) for pin in file_pins}
     feeds = load_publication_feeds(context)
     recent = feed_rows.items_since(context.store, since.astimezone(UTC))
@@ -263,7 +268,7 @@ def _inputs(
     listed = listed_items(context.settings, feeds, stored, pins)
     names = {name for item in listed.items for name in (item.key, item.canonical)}
     inputs = {
-        "essays": essays,
+        "essays": allowed,
         "published": published,
         "candidates": listed.items,
         "used": issues.used_items(context.store, names, apart_from=issue_id),
@@ -275,6 +280,7 @@ def _inputs(
         "vocabulary": load_publication_vocabulary(context),
         "file": choice.file,
         "overruled": choice.overruled,
+        "withheld": withheld,
     }
     return inputs, listed.identities
 
