@@ -171,6 +171,8 @@ def _print_contents(shown: IssuePreview, language: str) -> None:
     content, issue = shown.revision.manifest.issue, str(shown.issue)
     title = localized("preview-issue", issue=issue, subject=shown.subject)
     typer.echo(title.in_language(language))
+    if content.file is not None:
+        _print_line(localized("preview-file"), content.file.source, language)
     for number, essay in enumerate(content.essays):
         place = localized("preview-leads") if number == 0 else localized("preview-then")
         _print_line(place, essay.title, language)
