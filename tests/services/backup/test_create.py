@@ -164,7 +164,7 @@ def test_the_folder_of_a_backup_can_have_any_name(publication: Publication, name
     publication.add_many_subscribers(1)
     backup = create.make_backup(publication.context(), Path(name).absolute())
     assert publication.run("restore", "--check", str(backup.file)).out.endswith(
-        "the backup is complete\n"
+        "das Backup ist vollständig.\n"
     )
 
 
@@ -177,7 +177,7 @@ def test_a_backup_goes_to_a_file_of_any_name_but_never_overwrites_it(
     error = publication.run("backup", "--to", "heute.tar.gz", code=1).err
     assert "Die Datei gibt es schon; sie blieb, wie sie ist" in error
     assert Path("heute.tar.gz").read_bytes() == before
-    assert "is a file" in publication.run("backup", "--to", "x.tgz", "--keep", "3", code=1).err
+    assert "Das ist eine Datei; --keep gilt für einen Ordner mit Backups" in publication.run("backup", "--to", "x.tgz", "--keep", "3", code=1).err
 
 
 def test_an_unwritable_folder_is_one_sentence(publication: Publication) -> None:
@@ -185,7 +185,7 @@ def test_an_unwritable_folder_is_one_sentence(publication: Publication) -> None:
     Path("datei").write_text("no folder")
     error = publication.run("backup", "--to", "datei/hier", code=1).err
     assert "Die Datei lässt sich nicht schreiben" in error
-    assert "no partial backup was left" in error
+    assert "ein halbes Backup blieb nicht zurück" in error
 
 
 def test_a_full_disk_leaves_no_partial_backup_and_keeps_the_old_ones(
@@ -198,7 +198,7 @@ def test_a_full_disk_leaves_no_partial_backup_and_keeps_the_old_ones(
 
     monkeypatch.setattr(archive_file.os, "fsync", full)
     context = publication.context()
-    with pytest.raises(UpcycleError, match=r"auf der Platte ist kein Platz.*halbes Backup blieb nicht zurück"):
+    with pytest.raises(UpcycleError, match=r"no room on the disk.*no partial backup was left"):
         create.make_backup(context, keep=1)
     assert files(backup.parent) == {backup.name}
 
@@ -323,7 +323,7 @@ def test_any_other_file_is_refused(publication: Publication, tmp_path: Path) -> 
     assert_refused_and_unchanged(publication, bad)
     shutil.make_archive(str(tmp_path / "other"), "gztar", publication.home / "content")
     assert_refused_and_unchanged(publication, tmp_path / "other.tar.gz")
-    assert "cannot be read (" in publication.run("restore", "nirgends.tar.gz", code=1).err
+    assert "Die Datei lässt sich nicht lesen" in publication.run("restore", "nirgends.tar.gz", code=1).err
 
 
 def assert_refused_and_unchanged(publication: Publication, bad: Path) -> None:

