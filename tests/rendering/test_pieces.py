@@ -136,6 +136,17 @@ def test_a_publication_whose_templates_lack_a_macro_gets_a_sentence() -> None:
         render(manifest(**{"partials/pieces.mjml": "{% macro box(title, body) %}{% endmacro %}"}))
 
 
+def test_a_publication_whose_templates_lack_the_pieces_gets_a_sentence() -> None:
+    given = manifest()
+    older = {name: text for name, text in given.templates.items() if "pieces." not in name}
+    older["partials/teasers.mjml"] = older["partials/reply.mjml"] = ""
+    with pytest.raises(TemplateError, match=r"partials/pieces\.mjml: .*init"):
+        render(replace(given, templates=older))
+    plain = replace(given.issue.essays[0], body="Ohne Baustein.")
+    issue = replace(given.issue, essays=(plain, *given.issue.essays[1:]))
+    assert "Ohne Baustein." in render(replace(given, issue=issue, templates=older)).text
+
+
 @pytest.mark.parametrize("dark", [False, True])
 def test_blocks_can_be_read_light_and_dark_and_by_screen_readers(dark: bool) -> None:
     html = standalone_html(rendered())

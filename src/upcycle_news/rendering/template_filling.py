@@ -33,6 +33,8 @@ def call_macro(
 
     Raises `TemplateError`, as `fill_template` does.
     """
+    if name not in templates:
+        raise TemplateError(f"templates/{name}", None, localized("template-missing"))
     with _template_errors(name):
         template = _environment(frozenset(templates.items())).get_template(name)
         function = getattr(template.make_module(dict(variables)), macro, None)
