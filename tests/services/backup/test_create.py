@@ -177,7 +177,10 @@ def test_a_backup_goes_to_a_file_of_any_name_but_never_overwrites_it(
     error = publication.run("backup", "--to", "heute.tar.gz", code=1).err
     assert "Die Datei gibt es schon; sie blieb, wie sie ist" in error
     assert Path("heute.tar.gz").read_bytes() == before
-    assert "Das ist eine Datei; --keep gilt für einen Ordner mit Backups" in publication.run("backup", "--to", "x.tgz", "--keep", "3", code=1).err
+    assert (
+        "Das ist eine Datei; --keep gilt für einen Ordner mit Backups"
+        in publication.run("backup", "--to", "x.tgz", "--keep", "3", code=1).err
+    )
 
 
 def test_an_unwritable_folder_is_one_sentence(publication: Publication) -> None:
@@ -323,7 +326,10 @@ def test_any_other_file_is_refused(publication: Publication, tmp_path: Path) -> 
     assert_refused_and_unchanged(publication, bad)
     shutil.make_archive(str(tmp_path / "other"), "gztar", publication.home / "content")
     assert_refused_and_unchanged(publication, tmp_path / "other.tar.gz")
-    assert "Die Datei lässt sich nicht lesen" in publication.run("restore", "nirgends.tar.gz", code=1).err
+    assert (
+        "Die Datei lässt sich nicht lesen"
+        in publication.run("restore", "nirgends.tar.gz", code=1).err
+    )
 
 
 def assert_refused_and_unchanged(publication: Publication, bad: Path) -> None:
