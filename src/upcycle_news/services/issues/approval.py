@@ -238,7 +238,9 @@ def _errors_with(context: AppContext, revision: Revision, changed: Mapping[str, 
 def _reworded(changed: Mapping[str, str]) -> LocalizedText:
     if len(changed) > 1:
         return localized("form-changed-texts")
-    return localized("form-changed-subject" if "subject" in changed else "form-changed-greeting")
+    if "subject" in changed:
+        return localized("form-changed-subject")
+    return localized("form-changed-greeting")
 
 
 def approve(

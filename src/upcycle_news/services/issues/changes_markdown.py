@@ -115,13 +115,12 @@ def _contents(translate: Translator, difference: ManifestDiff) -> Iterator[str]:
 
 
 def _changed_text(label: LocalizedText, change: TextChange) -> LocalizedText:
-    key = "changed-text" if change.old and change.new else "changed-text-new"
-    texts = {
-        name: escape_markdown(truncate(text, _SHOWN))
-        for name, text in (("new", change.new), ("old", change.old))
-        if text
-    }
-    return localized(key if change.new else "changed-text-gone", name=label, **texts)
+    new, old = (escape_markdown(truncate(text, _SHOWN)) for text in (change.new, change.old))
+    if not change.new:
+        return localized("changed-text-gone", name=label, old=old)
+    if not change.old:
+        return localized("changed-text-new", name=label, new=new)
+    return localized("changed-text", name=label, new=new, old=old)
 
 
 def _appearance(translate: Translator, difference: ManifestDiff) -> Iterator[str]:
