@@ -66,6 +66,11 @@ def test_the_end_is_looked_for_in_the_same_quotation_or_item() -> None:
     assert not blocks("- ::: kasten\n  a\n\nb\n:::")
 
 
+def test_many_beginnings_without_an_end_are_text() -> None:
+    body = "\n\n".join(["::: kasten"] * 3000 + [":::"])
+    assert len(blocks(body)) == 1
+
+
 def test_code_neither_opens_nor_closes_a_block() -> None:
     assert not blocks("```\n::: kasten\nx\n:::\n```")
     (block,) = blocks("::: kasten\n```\n:::\n```\nText\n:::")

@@ -8,6 +8,7 @@ outer one there.) A block that nothing closes is none: its lines stay text, and 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -45,6 +46,8 @@ _CLOSING = re.compile(r":{3,}[ \t]*")
 _FIELD = re.compile(r"[ \t]*([^\W\d_]+)[ \t]*:(?!:)[ \t]*(.*?)[ \t]*")
 _CODE_FENCE = re.compile(r"[ \t>]*(`{3,}|~{3,})")
 _LINK = re.compile(r"\[([^\[\]]+)\]\(<?([^()\s<>]+)>?\)|<?([^\s<>]+)>?")
+_END_IN_QUOTATION = re.compile(r"[ \t>]*:{3,}[ \t]*")
+_ENDS = "block_ends"  # in the environment of a parse
 _NONE = frozenset({"-", "–", "—", "keiner", "keine", "none"})
 
 
@@ -199,8 +202,12 @@ def _text(state: StateBlock, line: int) -> str:
 
 def _closing_line(state: StateBlock, start: int, end: int) -> int | None:
     """Return the line that closes the block which opens at `start`; code has no such lines."""
+    ends = _possible_ends(state)
     depth, fence = 1, ""
     for line in range(start + 1, end):
+        # With fewer ends than open blocks this one has none: so many beginnings cost no time.
+        if depth > len(ends) - bisect_left(ends, line):
+            return None
         text = _text(state, line)
         if text and state.sCount[line] < state.blkIndent:
             return None  # outside the list item or quotation
@@ -216,6 +223,15 @@ def _closing_line(state: StateBlock, start: int, end: int) -> int | None:
             if not depth:
                 return line
     return None
+
+
+def _possible_ends(state: StateBlock) -> list[int]:
+    """Return the lines that may close a block, in quotations, too; found once for each text."""
+    if _ENDS not in state.env:
+        lines = enumerate(state.src.split("\n"))
+        state.env[_ENDS] = [number for number, line in lines if _END_IN_QUOTATION.fullmatch(line)]
+    ends: list[int] = state.env[_ENDS]
+    return ends
 
 
 def _fields(
