@@ -319,7 +319,7 @@ def test_the_command_reports_its_counts(publication: Publication) -> None:
         "issues": 2, "essays": 2, "files": report["files"], "written": 0, "removed": 0,
     }  # fmt: skip
     assert "nichts hat sich geändert" in publication.run("archive", "build").out
-    assert "2 issues" in publication.run("archive", "build", "--out", "www").out
+    assert "2 Ausgaben" in publication.run("archive", "build", "--out", "www").out
     assert (publication.home / "www/feed.xml").is_file()
 
 

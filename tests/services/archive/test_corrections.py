@@ -78,7 +78,7 @@ def test_an_impossible_correction_is_refused_with_the_reason(publication: Public
     errors = publication.run(*correct, SLUG, "--note", "x", code=1).err
     assert "Das Archiv zeigt diesen Text schon. Berichtigen Sie zuerst die Datei." in errors
     errors = publication.run(*correct, "unbekannt", "--note", "x", code=1).err
-    assert "no sent issue holds 'unbekannt'" in errors
+    assert "Keine verschickte Ausgabe enthält „unbekannt“" in errors
     assert SLUG in errors
     rewrite(publication, "umgebaut", "abgerissen")
     publication.run("archive", "withdraw", SLUG, "--yes")
