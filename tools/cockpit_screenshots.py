@@ -76,7 +76,7 @@ def _capture_report(pages: PrefectPages) -> None:
     wanted = {"artifacts": {"key": {"like_": "issue-%-2-report"}}}
     [report] = pages.server.request("POST", "/artifacts/latest/filter", wanted)
     pages.page.look(width=1000, height=1000, dark=True)
-    pages.open(f"/artifacts/artifact/{report['id']}")
+    pages.open(f"/artifacts/artifact/{report['latest_id']}")
     pages.wait("document.body.innerText.includes('Was sich geändert hat')")
     time.sleep(1)
     _save(pages, "prefect-report.png")
