@@ -24,6 +24,21 @@ pytestmark = [
 ]
 
 
+# As publish-issue waits, with a timeout that is over long before the answer.
+WAITING_FLOW = """\
+from prefect import flow
+from prefect.flow_runs import suspend_flow_run
+from prefect.input import RunInput
+
+class Answer(RunInput):
+    word: str
+
+@flow(name="waits", timeout_seconds=30)
+def waits():
+    return suspend_flow_run(wait_for_input=Answer, timeout=3600, key="question").word
+"""
+
+
 def runs_of(server: PrefectServer, flow: str, *states: str, **more: Any) -> list[dict[str, Any]]:
     """Return the runs of a flow in these states, without those that a schedule has planned."""
     wanted = {"state": {"type": {"any_": list(states)}}, **more}
@@ -69,7 +84,13 @@ def test_what_is_approved_goes_out_by_itself_also_after_the_run_that_watched_was
     publication: Publication,
 ) -> None:
     publication.add_many_subscribers(1)
+    (publication.home / "flows/waits.py").write_text(WAITING_FLOW)
+    with (publication.home / "prefect.yaml").open("a") as file:
+        file.write("\n  - name: own\n    entrypoint: flows/waits.py:waits\n")
     with PrefectServer(publication.home) as server:
+        waits = server.start("waits/own")
+        server.wait_for_state(waits, "PAUSED")
+        asked = datetime.now(UTC)
         first = watching(server)
         version = server.request("GET", f"/deployments/name/{WATCH}")["version"]
         assert version.endswith(f"upcycle-news {__version__}")
@@ -100,6 +121,12 @@ def test_what_is_approved_goes_out_by_itself_also_after_the_run_that_watched_was
         assert len(runs_of(server, "deliver-pending", *ENDED)) == 3, (
             "one for each issue, one by hand"
         )
+
+        # The time in which a run waits for an answer does not count for its timeout.
+        wait_until(lambda: datetime.now(UTC) - asked > timedelta(seconds=40), "no time passes")
+        server.submit_form(waits, word="yes")
+        state = server.wait_for_state(waits, *ENDED, after=server.resumed_at)
+        assert state["type"] == "COMPLETED", state["message"]
 
 
 def test_prefects_buttons_do_what_the_page_says(publication: Publication) -> None:
