@@ -143,7 +143,18 @@ def test_a_dark_palette_that_is_not_given_has_no_finding() -> None:
 
 
 def test_other_notations_are_not_judged() -> None:
-    assert findings(with_colour('accent = "#1d6152"', 'accent = "yellow"')) == []
+    assert findings(with_colour('accent = "#1d6152"', 'accent = "rgba(29, 97, 82, 0.9)"')) == []
+
+
+def test_colours_by_their_names_are_judged_as_well() -> None:
+    [(where, text)] = findings(with_colour('accent = "#1d6152"', 'accent = "yellow"'))
+    assert where == line_of(TEMPLATES, THEME, 'accent = "#1d6152"')
+    assert "hat im Hellen einen Kontrast von 1,0" in text
+    button = '<mj-button href="https://example.org/x" background-color="#f2b705" color="white">Los</mj-button>'
+    templates = with_section(button)
+    [(where, text)] = findings(templates)
+    assert where == line_of(templates, "newsletter.mjml", button)
+    assert "„white“ auf „#f2b705“" in text
 
 
 def test_templates_that_do_not_work_have_no_finding_about_colours() -> None:

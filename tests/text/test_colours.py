@@ -26,7 +26,9 @@ PAPER = {
 COLOURS = st.integers(0, 0xFFFFFF).map(lambda number: f"#{number:06x}")
 
 
-@pytest.mark.parametrize("colour", ["darkgreen", "rgb(1, 2, 3)", "#12345", "", None, 7])
+@pytest.mark.parametrize(
+    "colour", ["inherit", "var(--ink)", "#12345", "#ffffff80", "rgba(0, 0, 0, 128)", "", None, 7]
+)
 def test_another_notation_is_not_judged(colour: object) -> None:
     assert luminance(colour) is None
     assert contrast(colour, "#ffffff") is None
@@ -43,6 +45,20 @@ def test_a_proposal_holds_on_its_ground_and_there_is_always_one(colour: str, gro
     found = nearest_readable(colour, [ground])
     assert found is not None
     assert (contrast(found, ground) or 0) >= 4.5
+
+
+@pytest.mark.parametrize(
+    ("written", "same"),
+    [
+        ("white", "#ffffff"),
+        ("DarkGreen", "#006400"),
+        ("rgb(1, 2, 3)", "#010203"),
+        ("hsl(0, 100%, 50%)", "#f00"),
+    ],
+)
+def test_names_and_other_notations_of_colours_are_judged(written: str, same: str) -> None:
+    assert channels(written) == channels(same)
+    assert contrast(written, "#777777") == contrast(same, "#777777")
 
 
 def test_a_colour_that_holds_is_its_own_proposal() -> None:
@@ -96,4 +112,4 @@ def test_what_is_given_stays_and_the_others_hold_on_it() -> None:
 
 
 def test_another_notation_stays_as_it_is_in_the_dark() -> None:
-    assert dark_palette({**PAPER, "warn": "darkred"}, {})["warn"] == "darkred"
+    assert dark_palette({**PAPER, "warn": "inherit"}, {})["warn"] == "inherit"

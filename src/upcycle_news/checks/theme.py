@@ -53,7 +53,7 @@ class _Meetings:
 def check_colours(templates: Mapping[str, str]) -> Iterator[Finding]:
     """Yield a warning for each colour with too little contrast where it occurs, with the nearest that holds.
 
-    Colours in other notations than ``#rgb`` and ``#rrggbb`` are not judged. Raises `TemplateError` for a
+    What is no colour by itself (``inherit``, ``rgba`` with glass) is not judged. Raises `TemplateError` for a
     theme that cannot be read.
     """
     found = _meetings(templates)

@@ -1,4 +1,4 @@
-"""Colours as ``#rrggbb``: their contrast, the nearest one that can be read, and a palette for the dark.
+"""Colours: their contrast, the nearest one that can be read, and a palette for the dark.
 
 Contrast is that of WCAG 2.2; nearness is measured in OKLab, where equal distances look equal
 (Björn Ottosson, https://bottosson.github.io/posts/oklab/).
@@ -31,18 +31,29 @@ _GROUND_CHROMA = 0.012
 
 
 def channels(colour: object) -> tuple[float, float, float] | None:
-    """Return red, green and blue of ``#rgb`` or ``#rrggbb``, 0 to 1; None for another notation."""
+    """Return red, green and blue of a colour as CSS 3 writes it, 0 to 1; None for another notation and for glass."""
     text = colour.strip() if isinstance(colour, str) else ""
     if re.fullmatch(r"#[0-9a-fA-F]{3}", text):
         text = "#" + "".join(2 * digit for digit in text[1:])
     if not re.fullmatch(r"#[0-9a-fA-F]{6}", text):
-        return None
+        return _named(text)
     red, green, blue = (int(text[start : start + 2], 16) / 255 for start in (1, 3, 5))
     return red, green, blue
 
 
+def _named(text: str) -> tuple[float, float, float] | None:
+    """Return the channels of ``white``, ``rgb(1, 2, 3)`` and the like; None for what is none or lets light through."""
+    from PIL import ImageColor  # late: most commands see no such colour
+
+    try:
+        red, green, blue, *alpha = ImageColor.getrgb(text)
+    except ValueError:
+        return None
+    return (red / 255, green / 255, blue / 255) if alpha in ([], [255]) else None
+
+
 def luminance(colour: object) -> float | None:
-    """Return the relative luminance of ``#rgb`` or ``#rrggbb``, 0 to 1; None for another notation."""
+    """Return the relative luminance of a colour, 0 to 1; None where `channels` has none."""
     values = channels(colour)
     if values is None:
         return None
