@@ -205,7 +205,7 @@ def test_a_refusing_relay_is_not_retried(
         failed = flows.publish_issue(approve=True, return_state=True)
     assert failed.is_failed()
     assert "bietet kein STARTTLS an" in failed.message
-        assert "exception" not in failed.message
+    assert "exception" not in failed.message
 
 
 def test_what_a_flow_put_into_the_mailbox_goes_to_everybody_once_a_relay_is_set(

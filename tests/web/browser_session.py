@@ -135,7 +135,9 @@ def browsing() -> Iterator[Page]:
         )  # fmt: skip
         try:
             # Chromium answers no ping while the test does something else.
-            with connect(_tab(process, Path(profile)), max_size=2**26, ping_interval=None) as socket:
+            with connect(
+                _tab(process, Path(profile)), max_size=2**26, ping_interval=None
+            ) as socket:
                 yield Page(socket)
         finally:
             process.terminate()
