@@ -53,7 +53,7 @@ FEEDS = {
 ISSUE = {
     "new": (
         "issue.new:new",
-        "Begin the file of an issue: subject, greeting, essays and more; print its path.",
+        "Begin the file of an issue, content/issues/ISSUE.md, and print its path.",
     ),
     "preview": (
         "issue.preview:preview",
@@ -61,7 +61,7 @@ ISSUE = {
     ),
     "correct": (
         "issue.correct:correct",
-        "Compose a correction for those who got an issue, from what the archive noted.",
+        "Compose a correction of an issue and render it; files lie under var/issues/ISSUE-c1/.",
     ),
     "status": (
         "issue.status:status",

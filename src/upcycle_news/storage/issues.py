@@ -310,9 +310,7 @@ def take_back_from_mailbox(
     return True
 
 
-def count_audience(
-    store: Store, topics: Collection[str], *, issue: IssueId | None = None
-) -> int:
+def count_audience(store: Store, topics: Collection[str], *, issue: IssueId | None = None) -> int:
     """Return how many deliveries an issue on `topics` (empty: for all) would have now.
 
     A correction goes to those who got the issue that it corrects.

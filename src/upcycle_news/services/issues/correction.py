@@ -122,4 +122,4 @@ def _greeting(
     titles = {essay.slug: essay.title for essay in essays}
     notes = [f"- **{_markdown(titles[one.essay])}**: {_markdown(one.note)}" for one in told]
     intro = strings("correction_intro", date=strings.long_date(issue.day))
-    return "\n".join([intro, "", *notes, "", strings("correction_text", count=len(essays))])
+    return "\n".join([intro, "", *notes, "", strings("correction_text")])
