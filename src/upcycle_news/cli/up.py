@@ -31,8 +31,11 @@ def up(
         )
 
         def tell(url: str, with_web: bool) -> None:
-            key = "up-web" if with_web else "up-web-taken" if web else "up-no-web"
-            say(localized("up-started", url=url, web=localized(key, url=pages)))
+            started = localized("up-web", url=pages)
+            if not with_web:
+                taken = localized("up-web-taken", url=pages)
+                started = taken if web else localized("up-no-web", url=pages)
+            say(localized("up-started", url=url, web=started))
 
         app.flows.run_schedules(
             host=host,

@@ -52,7 +52,9 @@ def _plain(post: Post) -> Request:
     """Ntfy takes the message as plain text; headers say the rest (docs.ntfy.sh, Publishing)."""
     headers = {
         "Content-Type": "text/plain; charset=utf-8",
-        "Title": Header(post.title, "utf-8", maxlinelen=10_000).encode(),  # RFC 2047, as ntfy reads it
+        "Title": Header(
+            post.title, "utf-8", maxlinelen=10_000
+        ).encode(),  # RFC 2047, as ntfy reads it
         "Priority": "high",
         "Tags": "warning",
     }

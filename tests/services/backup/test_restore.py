@@ -651,7 +651,7 @@ def test_confirming_lists_the_unknown_deliveries(publication: Publication) -> No
     assert "Es geht nichts hinaus: Dieser Speicher wurde aus einem Backup" in error
     assert publication.run("store", "info", "--json").json["paused"] == "restored"
     refused = publication.run("store", "confirm", code=1).err
-    assert f"issue {issue}: 3 unknown" in refused
+    assert f"Ausgabe {issue}: 3 ungewiss" in refused
     assert "example.org" not in refused
     assert publication.run("store", "confirm", "--yes", "--json").json == {
         "confirmed": True, "unknown": {str(issue): 3}, "sent": []

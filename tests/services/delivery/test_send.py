@@ -175,7 +175,7 @@ def test_a_relay_that_refuses_everybody_stops_the_issue_and_suppresses_nobody(
     assert row is not None
     assert row.state is IssueState.STOPPED
     assert counts(context) == {"queued": 12}
-    with pytest.raises(IssueError, match=r"is stopped \(.*resume 2026-11-26"):
+    with pytest.raises(IssueError, match=r"is stopped: .*resume 2026-11-26"):
         send.deliver_issue(context, ISSUE)
     with MisbehavingRelay() as relay:
         better = publication.context(**relay_variables(relay.controller.port))
