@@ -21,7 +21,7 @@ LOOK_THEME = "look.toml"
 DEFAULTS: Mapping[str, Any] = {
     "logo": {"light": "", "dark": "", "width": 180},
     "masthead": {"align": "left", "picture": "", "picture_alt": ""},
-    "mail": {"contents_from": 4, "teaser_pictures": "large", "forwarded": False},
+    "mail": {"contents_from": 5, "teaser_pictures": "large", "forwarded": False},
 }
 """What holds where neither theme.toml nor a look says anything: nothing is shown but the name."""
 
