@@ -53,6 +53,7 @@ class Decision(RunInput):
     subject: str = Field("", description="The issue's subject; a change is shown again.")
     greeting: str = Field("", description="Before the essays; a change is shown again.")
     name: str = Field("", description="Who decides; kept with the approval.")
+    revision: str = Field("", description="What this form shows; leave it as it is.")
 
     @classmethod
     def of(cls, form: ApprovalForm) -> type[Decision]:

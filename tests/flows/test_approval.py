@@ -98,6 +98,7 @@ def test_items_that_an_editor_excludes_are_in_no_mail(
             "subject": "Betreff",
             "greeting": "Begrüßung",
             "name": "Name",
+            "revision": "Fassung",
         }
         assert labels["leave_out"][1] == "Nummern der Meldungen, die wegbleiben sollen, etwa 2, 3."
         titles = items_of(first)

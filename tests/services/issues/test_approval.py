@@ -301,7 +301,8 @@ def test_send_with_a_changed_subject_sends_nothing_and_shows_the_new_one(
     publication.add_many_subscribers(2)
     context = publication.context()
     revision, form = request_approval(context)
-    assert form.values == {"subject": "Was vom Bahnhof bleibt", "greeting": ""}
+    shown = {"subject": "Was vom Bahnhof bleibt", "greeting": "", "revision": revision[:12]}
+    assert form.values == shown
     answer = {**form.values, "decision": "send", "subject": " Der Bahnhof,  umgebaut ", "name": "A"}
     outcome = answer_form(context, revision, form, **answer)
     assert not outcome.approved
@@ -317,6 +318,28 @@ def test_send_with_a_changed_subject_sends_nothing_and_shows_the_new_one(
     assert mail_of(context, newer).subject == "Der Bahnhof, umgebaut"
     assert answer_form(context, newer, second, decision="send", **second.values).approved
     assert steps.enqueue_once(context, ISSUE, newer, run="run one") == 2
+
+
+@pytest.mark.parametrize("decision", ["send", "send test again", "leave items out"])
+def test_an_answer_from_an_old_window_is_refused_and_the_question_comes_again(
+    publication: Publication, decision: str
+) -> None:
+    """Two editors have the form open; one changes the subject, the other answers what was there before."""
+    publication.write_essay()
+    publication.add_many_subscribers(2)
+    context = publication.context()
+    revision, first = request_approval(context)
+    answer_form(context, revision, first, **{**first.values, "decision": "send", "subject": "Neu"})
+    newer, second = request_approval(context)
+    old = {**first.values, "decision": decision, "leave_out": "1"}
+    outcome = answer_form(context, newer, second, **old)
+    assert not outcome.approved and not outcome.test_again
+    assert "das eine andere Fassung zeigte" in outcome.refused
+    again, third = request_approval(context)
+    assert again == newer and third.values["subject"] == "Neu", (
+        "no text of the old window came back"
+    )
+    assert answer_form(context, newer, third, **{**third.values, "decision": "send"}).approved
 
 
 def test_what_was_shown_before_the_wording_changed_can_not_be_approved_elsewhere(

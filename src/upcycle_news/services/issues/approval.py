@@ -20,6 +20,7 @@ from upcycle_news.services.issues.approval_form import (
     changed_texts,
     form_labels,
     form_values,
+    shows_another,
 )
 from upcycle_news.services.issues.compose import edits_since
 from upcycle_news.services.issues.ids import ahead_waiting, is_ahead
@@ -152,7 +153,8 @@ def apply_decision(
     """Apply the form's fields to approval request `number`.
 
     They are `decision`, `leave_out`, `name`, and `subject` and `greeting`, whose change makes another
-    revision: nobody has seen it yet, so it is not approved with it.
+    revision: nobody has seen it yet, so it is not approved with it. `revision` is what the form showed:
+    of another one nothing but a rejection is taken.
     """
     decision, by = str(answer["decision"]), str(answer.get("name") or "cockpit")
     requests = {request.id: request for request in approvals.open_requests(context.store, issue)}
@@ -177,6 +179,9 @@ def apply_decision(
             release_lock(context, issue, other.run)
         return ApprovalOutcome(ended=rejected(context, issue))
     revision = find_revision(context, issue, revision_id)
+    if shows_another(revision, answer):
+        approvals.answer_request(context.store, number, "refused", now=now)
+        return ApprovalOutcome(refused=localized("form-outdated").in_language(context.language))
     if changed := changed_texts(revision, answer):
         if wrong := _errors_with(context, revision, changed):
             approvals.answer_request(context.store, number, "refused", now=now)

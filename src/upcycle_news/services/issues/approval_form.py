@@ -101,9 +101,22 @@ def approval_page(
 
 
 def form_values(revision: Revision) -> dict[str, str]:
-    """Return what the form's fields hold at first: the texts of the issue that can be changed there."""
+    """Return what the form's fields hold at first: texts that can be changed there, and what is shown."""
+    return {**_texts(revision), "revision": revision.revision_id[:12]}
+
+
+def _texts(revision: Revision) -> dict[str, str]:
     content = revision.manifest.issue
     return {"subject": content.subject, "greeting": content.greeting}
+
+
+def shows_another(revision: Revision, answer: Mapping[str, Any]) -> bool:
+    """Return whether an answer comes from a form that showed another revision, such as an old window.
+
+    A field that is missing is of a program that sends the decision alone.
+    """
+    shown = str(answer.get("revision") or "").strip()
+    return bool(shown) and not revision.revision_id.startswith(shown)
 
 
 def changed_texts(revision: Revision, answer: Mapping[str, Any]) -> dict[str, str]:
@@ -112,7 +125,7 @@ def changed_texts(revision: Revision, answer: Mapping[str, Any]) -> dict[str, st
     Line ends and spaces at the ends do not count, since browsers write their own.
     """
     changed = {}
-    for name, shown in form_values(revision).items():
+    for name, shown in _texts(revision).items():
         given = answer.get(name)
         if given is not None and (text := _typed(name, str(given))) != _typed(name, shown):
             changed[name] = text
@@ -137,6 +150,7 @@ def form_labels(context: AppContext, page: str) -> dict[str, tuple[str, str]]:
         "subject": (localized("form-subject-title"), localized("form-subject")),
         "greeting": (localized("form-greeting-title"), localized("form-greeting")),
         "name": (localized("form-name-title"), localized("form-name")),
+        "revision": (localized("form-revision-title"), localized("form-revision")),
     }
     translate = Translator(context.language)
     texts = {
