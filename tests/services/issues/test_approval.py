@@ -47,7 +47,7 @@ def approve_elsewhere(
 
 
 def answer_form(
-    context: AppContext, revision: str, form: approval.ApprovalForm, **answer: str
+    context: AppContext, revision: str, form: approval.ApprovalForm, /, **answer: str
 ) -> approval.ApprovalOutcome:
     return approval.apply_decision(context, ISSUE, revision, form.request, answer)
 
