@@ -91,7 +91,7 @@ def test_pages_and_feed_link_to_the_file_of_each_event() -> None:
     built = files(sent(f"{EVENT}\n::: event B\ndate: 2027-04-01\n:::"))
     page = built[f"essays/{SLUG}/index.html"].decode()
     assert 'href="../../' + PATH + '" type="text/calendar"' in page
-    assert 'href="../../' + PATH.replace("-1", "-2") in page
+    assert 'href="../../' + PATH.replace("event-1", "event-2") in page
     assert '<time datetime="2027-03-06T18:00:00">Samstag, 6.\xa0März 2027' in page
     assert f"https://news.upcycle.example/{PATH}" in built["feed.xml"].decode()
     assert f'href="../../{PATH}"' in built["archive/2026-11-26/index.html"].decode()
