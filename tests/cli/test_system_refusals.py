@@ -103,10 +103,10 @@ def without_rights(publication: Publication, path: str, line: str) -> str:
 @pytest.mark.parametrize(
     ("path", "line", "said"),
     [
-        ("var/secrets", "issue preview --no-open", "cannot be read"),
-        ("var/secrets", "web --port 1", "cannot be read"),
+        ("var/secrets", "issue preview --no-open", "sich nicht lesen"),
+        ("var/secrets", "web --port 1", "sich nicht lesen"),
         ("var/secrets", "doctor --offline secrets", "problem"),
-        ("var/secrets/person.key", "subscribers stats", "cannot be read"),
+        ("var/secrets/person.key", "subscribers stats", "sich nicht lesen"),
         (
             "content/essays",
             "issue preview --no-open",
