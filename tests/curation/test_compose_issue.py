@@ -315,7 +315,10 @@ def test_the_items_of_one_essay_are_limited():
         "k8"
     ]
     explanations = explained(many, per_section=2, feeds=feeds).values()
-    assert sum(str(candidate.why_not) == "its essay has its 2 items" for candidate in explanations) == 2
+    assert (
+        sum(str(candidate.why_not) == "its essay has its 2 items" for candidate in explanations)
+        == 2
+    )
 
 
 def test_a_story_of_an_earlier_issue_is_left_out_when_another_feed_reports_it():

@@ -95,7 +95,7 @@ def test_commands_in_the_text_exist_with_their_options() -> None:
         while words and hasattr(command, "commands"):
             command = command.commands[words.pop(0)]
         assert not hasattr(command, "commands"), line
-        known = {name for parameter in command.params for name in parameter.opts}
+        known = {name for parameter in command.load().params for name in parameter.opts}
         assert {word for word in words if word.startswith("--")} <= known, line
 
 

@@ -114,7 +114,8 @@ def test_a_server_for_other_machines_needs_a_login(tmp_path: Path) -> None:
 
 
 def test_up_refuses_other_machines_without_a_login(publication: Publication) -> None:
-    assert "can approve" in publication.run("up", "--host", "0.0.0.0", code=1).err
+    refused = publication.run("up", "--host", "0.0.0.0", code=1)
+    assert "kann eine Ausgabe freigeben" in refused.err
 
 
 def test_approving_works_without_prefect(publication: Publication) -> None:

@@ -206,7 +206,7 @@ TEMPLATES = {
     "copy": ("templates:copy", "Copy templates of the look into templates/, to be changed there."),
     "gallery": (
         "templates:gallery",
-        "Show every piece of mails and pages on one page, with the lines that make it.",
+        "Show every piece of mails and pages on one page, light and dark, with the lines that make it.",
     ),
 }
 SECRETS = {
@@ -285,7 +285,7 @@ class Commands(SectionedGroup):
             LazyCommand(
                 "up",
                 "up:up",
-                "Start Prefect's server and run all schedules of prefect.yaml until Ctrl-C.",
+                "Start Prefect's server, all schedules of prefect.yaml and the web pages; Ctrl-C ends them.",
             ),
             LazyCommand(
                 "flow",

@@ -89,9 +89,9 @@ def _contents(name: str, today: date, look: str) -> dict[str, bytes]:
                 contents[str(path.relative_to(source))] = path.read_bytes()
     for path in sorted((source / "flows").glob("[!_]*.py")):
         contents[f"flows/{path.name}"] = _FLOW.format(name=path.stem).encode()
-    for name, path in _WORKFLOWS.items():
-        text = (own / "ci" / name).read_text(encoding="utf-8")
-        contents[path] = text.replace("@VERSION@", __version__).encode()
+    for workflow, place in _WORKFLOWS.items():
+        text = (own / "ci" / workflow).read_text(encoding="utf-8")
+        contents[place] = text.replace("@VERSION@", __version__).encode()
     for file in _SHARED_FILES:
         contents[file] = (source / file).read_bytes()
     return _with_look(contents, look) if look else contents

@@ -213,7 +213,11 @@ def test_a_sent_issue_is_frozen_and_says_so(publication: Publication) -> None:
     ("arguments", "code", "sentence"),
     [
         (("2026-11-25",), 1, "Es gibt noch keine Ausgabe 2026-11-25"),
-        (("2026-11-26", "--from", "approval"), 1, "Von Ausgabe 2026-11-26 wurde noch keine Revision freigegeben"),
+        (
+            ("2026-11-26", "--from", "approval"),
+            1,
+            "Von Ausgabe 2026-11-26 wurde noch keine Revision freigegeben",
+        ),
         (("2026-11-26", "--from", "abcdef"), 1, "hat keine Revision „abcdef“"),
         (("2026-11-26",), 3, "Kein neuer Essay"),
     ],

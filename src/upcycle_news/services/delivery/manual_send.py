@@ -87,7 +87,9 @@ def queue_issue(
         if row.state is not IssueState.CANCELLED:  # the delivery refuses a cancelled one
             resume(context, issue, by=approver.name)
         return Queued(issue)
-    if not ahead and issue.day > context.today:  # a time in its file is asked for once it is composed
+    if (
+        not ahead and issue.day > context.today
+    ):  # a time in its file is asked for once it is composed
         raise_if_ahead(context, issue)
     rendered: RenderedRevision | None = None
     try:
