@@ -367,7 +367,7 @@ def test_essays_that_may_have_been_sent_since_the_backup_are_named(
     assert restored(publication, path, "--no-merge")["unsent_essays"] == [lost]
     publication.run("issue", "preview", "2026-11-27", "--essay", lost, "--no-open")
     publication.run("issue", "cancel", "2026-11-27", "--yes")
-    assert "ready, and" not in publication.run("restore", str(path), "--yes").out
+    assert "Fertig und in" not in publication.run("restore", str(path), "--yes").out
 
 
 def test_a_cancelled_issue_stays_cancelled(publication: Publication) -> None:
@@ -656,7 +656,10 @@ def test_confirming_lists_the_unknown_deliveries(publication: Publication) -> No
     assert publication.run("store", "confirm", "--yes", "--json").json == {
         "confirmed": True, "unknown": {str(issue): 3}, "sent": []
     }  # fmt: skip
-    assert "sending is not on hold" in publication.run("store", "confirm").out
+    assert (
+        "Nichts ist angehalten: Es gibt nichts zu bestätigen"
+        in publication.run("store", "confirm").out
+    )
     publication.run("issue", "resend", str(issue), "--state", "unknown")
     assert len(publication.mails()) == 3
 
@@ -698,7 +701,7 @@ def test_restoring_prints_text_and_json(publication: Publication) -> None:
     done = publication.run("restore", str(path), "--yes")
     assert "Aus dem ersetzten Speicher übernommen: 0 Abmeldungen" in done.out
     assert "Ausgabe 2026-11-26 war noch nicht verschickt, als das Backup entstand" in done.out
-    assert "nothing goes out until you say 'upcycle-news store confirm'" in done.err
+    assert "Es geht nichts hinaus, bis Sie „upcycle-news store confirm“ sagen" in done.err
     report = restored(publication, path)
     assert report["paused"] is True
     assert json.dumps(report).count("example.org") == 0
