@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -20,8 +21,10 @@ RESTORED = (
 def assert_refused_until_confirmed(outcome: Outcome) -> None:
     assert outcome.restored["paused"]
     assert len(outcome.refused) == 6
-    for sentence in outcome.refused:
+    for sentence in outcome.refused[:-1]:
         assert re.search(RESTORED, sentence), sentence
+    worker = json.loads(outcome.refused[-1])  # of the protocol between programs, in English
+    assert "nothing goes out: this store was restored from a backup of" in worker["error"]
     assert outcome.sent_while_held == 0
     assert outcome.sent_by_confirming == 0
 
