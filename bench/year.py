@@ -5,7 +5,7 @@
 
 Time is injected; the process is killed (SIGKILL) at random and started again. Prints what broke a promise, how
 the runs ended, and the bytes that are left. Exit code 1 when a promise is broken. `--every 6` simulates a sixth of
-the hourly runs, and the doctor on Mondays only.
+the hourly runs, and what is costly (feeds, archive, doctor) on Mondays only.
 """
 
 from __future__ import annotations

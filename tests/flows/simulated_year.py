@@ -111,7 +111,7 @@ class Outcome:
         published = [datetime.fromisoformat(one["at"]).astimezone(ZONE) for one in self.of(PUBLISH)]
         if {(at.hour, at.minute) for at in published} != {(7, 30)}:
             yield f"not at half past seven: {published}"
-        for kind in ("backup", "tidy", "build_archive"):
+        for kind in ("backup", "tidy"):
             nights = [
                 datetime.fromisoformat(one["at"]).astimezone(ZONE).date() for one in self.of(kind)
             ]

@@ -32,6 +32,7 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.config.settings import Settings
 from upcycle_news.diagnostics import scheduled
 from upcycle_news.diagnostics.runner import run_checks
+from upcycle_news.errors import UpcycleError
 from upcycle_news.models import EmailAddress
 from upcycle_news.prefect_api.schedules import Schedule, function_of, next_times
 from upcycle_news.storage import issues, subscribers
@@ -43,14 +44,16 @@ from ..services.feeds.weekly import rss
 ZONE = ZoneInfo("Europe/Berlin")
 STANDBY = timedelta(minutes=4)
 HOURLY = ("collect_feeds", "collect_essays", "collect_bounces", "watch")
-PUBLISH, WORLD, DOCTOR = "publish_issue", "world", "checkup"
+PUBLISH, WORLD = "publish_issue", "world"
+COSTLY = ("checkup", "collect_feeds", "build_archive")
 
 
 @dataclass(frozen=True)
 class Plan:
     """What is simulated: `weeks` from `begin`, a Friday, and of the hourly runs one in `every` hours.
 
-    Where not every hour is simulated, the doctor comes on Mondays only. A week has `joining` new readers, `leaving` who leave, and `bouncing` whose address is gone; at the begin
+    Where not every hour is simulated, feeds, archive and doctor have their turn on Mondays only (feeds and archive
+    also with each issue): they take most of the time. A week has `joining` new readers, `leaving` who leave, and `bouncing` whose address is gone; at the begin
     there are `readers`. In one issue of four an editor approves after the run has asked.
     """
 
@@ -143,9 +146,18 @@ def moments(plan: Plan) -> Iterator[Moment]:
         kind, local = schedule.deployment, at.astimezone(ZONE)
         if kind in HOURLY and local.hour % plan.every != plan.every // 2:
             continue
-        if kind == DOCTOR and plan.every > 1 and local.isoweekday() != 1:
+        if kind in COSTLY and plan.every > 1 and local.isoweekday() != 1:
             continue
         yield Moment(at, kind, dict(schedule.parameters))
+
+
+class DaysApp(App):
+    """An app that stays open at the end of a `with`."""
+
+    def __exit__(self, kind: object = None, error: object = None, traceback: object = None) -> None:
+        """Let errors have the publication's language, as `App` does."""
+        if isinstance(error, UpcycleError):
+            error.language = self.language
 
 
 class Year:
@@ -155,6 +167,7 @@ class Year:
         self.plan, self.results = plan, results
         self.home = Path(plan.home)
         self.clock = SimulatedClock(plan.first)
+        self.app: App | None = None
         self.flows: dict[str, Callable[..., Any]] = {}
         self.runtime = SimpleNamespace(id="", scheduled_start_time=plan.first, parameters={})
 
@@ -164,7 +177,16 @@ class Year:
         return AppContext.open(self.home).settings
 
     def open_app(self) -> App:
-        return App(AppContext(self.settings, clock=self.clock, wait=self.clock.wait))
+        """Return the day's app: opening one for each step, as the flows do, took half of the year."""
+        if self.app is None:
+            context = AppContext(self.settings, clock=self.clock, wait=self.clock.wait)
+            self.app = DaysApp(context)
+        return self.app
+
+    def close_app(self) -> None:
+        if self.app is not None:
+            self.app.close()
+            self.app = None
 
     # --- the flows as functions
 
@@ -269,6 +291,7 @@ class Year:
 
     def world(self, at: datetime) -> None:
         """Let a day's work happen at eleven; all of it may be done again."""
+        self.close_app()
         self.clock.set(at)
         week, day = self.week_of(at), at.astimezone(ZONE).date()
         self.publish_feeds(day)
