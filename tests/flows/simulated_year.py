@@ -276,7 +276,7 @@ def outcome(
             for row in rows
             if (archive / issue_path(str(row.id)) / "index.html").is_file()
         },
-        backups=len(list((state / "backups").iterdir())),
+        backups=len(list((state / "backups").glob("*.tar.gz"))),
         sizes={
             "store": store_bytes(context),
             "backups": tree_bytes(state / "backups"),
