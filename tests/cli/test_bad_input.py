@@ -261,9 +261,15 @@ def test_init_refuses_a_folder_that_is_not_empty(tmp_path: Path, publication: Pu
     home = tmp_path / "alt"
     home.mkdir()
     (home / "brief.txt").write_text("wichtig")
-    assert "is not an empty folder" in publication.run("init", str(home), code=1).err
+    assert (
+        "Das ist kein leerer Ordner; nennen Sie einen neuen"
+        in publication.run("init", str(home), code=1).err
+    )
     assert files(home) == {Path("brief.txt")}
-    assert "is not an empty folder" in publication.run("init", str(home / "brief.txt"), code=1).err
+    assert (
+        "Das ist kein leerer Ordner; nennen Sie einen neuen"
+        in publication.run("init", str(home / "brief.txt"), code=1).err
+    )
     empty = tmp_path / "leer"
     empty.mkdir()
     publication.run("init", str(empty))

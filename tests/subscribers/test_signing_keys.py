@@ -68,7 +68,7 @@ def test_a_key_is_dropped_only_when_another_signs_and_no_issue_is_sending(
 
     send.enqueue(context, rendered)
     refused = publication.run("secrets", "drop", "1", "--yes", code=1)
-    assert "issue 2026-11-26 is being sent" in refused.err
+    assert "Ausgabe 2026-11-26 wird gerade verschickt" in refused.err
     send.deliver_issue(context, chosen)
     publication.run("secrets", "drop", "1", code=1, typed="n\n")
     assert len(publication.run("secrets", "list").out.splitlines()) == 2

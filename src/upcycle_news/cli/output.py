@@ -107,6 +107,7 @@ def open_publication() -> Iterator[App]:
     """
     from upcycle_news.api import open_app
 
+    _opened.clear()  # of the command before, in a process that runs several
     with open_app() as app:
         try:
             app.require_publication()

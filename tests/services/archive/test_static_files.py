@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import unicodedata
 from pathlib import Path
 
@@ -10,10 +11,10 @@ import pytest
 from PIL import Image
 
 from upcycle_news.api import App
-from upcycle_news.errors import ContentError
+from upcycle_news.errors import ContentError, UpcycleError
 from upcycle_news.models import IssueId
 from upcycle_news.models.archive_paths import is_reserved
-from upcycle_news.services.archive.build import build_archive
+from upcycle_news.services.archive.build import ArchiveReport, build_archive
 from upcycle_news.services.checks.run import check_everything
 from upcycle_news.web.app import create_app
 
@@ -101,10 +102,90 @@ def test_a_link_that_leads_out_of_the_folder_is_refused(publication: Publication
     (inside.parent / "b.txt").symlink_to(inside)
     (inside.parent / "c.txt").symlink_to(publication.home / "newsletter.toml")
     assert findings(publication) == [("static-file", "error", "content/static/c.txt")]
+    with pytest.raises(ContentError, match=r"content/static/c\.txt"):
+        build_archive(publication.context())
     (inside.parent / "c.txt").unlink()
     context = publication.context()
     build_archive(context)
     assert tree(context.archive_folder)["b.txt"] == b"data"
+
+
+def test_a_link_to_a_folder_or_to_nothing_is_told_rather_than_left_out(
+    publication: Publication,
+) -> None:
+    """Neither is published: whoever laid it there would miss it only when readers do."""
+    static = put(publication, "hefte/heft.pdf").parents[1]
+    targets = {"aussen": "../..", "hefte-alt": "hefte", "kreis": "kreis", "leer": "nicht-da.pdf",
+               "rundum": "."}  # fmt: skip
+    for name, target in targets.items():
+        (static / name).symlink_to(target)
+    (static / ".versteckt").symlink_to("nirgends")
+    places = [f"content/static/{name}" for name in targets]
+    assert findings(publication) == [("static-file", "error", place) for place in places]
+    for name in targets:
+        (static / name).unlink()
+    assert findings(publication) == []
+    assert build_archive(publication.context()).written > 0
+
+
+def test_the_place_of_a_file_with_an_invisible_name_is_one_line(publication: Publication) -> None:
+    put(publication, "neu\nzeile\x1b[31m.txt")
+    assert findings(publication) == [
+        ("static-file", "error", "content/static/neu\ufffdzeile\ufffd[31m.txt")
+    ]
+
+
+@pytest.mark.parametrize("out", [False, True])
+def test_a_file_becomes_a_folder_and_a_folder_a_file(
+    publication: Publication, tmp_path: Path, out: bool
+) -> None:
+    context = publication.context()
+    folder = tmp_path / "www" if out else context.archive_folder
+
+    def build() -> ArchiveReport:
+        return build_archive(context, folder if out else None)
+
+    heft = put(publication, "heft")
+    put(publication, "plan/nord/a.pdf")
+    put(publication, "plan/b.pdf")
+    build()
+    heft.unlink()
+    shutil.rmtree(heft.parent / "plan")
+    put(publication, "heft/tief/index.html")
+    put(publication, "heft/x.pdf")
+    put(publication, "plan", b"file")
+    report = build()
+    assert (report.written, report.removed) == (3, 3)
+    files = tree(folder)
+    assert {name for name in files if name.startswith(("heft", "plan"))} == {
+        "heft/tief/index.html",
+        "heft/x.pdf",
+        "plan",
+    }
+    assert not [name for name in files if "draft" in name]
+    assert (build().written, build().removed) == (0, 0)
+
+
+@pytest.mark.parametrize("foreign", ["plan/fremd.txt", "plan/leer/", "karte"])
+def test_what_another_program_laid_in_the_way_stays_and_nothing_is_written(
+    publication: Publication, foreign: str
+) -> None:
+    context = publication.context()
+    folder = context.archive_folder
+    put(publication, "plan/b.pdf")
+    build_archive(context)
+    shutil.rmtree(publication.home / "content/static/plan")
+    put(publication, "plan")
+    put(publication, "karte/nord.pdf")
+    if foreign.endswith("/"):
+        (folder / foreign).mkdir(parents=True)
+    else:
+        (folder / foreign).write_text("of another program")
+    before = tree(folder)
+    with pytest.raises(UpcycleError, match=foreign.rstrip("/")):
+        build_archive(context)
+    assert tree(folder) == before
+    assert (folder / foreign).exists()
 
 
 def test_two_ways_of_writing_one_name_are_refused(publication: Publication) -> None:

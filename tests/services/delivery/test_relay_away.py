@@ -13,9 +13,9 @@ from upcycle_news.models import IssueId, IssueState
 from upcycle_news.services.delivery import issue_control, send
 from upcycle_news.services.delivery.lateness import standstill
 from upcycle_news.services.monitoring import alerts
-from upcycle_news.services.run_results import delivery_result
 from upcycle_news.services.runs.deliver import deliver_with_progress, resume_delivery
 from upcycle_news.services.runs.pending import halted_issues, pending_issues
+from upcycle_news.services.runs.results import delivery_result
 from upcycle_news.storage import issue_relays, issues
 from upcycle_news.transports.outcomes import RelayUnreachable
 

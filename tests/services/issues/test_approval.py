@@ -15,11 +15,11 @@ from upcycle_news.services.issues.compose import EssayFilter, compose_issue
 from upcycle_news.services.issues.preview_link import preview_html, preview_url
 from upcycle_news.services.issues.render import render_revision
 from upcycle_news.services.issues.revisions import find_revision
-from upcycle_news.services.markdown import markdown_link
 from upcycle_news.services.monitoring import alerts, notifications
 from upcycle_news.services.runs import steps
 from upcycle_news.services.runs.admission import RunAdmission, admit_run
 from upcycle_news.storage import approvals
+from upcycle_news.text.escaped_markdown import markdown_link
 
 from ...delivery.memory_ledger import Clock
 from ...publications import Publication, parse_mail, relay_variables, send_issue

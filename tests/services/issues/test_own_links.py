@@ -48,7 +48,7 @@ def test_what_is_there_or_comes_with_the_issue_is_no_finding(sent: Publication) 
         f"{SITE}/archive/2026-11-26/", f"{SITE}/archive/2026-11-26", f"{SITE}/archive/2026-11-26/#more",
         f"{SITE}/archive/2026-11-26/index.html", f"{SITE}/archive/2026-11-26/revision.txt",
         f"{SITE}/essays/was-vom-bahnhof-bleibt/?a=1", f"{SITE}/essays/die-schule-am-rand/",
-        f"{SITE}/hefte/Das%20Heft.pdf", f"{SITE}/hefte/", "http://umbaupost.example.net/hefte/",
+        f"{SITE}/hefte/Das%20Heft.pdf", f"{SITE}/hefte/", f"{SITE}/hefte", "http://umbaupost.example.net/hefte/",
         "https://example.org/essays/anderswo/", "https://umbaupost.example.net:8443/x",
         "mailto:post@umbaupost.example.net",
     ]  # fmt: skip
@@ -61,6 +61,8 @@ def test_what_is_not_there_is_told_at_its_line(sent: Publication) -> None:
         f"{SITE}/archive/2026-11-27/",
         f"{SITE}/images/0123.png",
         f"{SITE}/hefte/heft.pdf",
+        f"{SITE}/archive/2026-13-99/",
+        f"{SITE}/archive/neueste/",
     )
     found = told(sent, *links)
     first = found[links[0]][1]
@@ -69,6 +71,8 @@ def test_what_is_not_there_is_told_at_its_line(sent: Publication) -> None:
         links[1]: ("error", first + 2),
         links[2]: ("error", first + 4),
         links[3]: ("warning", first + 6),
+        links[4]: ("error", first + 8),
+        links[5]: ("error", first + 10),
     }
 
 

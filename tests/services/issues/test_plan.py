@@ -188,7 +188,7 @@ def test_without_a_schedule_the_plan_says_so_and_shows_todays_issue(
     [
         ("deployments: [", "prefect.yaml:1: is not YAML here"),
         ("name: x\n", "prefect.yaml: has no list of deployments"),
-        ("CRON", "prefect.yaml:27: publish-issue/thursday: 'every thursday' is not a cron"),
+        ("CRON", "prefect.yaml:37: publish-issue/thursday: 'every thursday' is not a cron"),
         ("ZONE", "is not a time zone"),
         ("INTERVAL", "only schedules with 'cron'"),
     ],

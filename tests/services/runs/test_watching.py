@@ -16,6 +16,7 @@ import pytest
 
 from upcycle_news.api import open_app
 from upcycle_news.app.context import AppContext
+from upcycle_news.errors import StoreError
 from upcycle_news.models import DeliveryState, IssueId
 from upcycle_news.prefect_api import client
 from upcycle_news.prefect_api.client import PrefectClient
@@ -51,8 +52,8 @@ class Watched:
     def client(self) -> PrefectClient:
         return PrefectClient(self.prefect.url)
 
-    def run(self, name: str = "first") -> WatchRun:
-        return WatchRun(name, "watch", {"stay_minutes": 65})
+    def run(self, name: str = "first", minutes: int = 65) -> WatchRun:
+        return WatchRun(name, "watch", {"stay_minutes": minutes})
 
     def look(self, run: WatchRun) -> bool:
         return watching.look(self.context, self.client(), run)
@@ -60,18 +61,19 @@ class Watched:
     def stay(
         self,
         run: WatchRun,
-        length: timedelta = HOUR,
         after_sleep: Callable[[], None] = lambda: None,
+        *,
+        look: Callable[[], bool] | None = None,
+        check: Callable[[], None] | None = None,
     ) -> None:
         def sleep(seconds: float) -> None:
             self.clock.now += timedelta(seconds=seconds)
             after_sleep()
 
-        watching.begin(self.context, run, length)
         watching.stay(
-            length,
-            lambda: self.look(run),
-            lambda: self.checks.append(self.clock.now),
+            run,
+            look or (lambda: self.look(run)),
+            check or (lambda: self.checks.append(self.clock.now)),
             clock=self.context.clock,
             sleep=sleep,
         )
@@ -165,14 +167,13 @@ def test_what_stays_due_gets_a_run_every_four_minutes_and_another_issue_one_at_o
             for run in watch.started():
                 run["state"] = "COMPLETED"
 
-        watch.stay(watch.run(), timedelta(minutes=20), run_them)
+        watch.stay(watch.run(minutes=20), run_them)
         waits = [later - earlier for earlier, later in pairwise(times)]
         assert 5 <= len(times) <= 6
         assert max(waits) + STARTING <= FIVE_MINUTES
         publication.write_essay("Die Schule am Rand")
         approve_issue(context, "2026-11-26-2")
         run = watch.run("second")
-        watching.begin(context, run, HOUR)
         before = len(watch.started())
         watch.look(run)
         assert len(watch.started()) == before + 1
@@ -251,7 +252,7 @@ def test_a_halted_issue_shows_in_one_run_of_each_watch(
         watch.stay(watch.run())
         assert len(watch.started()) == 1
         watch.started()[0]["state"] = "CANCELLED"
-        watch.stay(watch.run("second"), timedelta(minutes=10))
+        watch.stay(watch.run("second", minutes=10))
         assert len(watch.started()) == 2
 
 
@@ -273,12 +274,10 @@ def test_the_standby_is_always_within_four_minutes(watch: Watched) -> None:
 
 def test_a_newer_run_takes_over_and_has_a_standby_of_its_own(watch: Watched) -> None:
     first, second = watch.run(), watch.run("second")
-    watching.begin(watch.context, first, HOUR)
     assert watch.look(first)
     [old] = watch.standbys()
-    watching.begin(watch.context, second, HOUR)
-    assert not watch.look(first)
     assert watch.look(second)
+    assert not watch.look(first)
     [new] = watch.standbys()
     assert new["id"] != old["id"]
     assert not watch.look(first), "and it does not come back"
@@ -286,7 +285,6 @@ def test_a_newer_run_takes_over_and_has_a_standby_of_its_own(watch: Watched) -> 
 
 def test_a_standby_that_somebody_cancelled_is_replaced(watch: Watched) -> None:
     run = watch.run()
-    watching.begin(watch.context, run, HOUR)
     watch.look(run)
     watch.standbys()[0]["state"] = "CANCELLED"
     watch.clock.now += timedelta(minutes=3)
@@ -296,7 +294,6 @@ def test_a_standby_that_somebody_cancelled_is_replaced(watch: Watched) -> None:
 
 def test_a_paused_deployment_ends_its_run_without_a_standby(watch: Watched) -> None:
     run = watch.run()
-    watching.begin(watch.context, run, HOUR)
     assert watch.look(run)
     watch.prefect.deployments["watch"]["paused"] = True
     assert not watch.look(run)
@@ -313,7 +310,6 @@ def test_a_paused_or_missing_deliver_pending_is_said(
     with watched(context, clock) as watch:
         watch.prefect.deployments["deliver"]["paused"] = True
         run = watch.run()
-        watching.begin(context, run, HOUR)
         assert watch.look(run)
         assert "deliver-pending" in run.problem
         assert watch.started() == []
@@ -330,12 +326,81 @@ def test_a_server_that_is_away_ends_no_run(
     with watched(context, clock) as watch:
         watch.prefect.down = True
         run = watch.run()
-        watching.begin(context, run, HOUR)
         assert watch.look(run)
         assert "503" in run.problem
         watch.prefect.down = False
         assert watch.look(run)
         assert (run.problem, len(watch.started()), len(watch.standbys())) == ("", 1, 1)
+
+
+@pytest.mark.parametrize(
+    "error", [StoreError("the database is away"), OSError(28, "no space left")]
+)
+def test_settings_or_a_store_that_cannot_be_read_for_a_while_end_no_run(
+    watch: Watched, error: Exception
+) -> None:
+    """The standby would fail as well, and nobody would leave another one."""
+    run, looks = watch.run(), 0
+    away = range(3, 60)  # nineteen minutes
+
+    def look() -> bool:
+        nonlocal looks
+        looks += 1
+        if looks in away:
+            assert run.problem in ("", str(error))
+            raise error
+        return watch.look(run)
+
+    watch.stay(run, look=look)
+    assert looks > away.stop
+    assert run.problem == ""
+    [standby] = watch.standbys()
+    assert datetime.fromisoformat(standby["at"]) > watch.clock.now
+
+
+def test_a_run_that_begins_while_the_store_is_away_takes_the_watch_over_afterwards(
+    watch: Watched,
+) -> None:
+    first, second, looks = watch.run(), watch.run("second"), 0
+    assert watch.look(first)
+
+    def look() -> bool:
+        nonlocal looks
+        looks += 1
+        if looks < 20:
+            raise StoreError("the database is away")
+        return watch.look(second)
+
+    watch.stay(second, look=look)
+    assert not watch.look(first)
+    assert [standby["state"] for standby in watch.standbys()] == ["SCHEDULED"]
+
+
+def test_a_check_that_fails_ends_no_run_and_is_said_until_one_succeeds(watch: Watched) -> None:
+    run, said = watch.run(minutes=35), []
+
+    def check() -> None:
+        said.append(run.check_problem)
+        if len(said) < 3:
+            raise StoreError("the table is locked")
+
+    watch.stay(run, check=check)
+    assert said == ["", "the table is locked", "the table is locked", ""]
+    assert run.check_problem == ""
+
+
+def test_what_is_no_answer_of_prefect_ends_no_run(
+    publication: Publication, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = queued_issue(publication)
+    with watched(context, clock) as watch:
+        run = watch.run()
+        with monkeypatch.context() as proxy:
+            proxy.setattr(PrefectStandIn, "page", "<html>Wartung</html>")
+            assert watch.look(run)
+            assert run.problem.endswith("Berichtigen Sie PREFECT_API_URL.")
+        assert watch.look(run)
+        assert (run.problem, len(watch.started())) == ("", 1)
 
 
 def test_a_machine_that_slept_ends_its_run_when_it_wakes(watch: Watched) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from upcycle_news.models import DeliveryState, IssueState, IssueStatus
 from upcycle_news.models.runs import RunResult
-from upcycle_news.services.run_results import delivery_result, publish_result
 from upcycle_news.services.runs.deliver import ResumedDelivery
+from upcycle_news.services.runs.results import delivery_result, publish_result
 
 
 def status(**counts: int) -> IssueStatus:
