@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from upcycle_news.app.context import AppContext
+from upcycle_news.app.context import AppContext, utc_now
 from upcycle_news.models import IssueId, IssueStatus
 from upcycle_news.models.archive_paths import issue_path
 from upcycle_news.models.runs import RunResult, StaleRun
@@ -32,7 +32,6 @@ from upcycle_news.services.monitoring.alerts import Event, watch_result
 from upcycle_news.services.monitoring.operators import NoticeReport, notification_result
 from upcycle_news.services.monitoring.stale_runs import ResolvedRuns
 from upcycle_news.services.reports.delivery_report import delivery_report
-from upcycle_news.services.run_results import collection_result, delivery_result, publish_result
 from upcycle_news.services.runs import admission, form_parameters, steps, watching
 from upcycle_news.services.runs import deliver as delivering
 from upcycle_news.services.runs.admission import NEXT, RunAdmission
@@ -45,6 +44,7 @@ from upcycle_news.services.runs.pending import (
     pending_issues,
     waiting_issues,
 )
+from upcycle_news.services.runs.results import collection_result, delivery_result, publish_result
 from upcycle_news.services.runs.steps import ComposeResult, RenderResult
 from upcycle_news.services.runs.watching import WatchRun
 
@@ -73,8 +73,17 @@ __all__ = [
     "is_transient",
     "notification_result",
     "publish_result",
+    "stay",
     "watch_result",
 ]
+
+
+def stay(watch: WatchRun, look: Callable[[], bool], check: Callable[[], object]) -> None:
+    """Call `look` every 20 seconds and `check` every ten minutes, until the run's time is up or `look` is False.
+
+    What fails with a sentence is tried again; `problem` and `check_problem` of `watch` hold it meanwhile.
+    """
+    watching.stay(watch, look, check, clock=utc_now, sleep=time.sleep)
 
 
 class Runs:
@@ -296,26 +305,12 @@ class Runs:
 
     # --- a run that stays and looks at the store again and again
 
-    def begin_watch(self, watch: WatchRun, length: timedelta) -> None:
-        """Let this run watch for `length`; the run that watches now ends at its next look."""
-        watching.begin(self._context, watch, length)
-
     def look(self, watch: WatchRun, api_url: str, login: str = "") -> bool:
         """Start deliver-pending if something is due, and keep a successor of this run in Prefect.
 
-        Returns False when the run shall end: another has taken over, or its deployment was paused.
+        The first look takes the watch over. Returns False when the run shall end: another has taken over, or its deployment was paused.
         """
         return watching.look(self._context, PrefectClient(api_url, login), watch)
-
-    def stay(
-        self,
-        length: timedelta,
-        look: Callable[[], bool],
-        check: Callable[[], object],
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        """Call `look` every 20 seconds and `check` every ten minutes, for `length` or until `look` is False."""
-        watching.stay(length, look, check, clock=self._context.clock, sleep=sleep)
 
     def begin_serving(self, api_url: str, login: str = "", *, served: Collection[str]) -> None:
         """Start a run that watches, for a runner that has just been started and serves these deployments (ids).

@@ -14,15 +14,15 @@ from upcycle_news.rendering.preview_page import LEVELS
 from upcycle_news.services.issues.changes_markdown import changes_since_last_request
 from upcycle_news.services.issues.preview_link import preview_url
 from upcycle_news.services.issues.render import RenderedRevision
-from upcycle_news.services.markdown import (
+from upcycle_news.services.subscribers import suppression_lists
+from upcycle_news.storage import issues
+from upcycle_news.storage.revisions import Revision
+from upcycle_news.text.escaped_markdown import (
     Translator,
     escape_markdown,
     markdown_link,
     markdown_of_sentence,
 )
-from upcycle_news.services.subscribers import suppression_lists
-from upcycle_news.storage import issues
-from upcycle_news.storage.revisions import Revision
 
 CHOICES = (
     localized("request-send"),

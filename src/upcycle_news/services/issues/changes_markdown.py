@@ -12,9 +12,9 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.curation.manifest_diff import ManifestDiff, TextChange, diff_manifests
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import IssueId, Manifest
-from upcycle_news.services.markdown import Translator, escape_markdown
 from upcycle_news.storage import approvals, revisions
 from upcycle_news.storage.revisions import Revision
+from upcycle_news.text.escaped_markdown import Translator, escape_markdown
 from upcycle_news.text.sanitize import truncate
 
 _SHOWN = 200  # characters of a text that changed

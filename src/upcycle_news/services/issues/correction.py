@@ -18,9 +18,9 @@ from upcycle_news.services.archive.build import sent_issues
 from upcycle_news.services.content.images import referenced_paths
 from upcycle_news.services.content.templates import publication_templates
 from upcycle_news.services.issues.mailbox import is_unsent
-from upcycle_news.services.markdown import markdown_of_sentence
 from upcycle_news.storage import corrections, issues, revisions
 from upcycle_news.storage.corrections import CorrectionKind
+from upcycle_news.text.escaped_markdown import markdown_of_sentence
 
 MAX_CORRECTIONS = 9
 """Corrections by mail of one issue, as many as its id can count."""

@@ -34,8 +34,8 @@ from upcycle_news.services.issues.compose import EssayFilter
 from upcycle_news.services.issues.issue_file import FileChoice, read_choice, unused_files
 from upcycle_news.services.issues.render import check_manifest
 from upcycle_news.services.issues.settings_findings import settings_findings
-from upcycle_news.services.markdown import Translator
 from upcycle_news.storage import approvals, issues, revisions
+from upcycle_news.text.escaped_markdown import Translator
 
 HORIZON = 26  # scheduled times that `essay list` looks ahead: half a year of weekly issues
 

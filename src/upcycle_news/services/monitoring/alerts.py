@@ -29,8 +29,7 @@ from upcycle_news.services.issues.approval import timed_out
 from upcycle_news.services.issues.lock import release_lock
 from upcycle_news.services.issues.mailbox import mailbox_text
 from upcycle_news.services.issues.waiting_runs import run_of_issue
-from upcycle_news.services.markdown import Translator
-from upcycle_news.services.run_results import publish_result
+from upcycle_news.services.runs.results import publish_result
 from upcycle_news.services.subscribers import confirmation_mails
 from upcycle_news.services.subscribers.list_health import list_health
 from upcycle_news.storage import (
@@ -40,6 +39,7 @@ from upcycle_news.storage import (
     pending_suppressions,
     scheduled_runs,
 )
+from upcycle_news.text.escaped_markdown import Translator
 
 log = Log(__name__)
 

@@ -16,7 +16,6 @@ from upcycle_news.models import Envelope
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.issues.preview_link import preview_url
 from upcycle_news.services.issues.waiting_runs import run_page
-from upcycle_news.services.markdown import Translator
 from upcycle_news.services.monitoring.alerts import Event
 from upcycle_news.services.monitoring.reminder_time import (
     WorkingHours,
@@ -25,6 +24,7 @@ from upcycle_news.services.monitoring.reminder_time import (
 )
 from upcycle_news.storage import alerts, approvals, revisions, subscribers
 from upcycle_news.storage.approvals import ApprovalRequest
+from upcycle_news.text.escaped_markdown import Translator
 from upcycle_news.transports.outcomes import Accepted
 from upcycle_news.transports.smtp import open_connection
 

@@ -22,7 +22,7 @@ from upcycle_news.services.monitoring.alarm_texts import alarm_text, alarm_title
 from upcycle_news.services.monitoring.notifications import send_notice
 from upcycle_news.storage import alerts, notices, subscribers
 from upcycle_news.storage.notices import Notice
-from upcycle_news.transports.webhook import Post, WebhookError, send_post
+from upcycle_news.transports.alert_webhook import Post, WebhookError, send_post
 
 log = Log(__name__)
 

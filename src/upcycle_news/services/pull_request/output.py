@@ -14,8 +14,8 @@ from upcycle_news.observability.logging import Log
 from upcycle_news.rendering.preview_page import LEVELS, PreviewPart, preview_pages
 from upcycle_news.services.browser.chromium import OFF, BrowserError, find_chromium
 from upcycle_news.services.browser.pictures import issue_pictures, write_pictures
-from upcycle_news.services.markdown import Translator, escape_markdown
 from upcycle_news.services.pull_request.review import PullRequestReview
+from upcycle_news.text.escaped_markdown import Translator, escape_markdown
 
 log = Log(__name__)
 

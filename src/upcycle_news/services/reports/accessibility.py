@@ -15,7 +15,7 @@ from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Manifest, RenderedIssue
 from upcycle_news.services.browser.axe import AxeResult, examine, find_axe
 from upcycle_news.services.browser.chromium import BrowserError, find_chromium
-from upcycle_news.services.markdown import Translator, escape_markdown, markdown_of_sentence
+from upcycle_news.text.escaped_markdown import Translator, escape_markdown, markdown_of_sentence
 
 MAX_LINES = 40
 """Steps of the reading order that the report shows."""

@@ -19,7 +19,6 @@ from upcycle_news.services.delivery.relay_health import slow_relays
 from upcycle_news.services.feeds.collect import FeedRunReport, feeds_health
 from upcycle_news.services.issues.changes_markdown import changes_section
 from upcycle_news.services.issues.mailbox import mailbox_text
-from upcycle_news.services.markdown import Translator, escape_markdown, markdown_of_sentence
 from upcycle_news.services.reports.accessibility import accessibility_section
 from upcycle_news.services.reports.figures import duration_text, quota_usage
 from upcycle_news.services.reports.report_link import link_sentence
@@ -32,6 +31,7 @@ from upcycle_news.storage import (
     revisions,
     statistics,
 )
+from upcycle_news.text.escaped_markdown import Translator, escape_markdown, markdown_of_sentence
 
 log = Log(__name__)
 

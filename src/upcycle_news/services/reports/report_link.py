@@ -9,11 +9,11 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.fileio import write_atomically
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.rendering.report_page import report_page
-from upcycle_news.services.markdown import Translator
 from upcycle_news.services.reports.figures import collect_figures
 from upcycle_news.services.reports.report_sections import ReportWriter
 from upcycle_news.services.subscribers.suppression_lists import pending_sentence
 from upcycle_news.subscribers.link_tokens import is_report_token, report_token
+from upcycle_news.text.escaped_markdown import Translator
 
 VALID_FOR = timedelta(days=30)
 """How long a link works. Each run makes its own, so the newest report always has one that does."""

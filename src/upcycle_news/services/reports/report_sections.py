@@ -20,11 +20,11 @@ from upcycle_news.observability.redaction import redact
 from upcycle_news.rendering.charts import TONES, Chart, Series, Tone
 from upcycle_news.rendering.report_page import Figure, ReportPage, Section, Table
 from upcycle_news.services.feeds.collect import FeedStatus
-from upcycle_news.services.markdown import Translator
 from upcycle_news.services.reports.figures import MONTHS, Figures, QuotaUsage, duration_text
 from upcycle_news.services.subscribers.list_health import MIN_DELIVERIES, IssueHealth
 from upcycle_news.storage.feeds import CollectionCounts
 from upcycle_news.storage.statistics import IssueFigures
+from upcycle_news.text.escaped_markdown import Translator
 
 ALERT_ISSUES = 3  # the newest ones, whose alerts stand at the top of the page
 MAX_FEEDS = 200
