@@ -5,7 +5,8 @@
 Real runs of the deployments against a real server on SQLite, each executed in one process as the runner's child
 would; the run of watch that stays is a hundred times faster, with all its looks, checks and standbys. Prints bytes a
 run, those of a day (24 of the hourly ones, one of the others; one issue a week) and of 30 days, which is what is
-kept: both are multiplied, not measured. Then all is made 31 days older, and the server's own vacuum runs.
+kept: both are multiplied, not measured, and too much, since events go after 7 days. Then all is made 31 days older,
+and the server's own vacuum runs.
 Exit code 1 when it leaves a run.
 """
 
