@@ -126,12 +126,17 @@ def files_below(folder: Path) -> list[Path]:
 
     Raises `OSError` for a folder that cannot be read, which is an empty one for `Path.rglob`.
     """
+    return [path for path in entries_below(folder) if path.is_file()]
+
+
+def entries_below(folder: Path) -> list[Path]:
+    """Return the files below `folder`, and what is neither file nor folder there, as `files_below` does.
+
+    That is a link to a folder, which is not followed, a link to nothing, or a socket.
+    """
     found = []
     for path in list_folder(folder):
-        if path.is_dir() and not path.is_symlink():
-            found += files_below(path)
-        elif path.is_file():
-            found.append(path)
+        found += entries_below(path) if path.is_dir() and not path.is_symlink() else [path]
     return sorted(found)
 
 

@@ -52,7 +52,8 @@ def test_a_store_that_does_not_know_what_the_archive_shows_removes_no_page_for_a
     page = publication.home / "var/archive/archive/2026-11-19/index.html"
     page.parent.mkdir()
     page.write_text("<!doctype html><title>Eine Ausgabe</title>")
-    assert shown.get("/archive/1999-01-01/").status == 404
+    (publication.home / "var/archive/essays/was-vom-bahnhof-bleibt/index.html").unlink()
+    assert shown.get("/essays/was-vom-bahnhof-bleibt/").status == 404
     assert shown.get("/archive/2026-11-19/").status == 200
     assert shown.get(PAGE).status == 200
     assert "archive not built" in caplog.text
@@ -155,7 +156,6 @@ def test_the_search_and_files_of_the_publication_are_served_with_their_types(
         assert again.headers["content-security-policy"] == answer.headers["content-security-policy"]
         for missing in (
             "fremd.txt",
-            "hefte",
             ".upcycle-news",
             "search/",
             "content/static/bild.webp",
@@ -203,6 +203,26 @@ def test_a_url_without_final_slash_redirects_to_the_page(shown: WebServer) -> No
     for path in ("/archive", "/archive/2026-11-26", "/essays", "/essays/was-vom-bahnhof-bleibt"):
         answer = shown.get(path)
         assert (answer.status, answer.headers["location"]) == (308, f"./{path.split('/')[-1]}/")
+    # A shared search keeps its query.
+    assert shown.get("/archive?q=T%C3%BCr&x=1").headers["location"] == "./archive/?q=T%C3%BCr&x=1"
+
+
+def test_a_folder_of_the_publication_is_found_without_the_slash_only_where_it_has_a_page(
+    publication: Publication, context: AppContext, port: int
+) -> None:
+    static = publication.home / "content/static"
+    for name in ("über uns/index.html", "50 %?/index.html", "hefte/heft.pdf"):
+        (static / name).parent.mkdir(parents=True)
+        (static / name).write_text("<!doctype html><title>Wir</title>")
+    App(context).archive.build()
+    with running_server(context, port) as server:
+        for name in ("über uns", "50 %?"):
+            answer = server.get(f"/{quote(name)}?a=b")
+            assert (answer.status, answer.headers["location"]) == (308, f"./{quote(name)}/?a=b")
+            assert server.get(f"/{quote(name)}/").text.endswith("<title>Wir</title>")
+        for path in ("/hefte", "/hefte/", "/hefte/heft.pdf/", "/.upcycle-news", "/search"):
+            assert server.get(path).status == 404
+        assert server.request("HEAD", "/hefte/heft.pdf").status == 200
 
 
 @pytest.mark.parametrize(
@@ -246,6 +266,21 @@ def test_a_missing_archive_is_rebuilt_at_most_once_a_minute(
     assert shown.get(PAGE).status == 404  # asked again within the minute
 
 
+def test_asking_for_what_never_was_builds_nothing_and_keeps_nobody_from_what_was_sent(
+    context: AppContext, shown: WebServer
+) -> None:
+    """A build takes a minute of a large archive, and robots ask for anything."""
+    start = context.archive_folder / "index.html"
+    start.unlink()
+    for path in ("/archive/1999-01-01/", "/archive/2026-99-99/", "/essays/nie-geschrieben/",
+                 "/essays/was-vom-bahnhof-bleibt/event-7.ics"):  # fmt: skip
+        assert shown.get(path).status == 404
+    assert not start.exists()
+    (context.archive_folder / "essays/was-vom-bahnhof-bleibt/index.html").unlink()
+    assert shown.get("/essays/was-vom-bahnhof-bleibt/").status == 200
+    assert start.exists()
+
+
 def test_every_link_of_a_sent_mail_works(publication: Publication, shown: WebServer) -> None:
     import re
 
@@ -271,7 +306,7 @@ def test_a_build_that_hangs_blocks_one_request_only(context: AppContext) -> None
         return next(times)
 
     pages = ArchivePages(SimpleNamespace(app=App(context)), clock)  # type: ignore[arg-type]
-    first, second = (Thread(target=pages._find, args=(PAGE,), daemon=True) for _ in range(2))
+    first, second = (Thread(target=pages._find, args=("/",), daemon=True) for _ in range(2))
     with exclusive_lock(context.settings.state / "archive.lock"):
         first.start()
         assert begun.wait(10)

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from urllib.parse import quote
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -94,9 +95,7 @@ class ArchivePages:
             return await self.show(request)
 
         async def folder(request: Request) -> Response:
-            # Relative, because a proxy may serve us below a path that we do not see.
-            last = str(request.scope["path"]).rpartition("/")[2]
-            return RedirectResponse(f"./{last}/", 308)
+            return _with_slash(request)
 
         pages = (HOME, ARCHIVE, ARCHIVE + "{issue}/", ESSAYS, ESSAYS + "{slug}/")
         named = [
@@ -126,11 +125,16 @@ class ArchivePages:
         return await self._missing(request) if page is None else self._answer(request, *page)
 
     async def show_other(self, request: Request) -> Response:
-        """Return a file that the archive holds beside its pages; for what is nowhere, its page that says so."""
+        """Return a file that the archive holds beside its pages; for what is nowhere, its page that says so.
+
+        A folder with a page of its own is found without the slash, too, as on static hosts.
+        """
         name = str(request.scope["path"]).removeprefix("/")
         file = await self._handlers.run_in_thread(self._written, name)
         if file is not None:
             return self._answer(request, name, file)
+        if await self._handlers.run_in_thread(self._written, f"{name}/"):
+            return _with_slash(request)
         return await self._missing(request)
 
     async def _missing(self, request: Request) -> Response:
@@ -166,12 +170,12 @@ class ArchivePages:
             return None
         archive = self._handlers.app.archive
         if archive.file(name) is None:
-            self._build()
+            self._build(name)
         file = archive.file(name)
         return None if file is None else (name, file)
 
-    def _build(self) -> None:
-        """Rebuild the archive: another machine may have sent an issue that this one does not show yet.
+    def _build(self, name: str) -> None:
+        """Build the archive for a name: another machine may have sent an issue that this one does not show yet.
 
         Never two at once: a build waits for other builds of this machine, for minutes if one hangs,
         and the server has few threads.
@@ -181,15 +185,24 @@ class ArchivePages:
         try:
             now = self._clock()
             if self._built is None or now - self._built >= REBUILD_SECONDS:
-                self._built = now
                 try:
-                    self._handlers.app.archive.build()
+                    if self._handlers.app.archive.build_for(name):
+                        self._built = now
                 except UpcycleError as error:  # what is there is shown all the same
+                    self._built = now
                     log.error(
                         "archive not built", why=error.in_language(self._handlers.app.language)
                     )
         finally:
             self._lock.release()
+
+
+def _with_slash(request: Request) -> Response:
+    """Return a redirection to the folder that a path names; its query stays."""
+    # Relative, because a proxy may serve us below a path that we do not see.
+    last = quote(str(request.scope["path"]).rpartition("/")[2])
+    query = f"?{request.url.query}" if request.url.query else ""
+    return RedirectResponse(f"./{last}/{query}", 308)
 
 
 def _media_type(name: str, file: Path) -> str:

@@ -22,6 +22,7 @@ from upcycle_news.fileio import os_reason, write_atomically
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import DeliveryState, IssueId, IssueState, Manifest
 from upcycle_news.models.archive_paths import (
+    ARCHIVE,
     ESSAYS,
     FEED,
     IMAGES,
@@ -187,6 +188,35 @@ def rebuild_if_missing(context: AppContext, issue: IssueId) -> None:
     """Build the archive if it lacks the page of an issue that is being sent, or corrected."""
     if not (context.archive_folder / file_of(issue_path(str(issue.original)))).is_file():
         _build(context, None, None)
+
+
+def build_for(context: AppContext, path: str) -> bool:
+    """Build the archive if it lacks what a path names and the store has it; return whether it did.
+
+    Another machine may have sent it. A build takes long: asking for what never was must not cause one.
+    """
+    folder, _, name = path.partition("/")
+    name = name.partition("/")[0]
+    if name:
+        page = f"{folder}/{name}/"
+        known = _is_issue(context, name) if page.startswith(ARCHIVE) else _is_essay(context, name)
+        if not known or (context.archive_folder / file_of(page)).is_file():
+            return False
+    _build(context, None, None)
+    return True
+
+
+def _is_issue(context: AppContext, name: str) -> bool:
+    try:
+        row = issues.get(context.store, IssueId.parse(name))
+    except UpcycleError:
+        return False
+    elsewhere = sending_history.sent_before_restore(context.store)
+    return row is not None and (_is_shown(context, row) or name in elsewhere)
+
+
+def _is_essay(context: AppContext, slug: str) -> bool:
+    return slug in issues.published_essays(context.store, [slug])
 
 
 def _build(context: AppContext, out: Path | None, upcoming: _UpcomingIssue | None) -> ArchiveReport:

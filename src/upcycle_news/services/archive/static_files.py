@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import ContentError
-from upcycle_news.fileio import files_below, os_reason
+from upcycle_news.fileio import entries_below, os_reason
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Finding
 from upcycle_news.models.archive_paths import STATIC, is_reserved
@@ -61,7 +61,7 @@ def _files(context: AppContext) -> Iterator[tuple[str, Path, LocalizedText | Non
     """
     folder = context.content_folder / STATIC
     try:
-        files = files_below(folder)
+        files = entries_below(folder)
     except OSError as error:
         reason = localized("folder-unreadable", reason=os_reason(error))
         raise ContentError(_place(context, folder), None, reason) from None
@@ -82,6 +82,8 @@ def _problem(folder: Path, path: Path, name: str, seen: set[str]) -> LocalizedTe
         return localized("static-twice", name=name)
     if not name.isprintable():
         return localized("static-name")
+    if not path.is_file():
+        return localized("static-no-file")
     # A link that leads elsewhere may publish what nobody meant to: a key, or the store.
     if not path.resolve().is_relative_to(folder.resolve()):
         return localized("static-link")
@@ -91,7 +93,8 @@ def _problem(folder: Path, path: Path, name: str, seen: set[str]) -> LocalizedTe
 
 def _place(context: AppContext, path: Path) -> str:
     home = context.settings.home
-    return (path.relative_to(home) if path.is_relative_to(home) else path).as_posix()
+    place = (path.relative_to(home) if path.is_relative_to(home) else path).as_posix()
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in place)
 
 
 def _says_where(path: Path) -> bool:

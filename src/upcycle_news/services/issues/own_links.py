@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.checks.html_inspector import inspect_html
+from upcycle_news.errors import UpcycleError
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Finding, IssueId, Manifest, RenderedIssue
 from upcycle_news.models.archive_paths import (
@@ -80,7 +81,7 @@ class _OwnSite:
             text = localized("link-own-missing", link=url[:120])
             yield Finding("error", "link-own-missing", where, text)
         elif not is_reserved(path):
-            text = localized("link-own-unknown", link=url[:120], name=path[:80])
+            text = localized("link-own-unknown", link=url[:120], name=file_of(path)[:80])
             yield Finding("warning", "link-own-unknown", where, text)
 
     def _path(self, url: str) -> str | None:
@@ -100,7 +101,7 @@ class _OwnSite:
         return None
 
     def _exists(self, path: str) -> bool:
-        if path in self._static or file_of(path) in self._static:
+        if self._static & {path, file_of(path), file_of(f"{path}/")}:
             return True
         if path.rstrip("/") in ("", ARCHIVE.rstrip("/"), ESSAYS.rstrip("/")):
             return True
@@ -122,6 +123,6 @@ class _OwnSite:
             return True
         try:
             row = issues.get(self._context.store, IssueId.parse(name))
-        except ValueError:
+        except UpcycleError:
             return False
         return row is not None and row.frozen
