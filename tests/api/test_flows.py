@@ -50,7 +50,7 @@ def test_a_flow_of_ones_own_comes_before_the_packaged_one(
 def test_an_unknown_flow_is_refused_with_the_names_there_are(
     publication: Publication, app: App, name: str
 ) -> None:
-    with pytest.raises(UpcycleError, match="Es gibt: backup, "):
+    with pytest.raises(UpcycleError, match="there are: backup, "):
         app.flows.process(name)
     assert "Es gibt: backup, " in publication.run("flow", name, code=2).err
 

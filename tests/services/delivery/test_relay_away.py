@@ -157,7 +157,7 @@ def test_the_command_says_it_and_its_status_too(
     at = relay_variables(relay.port)
     sent = publication.run("issue", "send", "--yes", "--no-collect", code=1, **at)
     assert "15 von 40 verschickt; das Relay ist seit" in sent.err
-    assert "stopped" not in sent.err
+    assert "angehalten" not in sent.err
     status = publication.run("issue", "status")
     assert "15 von 40 verschickt; das Relay ist seit" in status.err
     assert publication.run("issue", "status", "--json").json["state"] == "sending"
