@@ -75,6 +75,17 @@ def test_the_worst_ground_is_named_and_the_proposal_holds_on_every_ground_where_
     assert findings(with_colour("#1d6152", proposal[1])) == []
 
 
+def test_a_yellow_of_the_house_stays_on_buttons_while_the_accent_can_be_read() -> None:
+    yellow = with_colour('accent = "#1d6152"', 'accent = "#7a6200"\nfill = "#f5c800"')
+    assert findings(yellow) == []
+
+
+def test_a_ground_of_buttons_that_no_text_is_read_on_is_told_at_its_line() -> None:
+    grey = with_colour('ink = "#23231f"', 'ink = "#4a4a45"\nfill = "#8a8a8a"')
+    place = line_of(grey, THEME, "fill = ")
+    assert [text.split(" ", 1)[0] for where, text in findings(grey) if where == place] == ["„fill“"]
+
+
 def test_a_pair_that_occurs_nowhere_is_no_finding() -> None:
     # Nothing of the accent's colour stands on the page around the sheet.
     accent, page = "#2c7a69", "#c9c4b8"

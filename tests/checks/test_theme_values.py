@@ -31,6 +31,13 @@ def found(old: str, new: str) -> list[tuple[str, str, str]]:
         ('teaser_pictures = "large"', 'teaser_pictures = "none"'),
         ("forwarded = false", "forwarded = true"),
         ("[logo]", "[logo]\nown = 3"),
+        ('accent = "#1d6152"', 'accent = "Teal"'),
+        ('accent = "#1d6152"', 'accent = "oklch(50% 0.1 170)"'),
+        ('accent = "#1d6152"', 'accent = "#1d6152cc"'),
+        ('rule = "#d9d3c5"', 'rule = "transparent"'),
+        ('body = "18px"', 'body = "1.1em"'),
+        ('body = "1.62"', "body = 1.5"),
+        ("[light]", '[light]\nfill = "#f5c800"'),
     ],
 )
 def test_what_is_right_has_no_finding(old: str, new: str) -> None:
@@ -49,6 +56,21 @@ def test_what_is_right_has_no_finding(old: str, new: str) -> None:
         ('teaser_pictures = "large"', 'teaser_pictures = "klein"'),
         ("forwarded = false", 'forwarded = "ja"'),
         ('picture_alt = ""', "picture_alt = 3"),
+        ('accent = "#1d6152"', 'accent = "gelb"'),
+        ('accent = "#1d6152"', 'accent = "#1d615"'),
+        ('accent = "#1d6152"', 'accent = "1d6152"'),
+        ('accent = "#1d6152"', 'accent = "red;}</style>"'),
+        ('accent = "#8fcab7"', 'accent = "url(a);b"'),
+        ('body = "18px"', "body = 18"),
+        ('body = "18px"', 'body = "groß"'),
+        ('body = "1.62"', 'body = "weit"'),
+        ("mono = \"Menlo, Consolas, 'Liberation Mono', monospace\"", 'mono = "a; }"'),
+        ('sections = ["contents", ', 'sections = ["lead", '),
+        (
+            'sections = ["contents", "lead", "author", "teasers", "related", "closing"]',
+            'sections = "lead"',
+        ),
+        ('sections = ["contents", ', "sections = [3, "),
     ],
 )
 def test_a_value_that_no_template_takes_is_an_error_at_its_line(old: str, new: str) -> None:

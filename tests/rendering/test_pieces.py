@@ -147,6 +147,13 @@ def test_a_publication_whose_templates_lack_the_pieces_gets_a_sentence() -> None
     assert "Ohne Baustein." in render(replace(given, issue=issue, templates=older)).text
 
 
+def test_what_stands_in_a_block_of_an_unknown_kind_is_shown_as_text_and_not_as_its_markup() -> None:
+    html = rendered("::: hinweis Achtung\nUnbekannt *hier*.\n:::").html
+    assert "<strong>hinweis Achtung</strong>" in html
+    assert "Unbekannt <em>hier</em>." in " ".join(html.split())
+    assert "&lt;p&gt;" not in html
+
+
 @pytest.mark.parametrize("dark", [False, True])
 def test_blocks_can_be_read_light_and_dark_and_by_screen_readers(dark: bool) -> None:
     html = standalone_html(rendered())

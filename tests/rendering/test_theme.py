@@ -18,6 +18,28 @@ LIGHT = (
 DARK = '[dark]\npage = "#111111"\naccent = "#ff9999"\n'
 
 
+def test_the_ground_of_buttons_is_the_accent_unless_it_has_a_colour_of_its_own() -> None:
+    theme = read_theme(sample_manifest.TEMPLATES)
+    for palette in ("light", "dark"):
+        colours = theme[palette]
+        assert (colours["fill"], colours["on_fill"]) == (colours["accent"], colours["sheet"])
+
+
+@pytest.mark.parametrize(
+    ("fill", "text"),
+    [("#f5c800", "ink"), ("#ffffff", "ink"), ("#004488", "sheet"), ("#c8102e", "sheet")],
+)
+def test_a_colour_for_grounds_stays_in_the_dark_and_has_the_text_that_is_read_on_it(
+    fill: str, text: str
+) -> None:
+    templates = sample_manifest.TEMPLATES
+    source = templates[THEME].replace("[light]", f'[light]\nfill = "{fill}"')
+    theme = read_theme({**templates, THEME: source})
+    for palette in ("light", "dark"):
+        assert theme[palette]["fill"] == fill
+        assert theme[palette]["on_fill"] == theme["light"][text]
+
+
 def test_a_dark_palette_follows_from_the_light_one_where_it_is_not_given() -> None:
     dark = read_theme({THEME: LIGHT})["dark"]
     assert set(dark) == {"page", "sheet", "tint", "ink", "accent"}

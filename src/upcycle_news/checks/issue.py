@@ -223,7 +223,7 @@ def _pictures(check_input: CheckInput) -> Iterator[Finding]:
                 where,
                 localized("image-alt-missing-in-html", source=source[:60]),
             )
-        elif not image.alt.strip():
+        elif not image.alt.strip() and not image.is_decoration:
             yield warning(
                 "image-alt-empty", where, localized("image-alt-empty", source=source[:60])
             )

@@ -6,7 +6,7 @@ finished mails and pages leads back to its names; a button's own colours stay wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,9 @@ from upcycle_news.text.colours import MIN_CONTRAST, channels, contrast, nearest_
 
 PALETTES = ("light", "dark")
 GROUNDS = ("page", "sheet", "tint")
+_FILLS = {"fill": ("accent", "fill"), "on_fill": ("sheet", "ink", "on_fill")}
+"""Colours that mostly follow from others, and from which; what is wrong is wrong there."""
+
 _PIECES = 4  # names of pieces in a sentence
 
 
@@ -109,7 +112,7 @@ def _meetings(templates: Mapping[str, str]) -> dict[tuple[_Colour, str], _Meetin
 
 def _is_ground(text: _Colour, ground: _Colour) -> bool:
     """Return whether the ground is what to change: a button has a text of the sheet's colour."""
-    return text.name in GROUNDS and ground.name not in (*GROUNDS, "")
+    return text.name in (*GROUNDS, "ink", "on_fill") and ground.name not in (*GROUNDS, "")
 
 
 def _marked(theme: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, _Colour]]:
@@ -121,12 +124,30 @@ def _marked(theme: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, _Colour
         if not isinstance(colours, Mapping):
             continue
         marked[palette] = dict(colours)
-        for name, value in colours.items():
-            if channels(value) is not None:
+        for name, value in sorted(colours.items(), key=lambda item: item[0] in _FILLS):
+            if (same := _same_mark(name, value, theme, marked, named)) is not None:
+                marked[palette][name] = same
+            elif channels(value) is not None:
                 mark = f"#fa{len(named):04x}"
                 named[mark] = _Colour(value.strip().lower(), palette, name)
                 marked[palette][name] = mark
     return marked, named
+
+
+def _same_mark(
+    name: str,
+    value: object,
+    theme: Mapping[str, Any],
+    marked: Mapping[str, Any],
+    named: Collection[str],
+) -> str | None:
+    """Return the mark of the colour that one of `_FILLS` follows; None for another and for one of its own."""
+    for source in _FILLS.get(name, ()):
+        for palette in PALETTES:
+            mark = marked[palette].get(source)
+            if theme[palette].get(source) == value and mark in named:
+                return str(mark)
+    return None
 
 
 def _place(colour: _Colour, page: str, templates: Mapping[str, str]) -> str:

@@ -68,7 +68,9 @@ class PieceWriter:
         if block.kind == "box":
             return self._macro("box", title=title, **shown)
         # A button without an address, a kind that nobody knows: a check tells it, and no word is lost.
-        return (Markup("<p><strong>{}</strong></p>\n").format(title) if title else "") + body
+        return (Markup("<p><strong>{}</strong></p>\n").format(title) if title else "") + shown[
+            "body"
+        ]
 
     def texts(self, block: FencedBlock) -> tuple[str, Sequence[str], Sequence[str]]:
         """Return the words of a block for the text part; a `rendering.plaintext.WordsOf`."""

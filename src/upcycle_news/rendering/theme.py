@@ -9,7 +9,7 @@ from typing import Any
 
 from upcycle_news.rendering.images import COLUMN_WIDTH
 from upcycle_news.rendering.template_strings import read_toml
-from upcycle_news.text.colours import dark_palette
+from upcycle_news.text.colours import MIN_CONTRAST, contrast, dark_palette
 from upcycle_news.text.image_paths import image_path
 
 THEME = "theme.toml"
@@ -62,8 +62,30 @@ def read_theme(templates: Mapping[str, str]) -> dict[str, Any]:
         for name, colour in _colours(look, "dark").items()
         if light.get(name) == _colours(look, "light").get(name)
     }
-    theme["dark"] = dark_palette(light, unchanged | _colours(own, "dark"))
+    dark = dark_palette(light, unchanged | _colours(own, "dark"))
+    theme["light"], theme["dark"] = fill_colours(light, dark)
     return theme
+
+
+def fill_colours(
+    light: Mapping[str, Any], dark: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the palettes with `fill`, the ground of buttons and bands, and `on_fill`, the text on it.
+
+    A `fill` that is not given is the accent, below the sheet's colour. One that is given stays in the dark, and has
+    the text that is read better: of the sheet's colour or, where that has too little contrast, of the ink's.
+    """
+    if "fill" not in light:
+        lit, unlit = (
+            {"fill": colours.get("accent"), "on_fill": colours.get("sheet"), **colours}
+            for colours in (light, dark)
+        )
+        return lit, unlit
+    fill, texts = light["fill"], (light.get("sheet"), light.get("ink"))
+    ratios = [contrast(text, fill) or 0.0 for text in texts]
+    chosen = texts[ratios[0] < MIN_CONTRAST and ratios[1] > ratios[0]]
+    lit = {"on_fill": chosen, **light}
+    return lit, {**dark, "fill": fill, "on_fill": lit["on_fill"]}
 
 
 def theme_toml(table: Mapping[str, Any], path: tuple[str, ...] = ()) -> str:
