@@ -136,6 +136,10 @@ def test_a_time_may_be_written_as_people_do(folder: Path, written: str) -> None:
         ("not_before: 24:01", "2026-11-26.md:2: „not_before“ ist keine Uhrzeit: 24:01."),
         ("not_before: 2026-02-30 07:00", "2026-11-26.md:2: „not_before“ ist keine Uhrzeit"),
         ("not_before: 2026-11-27 07:00", "2026-11-26.md:2: „not_before“ nennt einen anderen Tag"),
+        (
+            "pin:\n- https://example.org/a?utm_source=x\nleave_out: [https://example.org/a]",
+            "2026-11-26.md:3: „https://example.org/a?utm_source=x“ steht in „pin“ und in „leave_out“.",
+        ),
         ("- subject", "2026-11-26.md:2: Der Kopf ist keine Liste von Schlüsseln."),
     ],
 )  # fmt: skip
@@ -146,6 +150,38 @@ def test_what_is_wrong_is_named_at_its_line(folder: Path, head: str, expected: s
     with pytest.raises(ContentError):
         read(folder).of(ISSUE)
     assert read(folder).of(IssueId.parse("2026-11-27")) is None  # another issue is not concerned
+
+
+@pytest.mark.parametrize(
+    ("day", "at", "fits"),
+    [
+        ("2027-03-28", "02:30", False),  # the hour that is not
+        ("2027-10-31", "02:30", False),  # the hour that is there twice
+        ("2027-03-28", "01:59", True),
+        ("2027-03-28", "03:00", True),
+        ("2027-10-31", "01:59", True),
+        ("2027-10-31", "03:00", True),
+    ],
+)
+def test_a_time_in_the_night_of_a_clock_change_is_one_moment_or_refused(
+    folder: Path, day: str, at: str, fits: bool
+) -> None:
+    put(folder, f"---\nnot_before: {at}\n---\n", f"{day}.md")
+    errors = [error.in_language("de") for _, error in read(folder).errors]
+    assert fits == (not errors)
+    assert fits or f":2: Am {day[8:]}.{day[5:7]}.2027 werden die Uhren umgestellt" in errors[0]
+
+
+@pytest.mark.parametrize(
+    "written", ["2026-11-20-lob.md", "2026-11-20-lob", "content/essays/2026-11-20-lob.md", "lob.md"]
+)
+def test_an_essay_named_by_its_file_is_told_by_its_name(folder: Path, written: str) -> None:
+    put(folder, f"---\nessays: [{written}]\n---\n")
+    found = read(folder).of(ISSUE)
+    assert found is not None
+    known = [essay(slug) for slug in ("lob", "rolltreppe", "laden", "garten")]
+    error = essay_errors(found, ISSUE, known, (), 5)[0]
+    assert error.in_language("de").endswith(f"Es gibt keinen Essay „{written}“ (meinen Sie „lob“?)")
 
 
 def test_all_that_is_wrong_is_named_at_once(folder: Path) -> None:

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import yaml
 
 from upcycle_news.content import frontmatter
-from upcycle_news.content.essays import leftover
+from upcycle_news.content.essays import leftover, slug_of
 from upcycle_news.content.frontmatter import FrontMatter
 from upcycle_news.errors import ContentError, UpcycleError
 from upcycle_news.fileio import did_you_mean, display_path, list_folder, os_reason, read_text
@@ -26,6 +26,7 @@ from upcycle_news.models import Essay, EssayPlace, IssueFile, IssueId
 from upcycle_news.models.content import LENGTHS
 from upcycle_news.models.front_matter import front_matter_keys
 from upcycle_news.text.sanitize import word_set
+from upcycle_news.text.urls import canonical_link
 
 FOLDER = "issues"
 KEYS = front_matter_keys(IssueFile)
@@ -161,6 +162,10 @@ def _read(
         entries = head.entries(key, KEYS[key].example)
         values[key] = _entries(head, key, entries)
         lines |= {(key, name): line for name, _, line in reversed(entries)}
+    left_out = {canonical_link(entry) for entry in values["leave_out"] if is_link(entry)}
+    for link in values["pin"]:
+        if canonical_link(link) in left_out:
+            head.add_error(lines["pin", link], _in_and_out(link, "pin"))
     values["not_before"] = _not_before(head, issue.day, zone)
     body_line = parts.body_line
     if values["greeting"] and parts.body:
@@ -233,7 +238,11 @@ def _not_before(head: FrontMatter, day: date, zone: ZoneInfo) -> datetime | None
     except ValueError:
         head.add_error(line, localized("issue-file-time", written=written[:40]))
         return None
-    return datetime.combine(day, at, zone)
+    moment = datetime.combine(day, at, zone)
+    if moment.utcoffset() != moment.replace(fold=1).utcoffset():  # RFC 5545 3.3.5: skipped or twice
+        head.add_error(line, localized("issue-file-clock-change", day=day, at=f"{at:%H:%M}"))
+        return None
+    return moment
 
 
 def essay_errors(
@@ -254,7 +263,7 @@ def essay_errors(
         if essay is None:
             errors.append((line, _unknown_essay(place.slug, by_slug)))
         elif place.slug in read.file.leave_out:
-            errors.append((line, localized("issue-file-in-and-out", slug=place.slug)))
+            errors.append((line, _in_and_out(place.slug, "essays")))
         elif place.slug in published:
             errors.append((line, localized("issue-file-published", slug=place.slug)))
         elif essay.status != "ready":
@@ -274,5 +283,11 @@ def _line(error: tuple[int, LocalizedText]) -> int:
     return error[0]
 
 
-def _unknown_essay(slug: str, known: Collection[str]) -> LocalizedText:
-    return localized("issue-file-no-essay", slug=slug[:60], hint=did_you_mean(slug, known))
+def _unknown_essay(written: str, known: Collection[str]) -> LocalizedText:
+    meant = slug_of(Path(written.removesuffix(".md")))  # the whole name of a file, or its path
+    hint = did_you_mean(meant if meant in known else written, known)
+    return localized("issue-file-no-essay", slug=written[:60], hint=hint)
+
+
+def _in_and_out(name: str, key: str) -> LocalizedText:
+    return localized("issue-file-in-and-out", name=name[:60], key=key)

@@ -14,7 +14,7 @@ from upcycle_news.services.archive.build import build_archive
 from upcycle_news.services.checks.run import check_everything
 from upcycle_news.services.delivery import send
 from upcycle_news.services.delivery.manual_send import Approver, queue_issue
-from upcycle_news.services.issues import approval, compose, plan
+from upcycle_news.services.issues import approval, compose, issue_file, plan
 from upcycle_news.services.issues.compose import EssayFilter
 from upcycle_news.services.issues.render import render_revision
 from upcycle_news.services.reports.delivery_report import delivery_report
@@ -119,7 +119,8 @@ def test_check_names_all_files_and_those_that_nobody_will_use(publication: Publi
     context = written(publication)
     for day, head in (("26", "essays: [turm]"), ("25", "subject: x"), ("27", "subject: x")):
         write_file(publication, f"---\n{head}\n---\n", IssueId.parse(f"2026-11-{day}"))
-    write_file(publication, "---\nsubject: x\n---\n", IssueId.parse("2026-12-03"))
+    for further in ("2026-12-03", "2026-12-03-2"):  # the schedule has one issue a day
+        write_file(publication, "---\nsubject: x\n---\n", IssueId.parse(further))
     (publication.home / "content/issues/advent.md").write_text("---\n---\n")
     found = {
         (finding.code, finding.where)
@@ -131,6 +132,7 @@ def test_check_names_all_files_and_those_that_nobody_will_use(publication: Publi
         ("issue-file", "content/issues/2026-11-26.md:2"),
         ("issue-file-unused", "content/issues/2026-11-25.md:1"),
         ("issue-file-unplanned", "content/issues/2026-11-27.md:1"),  # issues are on Thursdays
+        ("issue-file-unplanned", "content/issues/2026-12-03-2.md:1"),
     }
     assert publication.run("check", code=1).out.count("content/issues/advent.md:1") == 1
 
@@ -313,3 +315,24 @@ def test_diff_shows_what_changed_in_the_file(publication: Publication) -> None:
     assert [change["name"] for change in difference["file"]] == ["content/issues/2026-11-26.md"]
     assert "+feeds_title: Andere" in difference["file"][0]["diff"]
     assert "content/issues/2026-11-26.md" in publication.run("issue", "diff", "2026-11-26").out
+
+
+def test_the_file_of_a_second_issue_is_planned_once_the_first_is_sent(
+    publication: Publication,
+) -> None:
+    context = written(publication)
+    second = IssueId.parse("2026-11-26-2")
+    before = issue_file.unplanned(context, second)
+    assert before is not None
+    assert "keine weitere Ausgabe" in before.in_language("de")
+    assert issue_file.unplanned(context, ISSUE) is None
+
+
+def test_the_plan_names_a_file_without_a_subject_by_its_name_alone(
+    publication: Publication,
+) -> None:
+    write_file(publication, "---\nsubject: ''\n---\n", LATER)
+    lines = publication.run("issue", "plan", "--count", "3").out.splitlines()
+    assert [line.rstrip() for line in lines if "2026-12-03.md" in line] == [
+        "  Datei  content/issues/2026-12-03.md"
+    ]

@@ -66,7 +66,10 @@ def _lines(planned: PlannedIssue, zone: ZoneInfo) -> Iterator[LocalizedText | st
         heading.append(localized("plan-asks") if asks else localized("plan-sends"))
     yield "  ".join(map(in_language, heading))
     if planned.file:
-        yield localized("plan-file", file=planned.file, subject=planned.subject)
+        if planned.subject:
+            yield localized("plan-file-subject", file=planned.file, subject=planned.subject)
+        else:
+            yield localized("plan-file", file=planned.file)
     for number, essay in enumerate(planned.essays):
         place = localized("plan-leads") if number == 0 else localized("plan-then")
         yield f"  {in_language(place):<5}  {essay.title} ({essay.date})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -227,14 +228,20 @@ def unused_files(context: AppContext) -> Iterator[LocalizedText]:
 
 
 def unplanned(context: AppContext, issue: IssueId) -> LocalizedText | None:
-    """Return that the schedule has no issue on the day of a file; None when it has, or cannot say."""
+    """Return that the schedule does not make the issue of a file; None when it does, or cannot say."""
     schedules = read_schedules(context.settings.home)
-    zone = context.settings.publication.zone
-    times = islice(next_times(schedules, context.clock() - timedelta(days=1)), HORIZON)
-    days = sorted({at.astimezone(zone).date() for at, _ in times})
-    if not days or issue.day in days or issue.day > days[-1]:
+    zone, now = context.settings.publication.zone, context.clock()
+    times = [at for at, _ in islice(next_times(schedules, now - timedelta(days=1)), HORIZON)]
+    days = Counter(at.astimezone(zone).date() for at in times)
+    if not days or issue.day > max(days):
         return None
-    coming = tuple(day.isoformat() for day in days if day >= context.today)[:3]
+    sent = sum(row.frozen for row in issues.issues_of_day(context.store, issue.day))
+    to_come = sum(at > now and at.astimezone(zone).date() == issue.day for at in times)
+    if issue.ordinal <= max(days[issue.day], sent + to_come):
+        return None
+    if days[issue.day]:
+        return localized("issue-file-unplanned-further", day=issue.day, issue=str(issue))
+    coming = tuple(day.isoformat() for day in sorted(days) if day >= context.today)[:3]
     return localized("issue-file-unplanned", day=issue.day, issue=str(issue), planned=coming)
 
 
