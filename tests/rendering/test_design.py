@@ -140,7 +140,10 @@ def test_a_long_issue_says_what_is_in_it(least: int, shown: bool) -> None:
 
 def test_small_pictures_stand_beside_and_none_nowhere() -> None:
     small = render(manifest({"mail": {"teaser_pictures": "small"}}))
-    assert re.search(r'<td class="small-picture"[^>]*><img[^>]*alt="" role="presentation" width="112"', small.html)
+    assert re.search(
+        r'<td class="small-picture"[^>]*><img[^>]*alt="" role="presentation" width="112"',
+        small.html,
+    )
     none = render(manifest({"mail": {"teaser_pictures": "none"}}))
     assert "Werkbank" not in words(none.html) + none.text
     assert len(none.images) == 1
