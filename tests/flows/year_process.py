@@ -347,7 +347,7 @@ class Year:
             "Kirche",
         ]
         word = words[week % len(words)]
-        (self.home / f"content/essays/{day}-{word.lower()}.md").write_text(
+        (self.home / f"content/essays/{day}-{word.lower()}-{week}.md").write_text(
             f'---\ntitle: "{word} Nummer {week}"\nauthor: Redaktion\ndate: {day}\nstatus: ready\n---\n\n'
             + f"Der Umbau: {word}. Was gebaut ist, ist bezahlt und vertraut. Woche {week}.\n\n" * 8,
             encoding="utf-8",
