@@ -42,7 +42,8 @@ def test_a_colour_for_grounds_stays_in_the_dark_and_has_the_text_that_is_read_on
 
 def test_a_dark_palette_follows_from_the_light_one_where_it_is_not_given() -> None:
     dark = read_theme({THEME: LIGHT})["dark"]
-    assert set(dark) == {"page", "sheet", "tint", "ink", "accent"}
+    assert set(dark) == {"page", "sheet", "tint", "ink", "accent", "fill", "on_fill"}
+    assert (dark["fill"], dark["on_fill"]) == (dark["accent"], dark["sheet"])
     assert dark["accent"] not in ("#a00000", "")
     given = read_theme({THEME: LIGHT + DARK})["dark"]
     assert (given["page"], given["accent"]) == ("#111111", "#ff9999")
