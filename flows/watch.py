@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -98,12 +97,10 @@ def check(found: Found) -> None:
     found.alerts += emit_alerts()
 
 
-def stay(length: timedelta, found: Found) -> WatchRun:
+def stay(found: Found) -> WatchRun:
     """Look again and again until a newer run takes over; return how many deliveries were started."""
     watch = WatchRun(str(flow_run.id), str(deployment.id), flow_run.parameters)
-    with open_app() as app:
-        app.runs.begin_watch(watch, length)
-        app.runs.stay(length, partial(look, watch), partial(check, found))
+    runs.stay(watch, partial(look, watch), partial(check, found))
     return watch
 
 
@@ -127,8 +124,8 @@ def watch(stay_minutes: float = 0.0) -> State[Any]:
     """
     found, started, problems = Found(), 0, []
     if stay_minutes and deployment.id:
-        watched = stay(timedelta(minutes=stay_minutes), found)
-        started, problems = watched.started, [watched.problem] if watched.problem else []
+        watched = stay(found)
+        started, problems = watched.started, [watched.problem, watched.check_problem]
     else:
         check(found)
     result = runs.watch_result(
@@ -137,7 +134,11 @@ def watch(stay_minutes: float = 0.0) -> State[Any]:
         reminders=found.reminders,
         resolved=found.resolved,
         started=started,
-        problems=[*problems, *found.problems, *([] if found.alerts else wait_for_people())],
+        problems=[
+            *filter(None, problems),
+            *found.problems,
+            *([] if found.alerts else wait_for_people()),
+        ],
         language=language(),
         alerts=found.alerts,
     )

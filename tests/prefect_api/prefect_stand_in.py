@@ -12,18 +12,22 @@ from typing import Any
 
 
 class PrefectStandIn(BaseHTTPRequestHandler):
-    """Answers as Prefect 3.8 does to the requests that a run of watch makes; `down` makes it answer 503."""
+    """Answers as Prefect 3.8 does to the requests that a run of watch makes.
+
+    `down` makes it answer 503, `page` is what a proxy answers in its place.
+    """
 
     deployments: dict[str, dict[str, Any]]
     runs: dict[str, dict[str, Any]]
     down: bool
+    page = ""
     numbers: Iterator[int]
     url: str
 
     def do_GET(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or "null")
         status, content = (503, {}) if self.down else self._answer(self.path.split("/")[2:], body)
-        data = json.dumps(content).encode()
+        data = (self.page or json.dumps(content)).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()

@@ -229,7 +229,10 @@ class PrefectClient:
             if lost is not None:
                 return lost
             raise PrefectApiError(localized("prefect-not-found", method=method, path=path))
-        return response.json() if response.content else {}
+        try:
+            return response.json() if response.content else {}
+        except ValueError:  # a proxy's page
+            raise PrefectApiError(localized("prefect-not-prefect", url=self.url)) from None
 
     def _request(
         self, method: str, path: str, body: Any = None, timeout: float = TIMEOUT

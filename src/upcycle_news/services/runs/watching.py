@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from upcycle_news.app.context import AppContext
+from upcycle_news.errors import UpcycleError
 from upcycle_news.i18n.messages import localized
 from upcycle_news.observability.logging import Log
 from upcycle_news.prefect_api.client import PrefectApiError, PrefectClient
@@ -41,7 +42,8 @@ _NOT_STARTED = timedelta(
 class WatchRun:
     """A run of watch that stays; `deployment` is its deployment's id, `parameters` are its own.
 
-    `started` counts the runs of deliver-pending that it started, `problem` is why it cannot start one now.
+    `started` counts the runs of deliver-pending that it started, `problem` is why it cannot start one now,
+    `check_problem` is why the last check failed.
     """
 
     run: str
@@ -49,44 +51,66 @@ class WatchRun:
     parameters: Mapping[str, Any]
     started: int = 0
     problem: str = ""
+    check_problem: str = ""
+    began: bool = False
     standby: str = ""
     standby_at: datetime | None = None
     halted_shown: bool = False
     keys: set[str] = field(default_factory=set)
 
+    @property
+    def length(self) -> timedelta:
+        """For how long the run stays."""
+        return timedelta(minutes=float(self.parameters.get(LENGTH, 0.0)))
+
 
 def stay(
-    length: timedelta,
+    me: WatchRun,
     look: Callable[[], bool],
     check: Callable[[], object],
     *,
     clock: Callable[[], datetime],
     sleep: Callable[[float], None],
 ) -> None:
-    """Look every 20 seconds and check every ten minutes, for `length` or until `look` returns False.
+    """Look every 20 seconds and check every ten minutes, for the run's length or until `look` returns False.
 
-    The first look comes before the first check, which may take long: then there is a standby already.
+    The first look comes before the first check, which may take long: then there is a standby already. What
+    fails with a sentence (settings that cannot be read, a database that is away) is tried again: a standby
+    would fail as well, and leave none.
     """
     began, checked = clock(), None
-    while clock() - began < length and look():
-        if checked is None or clock() - checked >= CHECK:
-            check()
-            checked = clock()
+    while clock() - began < me.length:
+        try:
+            if not look():
+                return
+            if checked is None or clock() - checked >= CHECK:
+                checked = clock()
+                _check(me, check)
+        except (UpcycleError, OSError) as error:
+            _note(me, str(error))
         sleep(LOOK.total_seconds())
 
 
-def begin(context: AppContext, me: WatchRun, length: timedelta) -> None:
-    """Take the watch over from the run that has it, which ends at its next look."""
-    locks.take_over(context.store, _LOCK, me.run, until=context.clock() + length)
+def _check(me: WatchRun, check: Callable[[], object]) -> None:
+    try:
+        check()
+        me.check_problem = ""
+    except (UpcycleError, OSError) as error:
+        log.warning("check failed", why=error)
+        me.check_problem = str(error)
 
 
 def look(context: AppContext, client: PrefectClient, me: WatchRun) -> bool:
     """Start deliver-pending if something is due, and keep the standby; False when the run shall end.
 
-    That is when another run has taken over, or the deployment was paused. A Prefect that does not answer is
+    The first look takes the watch over from the run that has it, which ends at its next one. A run ends when
+    another has taken over, or the deployment was paused. A Prefect that does not answer is
     asked again at the next look.
     """
     now = context.clock()
+    if not me.began:
+        locks.take_over(context.store, _LOCK, me.run, until=now + me.length)
+        me.began = True
     if locks.holder(context.store, _LOCK, now=now) != me.run:
         return False
     try:
@@ -96,7 +120,7 @@ def look(context: AppContext, client: PrefectClient, me: WatchRun) -> bool:
         _keep_standby(client, me, now)
         _start_due(context, client, me)
     except PrefectApiError as error:
-        _note(me, str(error))
+        _note(me, error.in_language(context.language))
     return True
 
 
