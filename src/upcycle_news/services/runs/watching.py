@@ -33,9 +33,7 @@ CHECK = timedelta(minutes=10)
 SLOT = timedelta(minutes=4)  # deliver-pending is started once in that time for the same issues
 STANDBY = timedelta(minutes=4)  # so far ahead is the standby at most, and at least half of it
 _LOCK = "watch"
-_NOT_STARTED = timedelta(
-    minutes=30
-)  # an older run that did not start has been given up by its worker
+_NOT_STARTED = timedelta(minutes=30)  # its worker has given up a run that did not start for so long
 
 
 @dataclass
@@ -171,9 +169,7 @@ def _keep_standby(client: PrefectClient, me: WatchRun, now: datetime) -> None:
     if me.standby in waiting:
         client.postpone_run(me.standby, at)
     else:
-        for (
-            run
-        ) in waiting:  # the one of the run before; each has its own, or its history would not end
+        for run in waiting:  # of the run before; each has its own, or its history would not end
             client.delete_run(run)
         me.standby = client.start_run(
             me.deployment, me.parameters, name=f"{FLOW}-{TAG}", at=at, tags=[TAG]
