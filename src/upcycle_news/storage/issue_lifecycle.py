@@ -252,11 +252,6 @@ class RecordedEvent:
     revision_id: str
     reason: str
 
-    @property
-    def is_decision(self) -> bool:
-        """True for an approval or a rejection."""
-        return self.event in _DECISIONS
-
     def as_dict(self) -> dict[str, str]:
         """Return the JSON object of `issue status --history`; `hash` is the id of the revision."""
         return {

@@ -222,7 +222,11 @@ def test_an_approval_from_before_the_backup_sends_nothing_by_itself(
     refused = publication.run("issue", "send", "2026-11-26", code=1).err
     assert "ist nicht freigegeben" in refused
     assert len(publication.mails()) == 2
-    decisions = [event for event in issues.history(context.store, issue) if event.is_decision]
+    decisions = [
+        event
+        for event in issues.history(context.store, issue)
+        if event.event in ("approved", "rejected")
+    ]
     assert [(event.event, event.by) for event in decisions] == [
         ("approved", "test"),
         ("rejected", "restore"),
@@ -621,7 +625,7 @@ def test_a_send_hold_refuses_sending_before_it_approves_anything(publication: Pu
     assert "Es geht nichts hinaus: Dieser Speicher wurde aus einem Backup" in refused
     context = publication.context()
     assert not any(
-        event.is_decision
+        event.event in ("approved", "rejected")
         for row in issues.all_issues(context.store)
         for event in issues.history(context.store, row.id)
     )

@@ -167,59 +167,61 @@ def apply_decision(
     if request is not None:
         acquire_lock(context, issue, request.run)  # before the answer ends what the request did
     if decision == "reject":
-        try:
-            waiting = reject(context, issue, revision_id, by=by)
-        except IssueError as error:
-            approvals.answer_request(context.store, number, "refused", now=now)
-            return ApprovalOutcome(
-                ended=RunResult("failed", "TooLate", error.in_language(context.language))
-            )
-        approvals.answer_request(context.store, number, decision, now=now)
-        for other in waiting:
-            release_lock(context, issue, other.run)
-        return ApprovalOutcome(ended=rejected(context, issue))
+        return _apply_rejection(context, issue, revision_id, number, by=by)
     revision = find_revision(context, issue, revision_id)
-    if shows_another(revision, answer):
+    outcome, recorded = _outcome_of(context, revision, decision, answer, by=by)
+    approvals.answer_request(context.store, number, recorded, now=now)
+    if outcome.ended is not None and request is not None:
+        release_lock(context, issue, request.run)
+    return outcome
+
+
+def _apply_rejection(
+    context: AppContext, issue: IssueId, revision_id: str, number: int, *, by: str
+) -> ApprovalOutcome:
+    """Reject a revision, and end the run; its lock and those of others that wait for it are released."""
+    now = context.clock()
+    try:
+        waiting = reject(context, issue, revision_id, by=by)
+    except IssueError as error:
         approvals.answer_request(context.store, number, "refused", now=now)
-        return ApprovalOutcome(refused=localized("form-outdated").in_language(context.language))
+        return ApprovalOutcome(
+            ended=RunResult("failed", "TooLate", error.in_language(context.language))
+        )
+    approvals.answer_request(context.store, number, "reject", now=now)
+    for other in waiting:
+        release_lock(context, issue, other.run)
+    return ApprovalOutcome(ended=rejected(context, issue))
+
+
+def _outcome_of(
+    context: AppContext, revision: Revision, decision: str, answer: Mapping[str, Any], *, by: str
+) -> tuple[ApprovalOutcome, str]:
+    """Do what an answer that rejects nothing says; return its effect, and the answer that is recorded."""
+    if shows_another(revision, answer):
+        outdated = localized("form-outdated").in_language(context.language)
+        return ApprovalOutcome(refused=outdated), "refused"
     if changed := changed_texts(revision, answer):
         if wrong := _errors_with(context, revision, changed):
-            approvals.answer_request(context.store, number, "refused", now=now)
-            return ApprovalOutcome(refused=wrong)
-        wordings.set_wording(context.store, issue, changed, by=by, now=now)
+            return ApprovalOutcome(refused=wrong), "refused"
+        wordings.set_wording(context.store, revision.issue, changed, by=by, now=context.clock())
     if decision == "send" and changed:
-        approvals.answer_request(context.store, number, "reworded", now=now)
-        return ApprovalOutcome(refused=_reworded(changed).in_language(context.language))
-    if decision == "send":
-        try:
-            approve(
-                context,
-                render_revision(context, find_revision(context, issue, revision_id)),
-                by=by,
-            )
-        except IssueError as error:
-            approvals.answer_request(context.store, number, "refused", now=now)
-            return ApprovalOutcome(refused=error.in_language(context.language))
-        approvals.answer_request(context.store, number, decision, now=now)
-        if is_ahead(context, issue):
-            if request is not None:
-                release_lock(context, issue, request.run)
-            return ApprovalOutcome(ended=waits_for_its_day(context, issue))
-        return ApprovalOutcome(approved=True)
+        reworded = _reworded(changed).in_language(context.language)
+        return ApprovalOutcome(refused=reworded), "reworded"
+    try:
+        if decision == "send":
+            approve(context, render_revision(context, revision), by=by)
+        elif decision == "leave items out":
+            exclude_items(context, revision, str(answer.get("leave_out") or ""))
+    except IssueError as error:
+        return ApprovalOutcome(refused=error.in_language(context.language)), "refused"
     if decision == "leave items out":
-        try:
-            exclude_items(
-                context,
-                find_revision(context, issue, revision_id),
-                str(answer.get("leave_out") or ""),
-            )
-        except IssueError as error:
-            approvals.answer_request(context.store, number, "refused", now=now)
-            return ApprovalOutcome(refused=error.in_language(context.language))
-        approvals.answer_request(context.store, number, decision, now=now)
-        return ApprovalOutcome()
-    approvals.answer_request(context.store, number, "send test again", now=now)
-    return ApprovalOutcome(test_again=True)
+        return ApprovalOutcome(), decision
+    if decision != "send":
+        return ApprovalOutcome(test_again=True), "send test again"
+    if is_ahead(context, revision.issue):
+        return ApprovalOutcome(ended=waits_for_its_day(context, revision.issue)), decision
+    return ApprovalOutcome(approved=True), decision
 
 
 def _errors_with(context: AppContext, revision: Revision, changed: Mapping[str, str]) -> str:
