@@ -42,11 +42,12 @@ function fileOf(key) {
 class Index {
   constructor({ documents, block, keys }) {
     Object.assign(this, { documents, block, keys: new Set(keys) });
+    this.longest = Math.max(0, ...keys.map((key) => [...key].length));
   }
 
   // Return the terms of the file that a term would be in.
   async terms(term) {
-    const letters = [...term];
+    const letters = [...term].slice(0, this.longest);
     for (let length = letters.length; length >= 0; length--) {
       const key = letters.slice(0, length).join("");
       if (this.keys.has(key)) return load(fileOf(key));
