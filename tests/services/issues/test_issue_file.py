@@ -16,7 +16,7 @@ from upcycle_news.services.delivery import send
 from upcycle_news.services.delivery.manual_send import Approver, queue_issue
 from upcycle_news.services.issues import approval, compose, issue_file, plan
 from upcycle_news.services.issues.compose import EssayFilter
-from upcycle_news.services.issues.render import render_revision
+from upcycle_news.services.issues.render import RefusedError, render_revision
 from upcycle_news.services.reports.delivery_report import delivery_report
 from upcycle_news.services.runs import admission, steps
 from upcycle_news.services.runs.pending import due_issues, pending_issues
@@ -335,4 +335,31 @@ def test_the_plan_names_a_file_without_a_subject_by_its_name_alone(
     lines = publication.run("issue", "plan", "--count", "3").out.splitlines()
     assert [line.rstrip() for line in lines if "2026-12-03.md" in line] == [
         "  Datei  content/issues/2026-12-03.md"
+    ]
+
+
+def test_a_piece_of_a_template_in_a_greeting_or_an_essay_is_named_at_its_line(
+    publication: Publication,
+) -> None:
+    context = written(publication)
+    path = write_file(publication, "---\nsubject: x\n---\n\nHallo {{ name }}\n")
+    place = "content/issues/2026-11-26.md:5"
+    found = {(one.code, one.where) for one in check_everything(context, ISSUE) if one.level == "error"}  # fmt: skip
+    assert found == {("leftover", place)}
+    with pytest.raises(RefusedError, match=f"{place}: leftover"):
+        render_revision(context, compose.compose_issue(context, ISSUE))
+    path.unlink()
+    essay = next((publication.home / "content/essays").glob("*bahnhof*"))
+    essay.write_text(essay.read_text(encoding="utf-8") + "\nHallo {{ name }}\n", encoding="utf-8")
+    with pytest.raises(RefusedError, match=rf"{essay.name}:\d+: leftover"):
+        render_revision(context, compose.compose_issue(context, ISSUE))
+
+
+def test_a_private_note_in_a_greeting_is_to_be_deleted(publication: Publication) -> None:
+    context = written(publication)
+    write_file(publication, "---\nsubject: x\n---\nHallo %%Name erfragen%%\n")
+    said = [one.line("de") for one in check_everything(context, ISSUE) if one.level == "error"]
+    assert said == [
+        "content/issues/2026-11-26.md:4: private-note: Hier beginnt eine private Bemerkung (%%). "
+        "Niemand soll sie lesen: Löschen Sie sie."
     ]

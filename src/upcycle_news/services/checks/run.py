@@ -34,7 +34,7 @@ from upcycle_news.services.feeds.collect import feed_findings
 from upcycle_news.services.feeds.pins import unknown_pins
 from upcycle_news.services.issues.compose import compose_manifest, frozen_revision
 from upcycle_news.services.issues.issue_file import check_issue_files
-from upcycle_news.services.issues.render import check_manifest, render_revision
+from upcycle_news.services.issues.render import RefusedError, check_manifest, render_revision
 from upcycle_news.services.issues.settings_findings import settings_findings
 from upcycle_news.storage import issues
 
@@ -216,6 +216,8 @@ def check_issue(context: AppContext, issue: IssueId) -> Iterator[Finding]:
             yield from check_manifest(context, compose_manifest(context, issue))
     except NothingNew as error:
         yield Finding("warning", "nothing-new", "content", error.localized_text)
+    except RefusedError as error:
+        yield from error.findings
     except UpcycleError as error:
         yield _finding("issue", error)
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from upcycle_news.app.context import AppContext
+from upcycle_news.checks.essay import check_essay
 from upcycle_news.checks.issue import preflight
-from upcycle_news.errors import IssueError
+from upcycle_news.errors import IssueError, TemplateError
 from upcycle_news.fileio import write_atomically
 from upcycle_news.i18n.messages import localized
 from upcycle_news.mail.headers import quoted_printable
@@ -82,7 +83,7 @@ def render_revision(context: AppContext, revision: Revision) -> RenderedRevision
     manifest, revision_id = revision.manifest, revision.revision_id
     rendered = revisions.load_rendering(context.store, revision.issue, revision_id)
     if rendered is None:
-        rendered = render(manifest)
+        rendered = _render(manifest)
         revisions.save_rendering(context.store, revision_id, rendered)
     publish_images(context, manifest)
     feeds = feed_findings(context)
@@ -97,7 +98,23 @@ def render_revision(context: AppContext, revision: Revision) -> RenderedRevision
 
 def check_manifest(context: AppContext, manifest: Manifest) -> tuple[Finding, ...]:
     """Return the findings about a manifest that is not stored as a revision."""
-    return (*_findings(context, manifest, render(manifest)), *feed_findings(context))
+    return (*_findings(context, manifest, _render(manifest)), *feed_findings(context))
+
+
+def _render(manifest: Manifest) -> RenderedIssue:
+    """Render a manifest; raises `RefusedError` where an editor's text looks like a template's piece.
+
+    The renderer finds ``{{`` in the result and could only name the template.
+    """
+    try:
+        return render(manifest)
+    except TemplateError:
+        issue = manifest.issue
+        greeting = [issue.greeting_essay] if issue.greeting_essay else []
+        found = [finding for text in (*issue.essays, *greeting) for finding in check_essay(text)]
+        if pieces := [finding for finding in found if finding.code == "leftover"]:
+            raise RefusedError(issue.id, pieces) from None
+        raise
 
 
 def _findings(
