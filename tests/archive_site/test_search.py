@@ -300,6 +300,22 @@ def test_what_is_not_there_is_said_and_the_list_stays(browser: Page, host: str) 
 
 
 @pytest.mark.chromium
+def test_a_word_of_300_letters_is_answered_with_little_work(browser: Page, host: str) -> None:
+    browser.open(f"{host}/archive/")
+    looked_up = browser.run(
+        f"""(async () => {{
+            const has = Set.prototype.has;
+            let times = 0;
+            Set.prototype.has = function (value) {{ times += 1; return has.call(this, value); }};
+            try {{ await (await import('{host}/search/engine.js')).search('a'.repeat(300)); }}
+            finally {{ Set.prototype.has = has; }}
+            return times;
+        }})()"""
+    )
+    assert 0 < looked_up < 20_000  # the file of each of some 2,000 possible parts, by a few letters
+
+
+@pytest.mark.chromium
 def test_without_javascript_there_is_the_list_and_no_form(host: str) -> None:
     with browsing() as browser:
         browser.without_javascript()
