@@ -50,9 +50,8 @@ def main() -> None:
     for dark in (False, True):
         target = TARGET / f"newsletter-{'dark' if dark else 'light'}.png"
         save_screenshot(html, target, 600, FRONT, dark=dark)
-    bare = re.sub(r"<style.*?</style>", "", html, flags=re.DOTALL)
-    height = measure(bare, widths=(600,), dark=False)[0].height
-    save_screenshot(bare, TARGET / "demo-600-without-style.png", 600, height, dark=False)
+    for name in ("demo", "bulletin", "magazine"):
+        save_without_style(name)
     html = archive_page()
     for dark in (False, True):
         target = TARGET / f"archive-{'dark' if dark else 'light'}.png"
@@ -61,6 +60,14 @@ def main() -> None:
     save_screenshot(page, TARGET / "preview.png", 1500, 1100, dark=False)
     save_pieces()
     save_report()
+
+
+def save_without_style(name: str) -> None:
+    """Save an issue as programs show it that drop ``<style>``."""
+    html = standalone_html(render(sample_issues.ISSUES[name]()))
+    bare = re.sub(r"<style.*?</style>", "", html, flags=re.DOTALL)
+    height = measure(bare, widths=(600,), dark=False)[0].height
+    save_screenshot(bare, TARGET / f"{name}-600-without-style.png", 600, height, dark=False)
 
 
 def save_report() -> None:

@@ -78,6 +78,8 @@ def test_the_worst_ground_is_named_and_the_proposal_holds_on_every_ground_where_
 def test_a_yellow_of_the_house_stays_on_buttons_while_the_accent_can_be_read() -> None:
     yellow = with_colour('accent = "#1d6152"', 'accent = "#7a6200"\nfill = "#f5c800"')
     assert findings(yellow) == []
+    ((_, told),) = findings(with_colour('accent = "#1d6152"', 'accent = "#f2b705"'))
+    assert 'fill = "#f2b705"' in told
 
 
 def test_a_ground_of_buttons_that_no_text_is_read_on_is_told_at_its_line() -> None:

@@ -14,7 +14,7 @@ from upcycle_news.checks.colour_pairs import colour_pairs
 from upcycle_news.checks.findings import warning
 from upcycle_news.checks.specimen import specimen
 from upcycle_news.fileio import line_of
-from upcycle_news.i18n.messages import localized
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Finding
 from upcycle_news.rendering.render import HTML_TEMPLATE
 from upcycle_news.rendering.theme import LOOK_THEME, THEME, read_theme, theme_toml
@@ -60,6 +60,9 @@ def check_colours(templates: Mapping[str, str]) -> Iterator[Finding]:
     theme that cannot be read.
     """
     found = _meetings(templates)
+    light = read_theme(templates)["light"]
+    # An accent that is the ground of buttons, too: there the house's colour may stay as it is.
+    house = _Colour(str(light.get("fill")).strip().lower(), "light", "accent")
     for (colour, shade), meetings in found.items():
         by_day = found.get((colour, "light"))
         # A template's own colours are the same in the dark: that is said once.
@@ -77,11 +80,18 @@ def check_colours(templates: Mapping[str, str]) -> Iterator[Finding]:
             ratio=contrast(colour.value, worst.value),
             limit=MIN_CONTRAST,
             pieces=tuple(list(pieces)[:_PIECES]),
-            cure=localized("contrast-none", ground=worst.shown)
-            if proposal is None
-            else localized("contrast-nearest", colour=proposal),
+            cure=_cure(proposal, worst, given=colour.value if colour == house else ""),
         )
         yield warning("contrast", _place(colour, meetings.page, templates), text)
+
+
+def _cure(proposal: str | None, ground: _Colour, *, given: str) -> LocalizedText:
+    """Return what helps against a colour; `given` is what may stay on buttons, or empty."""
+    if proposal is None:
+        return localized("contrast-none", ground=ground.shown)
+    if given:
+        return localized("contrast-nearest-accent", colour=proposal, given=given)
+    return localized("contrast-nearest", colour=proposal)
 
 
 def _meetings(templates: Mapping[str, str]) -> dict[tuple[_Colour, str], _Meetings]:

@@ -27,6 +27,7 @@ _OWN_THEME = """\
 # Was dieser Newsletter an seinem Aussehen ändert: „{look}“, in newsletter.toml. Alles andere kommt vom Programm und
 # wird mit ihm neu: Schriften, Größen, Abschnitte, Vorlagen. `upcycle-news templates list` zeigt sie,
 # `upcycle-news templates copy partials/lead.mjml` holt eine hierher. Die Farben im Dunkeln folgen aus diesen.
+# Logo ([logo]), Kopf ([masthead]) und Abschnitte ([mail]) kommen dazu, wie docs/templates.md sie nennt.
 
 {palette}
 """
