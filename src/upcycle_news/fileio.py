@@ -162,6 +162,8 @@ def os_reason(error: OSError) -> LocalizedText:
         return localized("os-folder")
     if error.errno == errno.ENOTDIR:
         return localized("os-no-folder")
+    if error.errno == errno.EEXIST:  # of a folder that was to be made
+        return localized("os-in-the-way")
     if error.errno == errno.ESPIPE:
         return localized("os-no-file")
     if error.errno in (errno.ENOSPC, errno.EDQUOT):

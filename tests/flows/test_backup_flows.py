@@ -24,7 +24,7 @@ def test_the_flow_writes_a_backup_and_a_failure_fails_the_run(
     backup.parent.write_text("a file where the folder should be")
     state = flows.backup(return_state=True)
     assert state.is_failed(), "deploy/automations.yaml tells operators of failed runs"
-    assert "cannot be written" in state.message
+    assert "wo der Ordner sein müsste, liegt eine Datei" in state.message
 
 
 def test_flows_send_nothing_from_a_restored_store_and_say_why(

@@ -178,7 +178,11 @@ def _schedules(text: str, deployment: Mapping[str, Any]) -> Iterator[Schedule]:
             ZoneInfo(zone)
         except (CronSimError, ZoneInfoNotFoundError, ValueError) as error:
             bad = cron if isinstance(error, CronSimError) else zone
-            what = localized('what-cron') if isinstance(error, CronSimError) else localized('what-zone')
+            what = (
+                localized("what-cron")
+                if isinstance(error, CronSimError)
+                else localized("what-zone")
+            )
             raise SettingsError(
                 FILE,
                 _line_of(text, bad),
