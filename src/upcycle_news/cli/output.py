@@ -47,6 +47,13 @@ def print_findings(findings: Iterable[Finding], language: str) -> None:
         typer.echo(f"{file}:{line}: {finding.level} {finding.code} {sentence}")
 
 
+def tells_contradiction(app: App) -> bool:
+    """Note what went out and the store does not know; return whether there is any."""
+    if contradiction := app.store.contradiction():
+        note(contradiction)
+    return bool(contradiction)
+
+
 def note(text: str | LocalizedText) -> None:
     """Print a sentence on standard error, so that standard output stays readable by programs.
 

@@ -115,6 +115,8 @@ def test_nothing_is_sent_rotated_or_removed_and_every_command_says_so(lost: Mach
         ("doctor", "store", "--offline"),
         ("archive", "build", "--out", "elsewhere"),
         ("check",),
+        ("issue", "status"),
+        ("subscribers", "stats"),
         ("subscribers", "import", "list.csv", "--consent", "Liste"),
         ("subscribers", "import", "list.csv", "--ask"),
         ("subscribers", "add", "neu@example.org", "--consent", "Liste"),

@@ -18,6 +18,7 @@ from upcycle_news.cli.output import (
     note,
     open_publication,
     print_json,
+    tells_contradiction,
     usage_error,
 )
 from upcycle_news.i18n.messages import LocalizedText, localized
@@ -94,6 +95,7 @@ def status(
             for delivery in app.issues.deliveries(issue, state=DeliveryState(state)):
                 _print_delivery(delivery, as_json)
             return
+        contradicted = tells_contradiction(app)
         counts = app.issues.status(issue)
         print_status(app, counts, as_json)
         waits = app.issues.waits_until(counts.issue)
@@ -103,6 +105,8 @@ def status(
         if (halt := app.issues.standstill(counts.issue)) is not None:
             _note_standstill(app, counts.issue, halt)
         note_pending_suppressions(app)
+    if contradicted:
+        raise typer.Exit(1)
 
 
 def _note_standstill(app: App, issue: str, halt: Standstill) -> None:

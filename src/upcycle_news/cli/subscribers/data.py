@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from upcycle_news.cli.output import JsonOption, confirm_or_abort, open_publication, print_json, say
+from upcycle_news.cli.output import (
+    JsonOption,
+    confirm_or_abort,
+    open_publication,
+    print_json,
+    say,
+    tells_contradiction,
+)
 from upcycle_news.cli.subscribers.manage import show_list
 from upcycle_news.i18n.messages import localized
+
+if TYPE_CHECKING:
+    from upcycle_news.api.subscribers import ListStatistics
 
 
 def forget(
@@ -34,9 +44,16 @@ def stats(as_json: JsonOption = False) -> None:
     """
     with open_publication() as app:
         language, statistics = app.language, app.subscribers.statistics()
+        contradicted = tells_contradiction(app)
     if as_json:
         print_json(statistics.as_dict())
-        return
+    else:
+        _print_statistics(statistics, language)
+    if contradicted:
+        raise typer.Exit(1)
+
+
+def _print_statistics(statistics: ListStatistics, language: str) -> None:
     for status, count in statistics.counts.by_status.items():
         typer.echo(f"{status:<14} {count}")
     for topic, count in statistics.counts.by_topic.items():
