@@ -15,10 +15,12 @@ test: $(VENV)/.installed
 	@echo "the whole suite, in one process for each core: this takes some minutes; reasons for skipped tests come last"
 	@$(BIN)/python -m pytest -n auto --dist loadgroup -q
 
-# Long simulations and an hour of fuzzing (tests/feeds/test_fuzz.py), which the suite leaves out: two hours and more.
+# Long simulations (a year with kills, on both stores; a year of feeds), an hour of fuzzing, and Prefect's database
+# under its own vacuum, which the suite leaves out: some hours.
 nightly: $(VENV)/.installed
 	@$(BIN)/python -m pytest -n auto -q -m nightly
 	@$(BIN)/python bench/crash.py
+	@$(BIN)/python bench/history.py
 
 # Figures count against Postfix's smtp-sink only: apt-get install postfix, and npm for nodemailer.
 bench: $(VENV)/.installed

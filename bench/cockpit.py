@@ -129,7 +129,7 @@ def timeouts(publication: Publication, server: PrefectServer, sink: Sink, reader
             "UPDATE approval_requests SET expires_at = ? WHERE answer = ''",
             ("2026-01-01 00:00:00.000000",),
         )
-    watch = server.start("watch/every-ten-minutes")
+    watch = server.start("watch/around-the-clock")
     server.wait_for_state(watch, *ENDED)
     state = server.wait_for_state(run, *ENDED)
     expect("no answer: Cancelled, with a sentence", state["name"] == "TimedOut", state["message"])
@@ -161,7 +161,7 @@ def alarms(publication: Publication, server: PrefectServer, sink: Sink, readers:
     began = time.monotonic()
     run = server.start("publish-issue/thursday", at=datetime.now(UTC) - timedelta(days=3))
     server.wait_for_state(run, *ENDED)
-    server.wait_for_state(server.start("watch/every-ten-minutes"), *ENDED)
+    server.wait_for_state(server.start("watch/around-the-clock"), *ENDED)
     while OPERATOR not in sink.accepted and time.monotonic() - began < 180:
         time.sleep(1)
     delay = f"{time.monotonic() - began:.0f} s after the run was started"
@@ -230,7 +230,7 @@ def crashes(publication: Publication, server: PrefectServer, sink: Sink, readers
             state = server.wait_for_state(run, *ENDED, after=state["timestamp"])
         else:
             state = server.wait_for_process_end(run)
-            other = server.start("deliver-pending/every-five-minutes")
+            other = server.start("deliver-pending/when-due")
             state = server.wait_for_state(other, *ENDED)
         status = publication.run("issue", "status", "--json").json
         mails = [ids for address, ids in sink.accepted.items() if address != OPERATOR]

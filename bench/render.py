@@ -29,9 +29,9 @@ from upcycle_news.rendering.mjml import render_mjml  # noqa: E402
 from upcycle_news.rendering.render import (  # noqa: E402
     STYLE_TEMPLATE,
     encoded_size,
-    fill_template,
     render,
 )
+from upcycle_news.rendering.template_filling import fill_template  # noqa: E402
 from upcycle_news.rendering.template_strings import read_toml  # noqa: E402
 
 NODE = ROOT / "tools" / "node"

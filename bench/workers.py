@@ -87,7 +87,7 @@ class Trial:
         return self.pool.wait_for_state(run, *ENDED, seconds=seconds)
 
     def pending(self) -> Any:
-        return self.ended(self.pool.start("deliver-pending/every-five-minutes"))
+        return self.ended(self.pool.start("deliver-pending/when-due"))
 
 
 def main() -> int:

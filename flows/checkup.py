@@ -11,7 +11,7 @@ from prefect.events import emit_event
 
 from upcycle_news import open_app
 from upcycle_news.models.runs import RunResult
-from upcycle_news_flows import run_by_hand
+from upcycle_news_flows import failing_with_a_sentence, run_by_hand
 
 
 @task
@@ -25,7 +25,8 @@ def run_checks() -> RunResult:
     return report.result
 
 
-@flow(name="checkup", flow_run_name="checkup")
+@flow(name="checkup", flow_run_name="checkup", timeout_seconds=1800)
+@failing_with_a_sentence
 def checkup() -> State[Any]:
     """Relay, DNS, the way out, store, disk, Prefect, feeds: as `upcycle-news doctor` sees them."""
     result = run_checks()

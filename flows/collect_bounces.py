@@ -5,10 +5,11 @@ from __future__ import annotations
 from prefect import flow, task
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
+from upcycle_news_flows._issue_artifacts import language
 
 from upcycle_news import open_app
 from upcycle_news.api.bounces import Collected, collection_result
-from upcycle_news_flows import run_by_hand
+from upcycle_news_flows import failing_with_a_sentence, run_by_hand
 
 
 @task
@@ -25,10 +26,11 @@ def health() -> tuple[str, ...]:
         return app.bounces.alerts()
 
 
-@flow(name="collect-bounces", flow_run_name="collect-bounces")
+@flow(name="collect-bounces", flow_run_name="collect-bounces", timeout_seconds=1800)
+@failing_with_a_sentence
 def collect_bounces() -> State[None]:
     """Clean the list; an alert degrades the run."""
-    result = collection_result(collect(), health())
+    result = collection_result(collect(), health(), language())
     return Completed(name=result.name, message=result.message)
 
 

@@ -6,10 +6,11 @@ from typing import Any
 
 from prefect import flow, task
 from prefect.client.schemas.objects import State, StateType
+from upcycle_news_flows._issue_artifacts import language
 
 from upcycle_news import open_app
 from upcycle_news.api.essays import EssayRunReport, essays_result
-from upcycle_news_flows import run_by_hand
+from upcycle_news_flows import failing_with_a_sentence, run_by_hand
 
 
 @task
@@ -19,10 +20,11 @@ def collect() -> EssayRunReport | None:
         return app.essays.collect_if_configured()
 
 
-@flow(name="collect-essays", flow_run_name="collect-essays")
+@flow(name="collect-essays", flow_run_name="collect-essays", timeout_seconds=1800)
+@failing_with_a_sentence
 def collect_essays() -> State[Any]:
     """Turn new posts into drafts, each once; what waits for a person degrades the run."""
-    result = essays_result(collect())
+    result = essays_result(collect(), language())
     return State(type=StateType[result.kind.upper()], name=result.name, message=result.message)
 
 

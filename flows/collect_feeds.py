@@ -13,7 +13,7 @@ from upcycle_news_flows._issue_artifacts import language
 from upcycle_news import open_app
 from upcycle_news.api import runs
 from upcycle_news.api.runs import FeedRunReport
-from upcycle_news_flows import run_by_hand
+from upcycle_news_flows import failing_with_a_sentence, run_by_hand
 
 
 @task
@@ -31,7 +31,8 @@ def renew_forms() -> int:
         return app.runs.renew_forms(PREFECT_API_URL.value() or "", login)
 
 
-@flow(name="collect-feeds", flow_run_name="collect-feeds")
+@flow(name="collect-feeds", flow_run_name="collect-feeds", timeout_seconds=1800)
+@failing_with_a_sentence
 def collect_feeds() -> State[Any]:
     """Fetch all active feeds that are due; a failing one degrades the run and stops nothing."""
     result = runs.collection_result(collect(), language())

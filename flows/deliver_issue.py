@@ -11,7 +11,7 @@ from upcycle_news_flows._issue_artifacts import language, write_artifacts
 from upcycle_news import open_app
 from upcycle_news.api import runs
 from upcycle_news.api.runs import ResumedDelivery
-from upcycle_news_flows import run_by_hand
+from upcycle_news_flows import failing_with_a_sentence, run_by_hand
 
 
 @task
@@ -28,7 +28,8 @@ def report(issue: str) -> None:
         write_artifacts(app, issue)
 
 
-@flow(name="deliver-issue", flow_run_name="deliver-{issue}")
+@flow(name="deliver-issue", flow_run_name="deliver-{issue}", timeout_seconds=48 * 3600)
+@failing_with_a_sentence
 def deliver_issue(issue: str) -> State[Any]:
     """Deliver an issue whose deliveries have begun; several runs of this share the work.
 

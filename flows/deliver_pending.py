@@ -11,16 +11,16 @@ from upcycle_news_flows._issue_artifacts import language, write_artifacts, write
 
 from upcycle_news import open_app
 from upcycle_news.api import runs
-from upcycle_news.api.runs import ResumedDelivery
+from upcycle_news.api.runs import PendingIssues, ResumedDelivery
 from upcycle_news.models.runs import RunResult
-from upcycle_news_flows import run_by_hand
+from upcycle_news_flows import failing_with_a_sentence, run_by_hand
 
 
 @task
-def find_pending(max_lateness_hours: float) -> list[str]:
+def find_pending(max_lateness_hours: float) -> PendingIssues:
     """Return the issues that are approved and due, or that have deliveries left."""
     with open_app() as app:
-        return app.runs.pending(max_lateness_hours=max_lateness_hours)
+        return app.runs.find_pending(max_lateness_hours=max_lateness_hours)
 
 
 @task
@@ -28,6 +28,13 @@ def find_halted(max_lateness_hours: float) -> tuple[str, ...]:
     """Return a sentence for each issue that waits for a person."""
     with open_app() as app:
         return app.runs.halted(max_lateness_hours=max_lateness_hours)
+
+
+@task
+def find_waiting() -> tuple[str, ...]:
+    """Return a sentence for each issue that waits for its day or hour."""
+    with open_app() as app:
+        return app.runs.waiting()
 
 
 @task
@@ -55,7 +62,8 @@ def report(issues: list[str]) -> None:
             emit_event(**event.as_event())
 
 
-@flow(name="deliver-pending", flow_run_name="deliver-pending")
+@flow(name="deliver-pending", flow_run_name="deliver-pending", timeout_seconds=48 * 3600)
+@failing_with_a_sentence
 def deliver_pending(max_lateness_hours: float = 24.0) -> State[Any]:
     """Deliver what is left of every issue that may be sent.
 
@@ -63,12 +71,13 @@ def deliver_pending(max_lateness_hours: float = 24.0) -> State[Any]:
         max_lateness_hours: An approval older than so many hours is left to people; 0: it is never too old.
 
     """
-    issues = find_pending(max_lateness_hours)
-    delivered = [deliver(issue) for issue in issues]
-    if issues:
-        report(issues)
+    pending = find_pending(max_lateness_hours)
+    delivered = [deliver(issue) for issue in pending.issues]
+    if delivered:
+        report(pending.issues)
+    halted = [*pending.refused, *find_halted(max_lateness_hours)]
     result = runs.delivery_result(
-        delivered, find_send_hold(), find_halted(max_lateness_hours), language()
+        delivered, find_send_hold(), halted, language(), waiting=find_waiting()
     )
     return State(type=StateType[result.kind.upper()], name=result.name, message=result.message)
 

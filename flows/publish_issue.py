@@ -6,7 +6,6 @@ By hand, with parameters as JSON: upcycle-news flow publish_issue '{"dry_run": t
 from __future__ import annotations
 
 import gc
-from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -38,7 +37,7 @@ from upcycle_news.api.runs import (
 from upcycle_news.errors import UpcycleError
 from upcycle_news.models import IssueStatus
 from upcycle_news.models.runs import RunResult
-from upcycle_news_flows import run_by_hand
+from upcycle_news_flows import failing_with_a_sentence, run_by_hand
 
 # Prefect takes the descriptions of its form from the docstring's Args, not from `Annotated`.
 Senders = Annotated[int, Field(ge=1, le=64)]
@@ -51,15 +50,21 @@ class Decision(RunInput):
         description="What shall happen with this issue?"
     )
     leave_out: str = Field("", description="Numbers of the items to leave out, such as 2, 3.")
+    subject: str = Field("", description="The issue's subject; a change is shown again.")
+    greeting: str = Field("", description="Before the essays; a change is shown again.")
     name: str = Field("", description="Who decides; kept with the approval.")
+    revision: str = Field("", description="What this form shows; leave it as it is.")
 
     @classmethod
-    def with_labels(cls, labels: Mapping[str, tuple[str, str]]) -> type[Decision]:
-        """Return the form with titles and descriptions in the publication's language."""
+    def of(cls, form: ApprovalForm) -> type[Decision]:
+        """Return the form with titles and descriptions in the publication's language, and its values."""
         fields: Any = {
-            name: (field.annotation, Field(field.default, title=title, description=description))
+            name: (
+                field.annotation,
+                Field(form.values.get(name, field.default), title=title, description=description),
+            )
             for name, field in cls.model_fields.items()
-            for title, description in [labels[name]]
+            for title, description in [form.labels[name]]
         }
         return create_model(cls.__name__, __base__=cls, **fields)
 
@@ -199,7 +204,8 @@ def name_of_run() -> str:
     return f"publish-{wanted}"
 
 
-@flow(name="publish-issue", flow_run_name=name_of_run)
+@flow(name="publish-issue", flow_run_name=name_of_run, timeout_seconds=48 * 3600)
+@failing_with_a_sentence
 def publish_issue(
     issue_date: str = "next",
     essays: list[str] = [],  # noqa: B006  Prefect shows defaults in its form and never changes them
@@ -214,7 +220,7 @@ def publish_issue(
     """Compose an issue from new essays and related feed items, and send it once to each reader.
 
     Args:
-        issue_date: The issue: next, a day such as 2026-11-26, or 2026-11-26-2 for a second one that day.
+        issue_date: The issue: next, a day such as 2026-11-26, 2026-11-26-2 for a second one that day, or 2026-11-26-c1 for a correction to all who got that issue.
         essays: Slugs of the essays to include; empty: all that are ready and new.
         leave_out: Slugs of essays to leave out of this issue.
         topics: Only essays with one of these topics; empty: all.
@@ -275,9 +281,7 @@ def wait_for_approval(
             return revision_id
         tell_editors(run)
         decision = suspend_flow_run(
-            wait_for_input=Decision.with_labels(form.labels).with_initial_data(
-                description=form.markdown
-            ),
+            wait_for_input=Decision.of(form).with_initial_data(description=form.markdown),
             key=form.key,
             timeout=form.seconds,
         )

@@ -7,7 +7,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from upcycle_news import open_app
-from upcycle_news_flows import run_by_hand
+from upcycle_news_flows import failing_with_a_sentence, run_by_hand
 
 
 @task
@@ -17,7 +17,8 @@ def purge_expired() -> str:
         return app.subscribers.tidy().sentence().in_language(app.language)
 
 
-@flow(name="tidy", flow_run_name="tidy")
+@flow(name="tidy", flow_run_name="tidy", timeout_seconds=6 * 3600)
+@failing_with_a_sentence
 def tidy() -> State[None]:
     """Delete unconfirmed addresses, as promised to subscribers."""
     return Completed(message=purge_expired())

@@ -57,18 +57,12 @@ class DebianPostgres:
         self._folder = Path(tempfile.mkdtemp(prefix="upcycle-postgres-"))
         if self._as:
             os.chown(self._folder, self._as["user"], self._as["group"])
-        data, self.port = self._folder / "data", free_port()
+        self.port = free_port()
         subprocess.run(
-            [self._bin / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N"],
+            [self._bin / "initdb", "-D", self._folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N"],
             cwd="/", check=True, stdout=subprocess.DEVNULL, **self._as,
         )  # fmt: skip
-        options = [part for option in self._options for part in ("-c", option)]
-        with (self._folder / "log").open("wb") as log:
-            self._process = subprocess.Popen(
-                [self._bin / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(self.port),
-                 "-k", self._folder, *options],
-                cwd="/", stdout=log, stderr=log, preexec_fn=lambda: end_with_parent(FAST), **self._as,
-            )  # fmt: skip
+        self._start()
         try:
             self._wait_until_it_answers()
         except BaseException:
@@ -80,6 +74,22 @@ class DebianPostgres:
         self._process.send_signal(FAST)
         self._process.wait(60)
         shutil.rmtree(self._folder)
+
+    def restart(self) -> None:
+        """Stop the server, which ends all connections, and start it again on the same port."""
+        self._process.send_signal(FAST)
+        self._process.wait(60)
+        self._start()
+        self._wait_until_it_answers()
+
+    def _start(self) -> None:
+        options = [part for option in self._options for part in ("-c", option)]
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._bin / "postgres", "-D", self._folder / "data", "-h", "127.0.0.1", "-p", str(self.port),
+                 "-k", self._folder, *options],
+                cwd="/", stdout=log, stderr=log, preexec_fn=lambda: end_with_parent(FAST), **self._as,
+            )  # fmt: skip
 
     @property
     def pid(self) -> int:

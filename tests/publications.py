@@ -41,6 +41,9 @@ address = "post@umbaupost.example.net"
 [imprint]
 lines = ["Umbau e. V., Lange Straße 1, 12345 Musterstadt"]
 
+[browser]
+chromium = "off"
+
 [retry]
 patience_seconds = 0
 """

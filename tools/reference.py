@@ -19,9 +19,11 @@ from reference_templates import variables
 
 from upcycle_news.cli.app import commands
 from upcycle_news.config.settings import PREFIX, Settings
-from upcycle_news.models import DeliveryState, Essay, IssueState, SubscriberStatus
+from upcycle_news.models import DeliveryState, Essay, IssueFile, IssueState, SubscriberStatus
 from upcycle_news.models.front_matter import front_matter_keys
+from upcycle_news.services.content.gallery_pieces import PIECES
 
+PLACES = {"essay": "In an essay", "front matter": "In the front matter of an essay"}
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 # docs/api.md is a guide by hand; what stands below this line is made from the code.
 API_MARK = "<!-- Made from the code by `python tools/reference.py`; do not edit below. -->"
@@ -71,6 +73,7 @@ def reference_pages() -> dict[Path, str]:
         DOCS / "reference/templates.md": _page(
             "Front matter and template variables", _essays_and_variables()
         ),
+        DOCS / "reference/pieces.md": _page("Pieces of mails and pages", _pieces()),
         DOCS / "api.md": "\n".join([guide.rstrip(), "", API_MARK, "", *api_reference()]),
     }
 
@@ -83,6 +86,7 @@ def _overview() -> Iterator[str]:
     yield "- [Commands](reference/commands.md) of the command line, each with an example"
     yield "- [Settings](reference/settings.md): the keys of newsletter.toml and their variables"
     yield "- [Front matter and template variables](reference/templates.md): the keys of an essay, and what templates may name"
+    yield "- [Pieces of mails and pages](reference/pieces.md), each with the lines that make it"
     yield "- [The API](api.md): a guide, and every verb"
     yield "- [Codes of checks](checks.md)"
     yield ""
@@ -102,9 +106,39 @@ def _essays_and_variables() -> Iterator[str]:
     yield "## Front matter"
     yield ""
     yield from _front_matter()
+    yield "## The file of an issue"
+    yield ""
+    yield "The keys of `content/issues/2026-11-26.md`, whose name is the issue. All of them may be left out; below"
+    yield "the front matter stands the greeting, in Markdown."
+    yield ""
+    yield from _key_table(IssueFile)
     yield "## What templates may name"
     yield ""
     yield from variables()
+
+
+def _pieces() -> Iterator[str]:
+    yield "Each piece with the lines that make it, as the bundled templates show it in a mail, light and dark."
+    yield "`upcycle-news templates gallery` shows the same with your own templates, the text part and the archive's"
+    yield "pages beside it. [Change the look](../templates.md#the-pieces) says what belongs to each."
+    yield ""
+    for piece in PIECES:
+        yield f"## {piece.title.in_language('en')}"
+        yield ""
+        lines = list(dict.fromkeys((piece.lines["en"], piece.lines["de"])))
+        for text, language in zip(lines, ("English", "German"), strict=False):
+            words = f", with the {language} words" if len(lines) > 1 else ""
+            yield f"{PLACES.get(piece.file, f'In `{piece.file}`')}{words}:"
+            yield ""
+            yield f"```{'toml' if piece.file.endswith('.toml') else 'yaml' if 'matter' in piece.file else 'markdown'}"
+            yield text
+            yield "```"
+            yield ""
+        name = piece.name
+        title = piece.title.in_language("en")
+        yield f"![{title}, light](../images/pieces/{name}-light.png)"
+        yield f"![{title}, dark](../images/pieces/{name}-dark.png)"
+        yield ""
 
 
 def _command_page() -> Iterator[str]:
@@ -174,7 +208,7 @@ def _rows(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[tuple[str, 
     """Yield the table a setting stands in, and its row."""
     for name, field in model.model_fields.items():
         nested = _nested(field)
-        if nested is not None and name == "sources":
+        if nested is not None and name in ("sources", "channels", "authors"):
             for own, inner in nested.model_fields.items():
                 what = "none" if inner.is_required() else _default(inner)
                 variable = f"`{PREFIX}{name.upper()}`, all tables as JSON"
@@ -209,9 +243,13 @@ def _front_matter() -> Iterator[str]:
     yield "The keys of an essay's file. Those marked * give every view of an essay in a template a value of"
     yield "the same name ([below](#what-templates-may-name))."
     yield ""
+    yield from _key_table(Essay)
+
+
+def _key_table(model: Any) -> Iterator[str]:
     yield "| key | meaning | such as |"
     yield "|---|---|---|"
-    for name, key in front_matter_keys(Essay).items():
+    for name, key in front_matter_keys(model).items():
         names = ", ".join(f"`{part}`" for part in (name, *key.beside))
         mark = " *" if key.in_templates else ""
         must = " Must be there." if key.required else ""

@@ -126,12 +126,17 @@ def files_below(folder: Path) -> list[Path]:
 
     Raises `OSError` for a folder that cannot be read, which is an empty one for `Path.rglob`.
     """
+    return [path for path in entries_below(folder) if path.is_file()]
+
+
+def entries_below(folder: Path) -> list[Path]:
+    """Return the files below `folder`, and what is neither file nor folder there, as `files_below` does.
+
+    That is a link to a folder, which is not followed, a link to nothing, or a socket.
+    """
     found = []
     for path in list_folder(folder):
-        if path.is_dir() and not path.is_symlink():
-            found += files_below(path)
-        elif path.is_file():
-            found.append(path)
+        found += entries_below(path) if path.is_dir() and not path.is_symlink() else [path]
     return sorted(found)
 
 
@@ -157,6 +162,8 @@ def os_reason(error: OSError) -> LocalizedText:
         return localized("os-folder")
     if error.errno == errno.ENOTDIR:
         return localized("os-no-folder")
+    if error.errno == errno.EEXIST:  # of a folder that was to be made
+        return localized("os-in-the-way")
     if error.errno == errno.ESPIPE:
         return localized("os-no-file")
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -231,9 +238,9 @@ def write_atomically(
             Path(temporary).unlink(missing_ok=True)
     except OSError as error:
         if exclusive and path.exists():
-            raise UpcycleError(f"{path}: exists already and was left alone") from None
+            raise UpcycleError(localized("file-exists", path=path)) from None
         raise UpcycleError(
-            f"{path}: cannot be written ({error.strerror}); make room or make the folder writable"
+            localized("file-not-written-room", path=path, why=os_reason(error))
         ) from None
 
 

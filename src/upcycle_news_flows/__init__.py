@@ -9,14 +9,37 @@ from __future__ import annotations
 import inspect
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import wraps
 from typing import Any, NoReturn, get_type_hints
 
 from upcycle_news.api.publications import bundled_publication, publication_language
+from upcycle_news.errors import UpcycleError
 from upcycle_news.i18n.messages import localized
 
 __path__ = [str(bundled_publication() / "flows")]
+
+
+def failing_with_a_sentence(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a flow that an error of ours ends fail with its sentence, as the state's message.
+
+    Prefect would put words of its own, in English, before it. What nobody raised on purpose stays Prefect's.
+    """
+
+    @wraps(function)  # Prefect reads the signature and the docstring behind it
+    def run(*arguments: Any, **parameters: Any) -> Any:
+        from prefect.states import Failed
+
+        try:
+            return function(*arguments, **parameters)
+        except UpcycleError as error:
+            return Failed(message=str(error))
+
+    # Prefect would look for the names of annotations in this module.
+    run.__annotations__ = get_type_hints(function, include_extras=True)
+    run.__signature__ = inspect.signature(function, eval_str=True)  # type: ignore[attr-defined]
+    return run
 
 
 def run_by_hand(flow: Any, arguments: Sequence[str] | None = None) -> NoReturn:

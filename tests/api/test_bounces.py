@@ -43,8 +43,8 @@ def test_what_lies_in_the_inbox_is_counted_listed_and_shown(
     (publication.home / "inbox/new/1").write_bytes(report)
     counts = app.bounces.collect()
     assert counts == Collected(hard=1, suppressed=1)
-    assert counts.summary == "1 hard, 1 suppressed"
-    assert app.bounces.collect().summary == "the inbox is empty"
+    assert str(counts.summary) == "1 hard, 1 suppressed"
+    assert str(app.bounces.collect().summary) == "the inbox is empty"
     [bounce] = app.bounces.list(kind="hard")
     assert list(app.bounces.list(kind="soft")) == []
     assert list(app.bounces.list(issue="2020-01-01")) == []

@@ -52,7 +52,7 @@ def test_an_unknown_flow_is_refused_with_the_names_there_are(
 ) -> None:
     with pytest.raises(UpcycleError, match="there are: backup, "):
         app.flows.process(name)
-    assert "there are: backup, " in publication.run("flow", name, code=2).err
+    assert "Es gibt: backup, " in publication.run("flow", name, code=2).err
 
 
 def test_a_hyphen_counts_as_an_underscore(app: App) -> None:

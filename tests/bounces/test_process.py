@@ -311,7 +311,7 @@ def test_the_commands_collect_list_show_and_undo(
     [line] = publication.run("bounces", "list", "--json").lines
     assert (line["kind"], line["code"]) == ("hard", "5.1.10")
     assert "Unzustellbar" in publication.run("bounces", "show", str(line["id"])).out
-    assert "no report 99" in publication.run("bounces", "show", "99", code=1).err
+    assert "Einen Bericht 99 gibt es nicht" in publication.run("bounces", "show", "99", code=1).err
     assert "Nicht mehr gesperrt" in publication.run("subscribers", "unsuppress", ANNA).out
     assert barred(context, ANNA) is None
 
@@ -320,4 +320,4 @@ def test_without_an_inbox_the_cure_is_told(publication: Publication) -> None:
     with pytest.raises(SettingsError, match=r"inbox\.host"):
         process.collect(publication.context())
     done = publication.run("bounces", "collect", code=1, INBOX__MAILDIR=str(Path("nowhere")))
-    assert "is no Maildir" in done.err
+    assert "kein Maildir" in done.err

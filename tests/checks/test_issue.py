@@ -121,6 +121,13 @@ def location(finding: Finding) -> str:
     return re.sub(r"^(issue\.\w+):\d+$", r"\1", finding.where)
 
 
+def test_a_picture_that_a_template_marks_as_decoration_needs_no_words() -> None:
+    rendered, issue, publication = more(
+        f'<img alt="" role="presentation" width="9" src="cid:{CID}">'
+    )()
+    assert preflight(rendered, issue, publication) == ()
+
+
 def test_a_good_issue_has_no_findings() -> None:
     assert preflight(GOOD, OWN, PUBLICATION) == ()
 

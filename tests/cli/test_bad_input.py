@@ -51,13 +51,13 @@ def test_wrong_usage_exits_with_2_and_changes_nothing(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("issue", "preview", "26.11.2026"), "write the day, such as 2026-11-26"),
-        (("issue", "preview", "2026-02-30"), "write the day, such as 2026-11-26"),
-        (("issue", "status"), "there is no issue yet"),
+        (("issue", "preview", "26.11.2026"), "Schreiben Sie den Tag, etwa 2026-11-26"),
+        (("issue", "preview", "2026-02-30"), "Schreiben Sie den Tag, etwa 2026-11-26"),
+        (("issue", "status"), "Es gibt noch keine Ausgabe"),
         (("issue", "status", "2026-11-26"), "issue preview 2026-11-26"),
         (("issue", "status", "2026-11-26", "--list", "sent"), "issue preview 2026-11-26"),
-        (("issue", "approve", "2026-11-26"), "there is no issue 2026-11-26 yet"),
-        (("issue", "resume", "2026-11-26"), "nothing to resume"),
+        (("issue", "approve", "2026-11-26"), "Es gibt noch keine Ausgabe 2026-11-26"),
+        (("issue", "resume", "2026-11-26"), "Es gibt nichts fortzusetzen"),
         (("issue", "send", "--test", "chefin"), "genau ein @"),
         (
             ("subscribers", "add", "anna@example.org\r\nBcc: b@example.org", *CONSENT),
@@ -145,7 +145,7 @@ def test_a_folder_without_a_publication_is_refused_with_advice(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     output = publication.run("issue", "status", code=1).err
-    assert "upcycle-news init DIR" in output
+    assert "upcycle-news init ORDNER" in output
     assert "UPCYCLE_NEWS_HOME" in output
     assert not (tmp_path / "var").exists()
     publication.run("feeds", "health", HOME=str(publication.home))
@@ -157,7 +157,7 @@ def test_a_file_that_is_no_store_is_reported_in_one_line(publication: Publicatio
         file.unlink()
     path.write_bytes(b"no store" * 1000)
     output = publication.run("issue", "status", code=1).err
-    assert "restore a backup" in output
+    assert "spielen Sie ein Backup ein" in output
     assert len(output.splitlines()) == 1
 
 
@@ -213,7 +213,7 @@ def test_a_full_disk_stops_an_issue_and_loses_no_delivery(publication: Publicati
     for size in (1000, 20_000):
         with room_for(size):
             output = publication.run("issue", "send", code=1).err
-        assert "store" in output
+        assert "Speicher" in output
         assert not (publication.home / "var/archive/feed.xml").exists()  # it shows no such issue
     done = publication.run("issue", "send", "--json").json
     assert (done["sent"], done["closed"]) == (3, True)
@@ -261,9 +261,15 @@ def test_init_refuses_a_folder_that_is_not_empty(tmp_path: Path, publication: Pu
     home = tmp_path / "alt"
     home.mkdir()
     (home / "brief.txt").write_text("wichtig")
-    assert "is not an empty folder" in publication.run("init", str(home), code=1).err
+    assert (
+        "Das ist kein leerer Ordner; nennen Sie einen neuen"
+        in publication.run("init", str(home), code=1).err
+    )
     assert files(home) == {Path("brief.txt")}
-    assert "is not an empty folder" in publication.run("init", str(home / "brief.txt"), code=1).err
+    assert (
+        "Das ist kein leerer Ordner; nennen Sie einen neuen"
+        in publication.run("init", str(home / "brief.txt"), code=1).err
+    )
     empty = tmp_path / "leer"
     empty.mkdir()
     publication.run("init", str(empty))

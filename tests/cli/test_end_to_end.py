@@ -289,9 +289,9 @@ def test_an_issue_is_paused_resumed_and_cancelled_by_hand(publication: Publicati
         "3 abgebrochen (cancelled); alle Zustellungen sind abgerechnet"
         in publication.run("issue", "cancel", issue, "--yes").out
     )
-    assert "cancelled" in publication.run("issue", "resume", issue, code=1).err
-    assert "cancelled" in publication.run("issue", "send", issue, "--yes", code=1).err
-    assert "is not being sent" in publication.run("issue", "pause", issue, code=1).err
+    assert "wurde beendet" in publication.run("issue", "resume", issue, code=1).err
+    assert "wurde beendet" in publication.run("issue", "send", issue, "--yes", code=1).err
+    assert "wird nicht verschickt" in publication.run("issue", "pause", issue, code=1).err
     assert publication.mails() == []
 
 
@@ -315,9 +315,9 @@ def test_an_issue_that_was_not_started_cannot_be_resumed_or_cancelled(
 ) -> None:
     publication.write_essay()
     issue = publication.run("issue", "preview", "--no-open", "--json").json["issue"]
-    assert "nothing to resume" in publication.run("issue", "resume", issue, code=1).err
-    assert "not being sent" in publication.run("issue", "cancel", issue, "--yes", code=1).err
-    assert "nothing to resume" in publication.run("issue", "resend", issue, code=1).err
+    assert "Es gibt nichts fortzusetzen" in publication.run("issue", "resume", issue, code=1).err
+    assert "wird nicht verschickt" in publication.run("issue", "cancel", issue, "--yes", code=1).err
+    assert "Es gibt nichts fortzusetzen" in publication.run("issue", "resend", issue, code=1).err
 
 
 def test_a_frozen_issue_can_still_be_previewed(publication: Publication) -> None:

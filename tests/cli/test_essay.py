@@ -46,7 +46,7 @@ def test_a_new_essay_opens_in_the_configured_editor(publication: Publication) ->
     assert "Dort beginnt der Essay." in (publication.home / path).read_text()
     with patch.dict(os.environ, {"EDITOR": "", "VISUAL": ""}):
         result = publication.run("essay", "new", "Noch einer", "--open", code=1)
-    assert "name yours in EDITOR" in result.err
+    assert "Nennen Sie Ihres in EDITOR" in result.err
     assert (publication.home / result.out.strip()).is_file()
 
 
@@ -71,7 +71,7 @@ def test_the_list_names_drafts_published_essays_and_broken_files(
         None: ("broken", None),
     }
     output = publication.run("essay", "list").out
-    assert "broken    content/essays/gestern-kaputt.md:4: „date“ ist kein Datum" in output
+    assert "kaputt    content/essays/gestern-kaputt.md:4: „date“ ist kein Datum" in output
 
 
 def test_an_empty_list_of_essays_says_how_to_begin(publication: Publication) -> None:

@@ -103,7 +103,7 @@ def test_the_console_script_is_installed(publication: Publication) -> None:
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.count("\n") == 1
-    assert "there is no issue yet" in done.stderr
+    assert "Es gibt noch keine Ausgabe" in done.stderr
 
 
 def test_the_help_shows_every_section_with_its_commands(publication: Publication) -> None:

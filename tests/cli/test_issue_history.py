@@ -30,10 +30,10 @@ def test_the_history_of_an_issue_names_each_step_its_author_and_its_revision(
     assert {event["hash"] for event in events[:5]} == {events[0]["hash"]} != {""}
     lines = publication.run("issue", "status", "--history").out.splitlines()
     assert len(lines) == len(events)
-    assert f"rejected      by {person}; now open; revision " in lines[2]
+    assert f"abgelehnt     von {person}; jetzt offen; Revision " in lines[2]
     assert "@" not in "".join(lines)
 
 
 def test_the_history_is_not_a_list_of_deliveries(publication: Publication) -> None:
     refused = publication.run("issue", "status", "--history", "--list", "sent", code=2).err
-    assert "give one of them" in refused
+    assert "--history und --list sind zwei Listen: Nehmen Sie eine davon." in refused

@@ -103,10 +103,10 @@ def without_rights(publication: Publication, path: str, line: str) -> str:
 @pytest.mark.parametrize(
     ("path", "line", "said"),
     [
-        ("var/secrets", "issue preview --no-open", "cannot be read"),
-        ("var/secrets", "web --port 1", "cannot be read"),
-        ("var/secrets", "doctor --offline secrets", "problem"),
-        ("var/secrets/person.key", "subscribers stats", "cannot be read"),
+        ("var/secrets", "issue preview --no-open", "sich nicht lesen"),
+        ("var/secrets", "web --port 1", "sich nicht lesen"),
+        ("var/secrets", "doctor --offline secrets", "1 Problem"),
+        ("var/secrets/person.key", "subscribers stats", "sich nicht lesen"),
         (
             "content/essays",
             "issue preview --no-open",
@@ -118,9 +118,9 @@ def without_rights(publication: Publication, path: str, line: str) -> str:
         ("content/images", "check", "content/images"),
         ("content/feeds.toml", "check", "content/feeds.toml"),
         ("newsletter.toml", "essay list", "newsletter.toml"),
-        ("var", "issue status", "cannot be looked at"),
-        ("var", "doctor --offline store", "problem"),
-        ("var/upcycle.db", "doctor --offline store", "problem"),
+        ("var", "issue status", "Er lässt sich nicht ansehen: dieses Konto darf es nicht"),
+        ("var", "doctor --offline store", "1 Problem"),
+        ("var/upcycle.db", "doctor --offline store", "1 Problem"),
     ],
 )
 def test_what_may_not_be_read_is_not_taken_for_missing(
@@ -132,7 +132,7 @@ def test_what_may_not_be_read_is_not_taken_for_missing(
     output = without_rights(publication, path, line)
     assert said in output
     assert "kein neuer Essay" not in output.lower()
-    assert "the check itself failed" not in output
+    assert "Die Prüfung selbst ist gescheitert" not in output
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,10 @@ def test_a_pipe_or_a_folder_in_the_place_of_a_file_is_named(
 def test_a_store_that_is_no_file_is_named(publication: Publication) -> None:
     os.mkfifo(publication.home / "pipe")
     (publication.home / "folder").mkdir()
-    for name, what in (("pipe", "it is a pipe"), ("folder", "it is a folder")):
+    for name, what in (
+        ("pipe", "das ist eine Pipe oder ein Gerät"),
+        ("folder", "das ist ein Ordner"),
+    ):
         store = {"STORE": f"sqlite:///{name}"}
         assert what in publication.run("issue", "status", code=1, **store).err
         assert what in publication.run("doctor", "--offline", "store", code=1, **store).out

@@ -19,7 +19,7 @@ def _no_server_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_unwritable_folder_is_reported_with_the_fix(publication: Publication) -> None:
     (publication.home / "var/prefect").write_text("no folder")
     output = publication.run("up", "--port", "1", code=1).err
-    assert "var/prefect: cannot be written (" in output
+    assert "var/prefect: Der Ordner lässt sich nicht beschreiben: " in output
     assert "UPCYCLE_NEWS_STATE" in output
 
 
@@ -29,7 +29,7 @@ def test_a_port_in_use_is_reported_at_once(publication: Publication) -> None:
         taken.listen()
         port = str(taken.getsockname()[1])
         output = publication.run("up", "--port", port, code=1).err
-    assert f"port {port} of 127.0.0.1 cannot be used" in output
+    assert f"Port {port} von 127.0.0.1 lässt sich nicht benutzen" in output
     assert "--port" in output
     publication.run("up", "--port", "70000", code=2)
 
@@ -44,5 +44,5 @@ def test_a_second_up_for_the_same_publication_is_refused(
     with (home / "up.lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         output = publication.run("up", "--port", "1", code=1).err
-    assert "runs for this publication already" in output
+    assert "läuft für diese Publikation schon" in output
     assert address.exists()

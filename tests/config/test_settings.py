@@ -384,3 +384,16 @@ def test_sources_may_be_given_by_the_environment(
     )
     [source] = load_settings(home).sources
     assert (source.url, source.status) == ("https://a.example.org/?feed=rss2", "draft")
+
+
+@pytest.mark.parametrize(
+    "lines", ['reminder_from = "18:00"', 'reminder_until = "07:00"', 'reminder_from = ""']
+)
+def test_reminders_need_hours_in_which_somebody_works(home: Path, lines: str) -> None:
+    write(home, f'[publication]\nlanguage = "de"\n\n[cockpit]\n{lines}\n')
+    assert "reminder_from" in refused(home)
+    write(
+        home,
+        '[cockpit]\nreminder_from = "18:00"\nreminder_until = "18:01"\nreminder_days = ["sat"]\n',
+    )
+    assert load_settings(home).cockpit.reminder_days == ("sat",)

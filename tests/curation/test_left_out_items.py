@@ -85,7 +85,7 @@ def chosen(candidates: tuple[Candidate, ...]) -> list[str]:
 
 
 def reason(candidates: tuple[Candidate, ...], key: str) -> str:
-    return next(c.why_not for c in candidates if c.story.lead.key == key)
+    return next(str(c.why_not or "") for c in candidates if c.story.lead.key == key)
 
 
 @pytest.mark.parametrize("number", range(len(NEWS)))

@@ -135,6 +135,8 @@ class MemoryLedger:
 
     def return_unsent(self, claim: LeasedDelivery, now: datetime) -> None:
         row = self.rows[claim.delivery]
+        if row.state is not DeliveryState.SENDING:
+            return  # as in the store: what was not granted keeps its lease
         row.state, row.attempts = DeliveryState.QUEUED, claim.attempt - 1
         self.leased.discard(claim.delivery)
         self.log.append(f"release {claim.delivery}")

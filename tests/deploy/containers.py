@@ -230,7 +230,7 @@ class Trial:
         assert stopped["unknown"] == stopped["sending"] == 0, stopped
         assert stopped["queued"] == READERS - accepted > 0, stopped
         self.type("docker compose start worker")
-        push = ["exec", "-T", "worker", "prefect", "deployment", "run", "deliver-pending/every-five-minutes"]  # fmt: skip
+        push = ["exec", "-T", "worker", "prefect", "deployment", "run", "deliver-pending/when-due"]  # fmt: skip
         expect("a worker", lambda: self.healthy_services()["worker"] == 2)
         self.compose(*push)
         expect("more mails", lambda: sum(self.accepted().values()) > accepted + 20)

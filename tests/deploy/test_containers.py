@@ -140,7 +140,7 @@ def commands() -> list[list[str]]:
     for command in container_commands:
         if command[:2] == ["sh", "-c"]:
             text = re.sub(r"\S+=\$\$\(.*?\) exec | \|\| .*$", "", command[2])
-            flat += [shlex.split(part) for part in text.split("&&")]
+            flat += [shlex.split(part) for part in re.split("&&|;", text)]
         else:
             flat.append(command)
     return flat

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import http.server
 import os
 import re
 import signal
@@ -10,7 +11,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,8 @@ def test_a_proxy_passes_one_click_and_hides_metrics(proxy: WebServer, context: A
 
 
 SECRET = "A" * 43
+SLOW_CLIENTS = 600
+"""Twice the files that the pages may open, and fewer than a process may open by itself (1024)."""
 
 
 def logged(folder: Path) -> str:
@@ -199,7 +202,61 @@ def test_no_log_of_a_proxy_holds_a_readers_key_when_the_pages_hang_up(
     assert SECRET not in logged(tmp_path)
 
 
+@contextmanager
+def keeping_backend() -> Iterator[tuple[int, list[int]]]:
+    """A backend that would keep every connection; yields its port and the requests of each connection."""
+    requests: list[int] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        timeout = 20
+
+        def setup(self) -> None:
+            super().setup()
+            self.number = len(requests)
+            requests.append(0)
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            requests[self.number] += 1
+            self.send_response(200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"ok")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1], requests
+        server.shutdown()
+
+
+@pytest.mark.parametrize("kind", ["caddy", "nginx"])
+def test_each_request_has_a_connection_to_the_pages_of_its_own(kind: str, tmp_path: Path) -> None:
+    """One that is kept could end while it is idle, just as the next request is sent: 502, and no one-click."""
+    with keeping_backend() as (backend, requests), proxy_alone(kind, tmp_path, backend) as proxy:
+        client = http.client.HTTPConnection("127.0.0.1", int(proxy.url.rpartition(":")[2]), timeout=20)  # fmt: skip
+        with closing(client):
+            for _ in range(10):
+                client.request("POST", f"/unsubscribe/{SECRET}", ONE_CLICK)
+                answer = client.getresponse()
+                assert (answer.status, answer.read()) == (200, b"ok")
+    # Caddy asks whether the pages are there by GET.
+    assert [count for count in requests if count] == [1] * 10
+
+
+def trickle(clients: list[socket.socket]) -> None:
+    """Send one byte of each slow request; those that were ended send none."""
+    for client in clients:
+        with suppress(OSError):
+            client.sendall(b"a")
+
+
 @pytest.mark.slow
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("kind", ["caddy", "nginx"])
 def test_slow_clients_behind_a_proxy_keep_nobody_from_the_pages(
     kind: str, tmp_path: Path, publication: Publication
@@ -215,10 +272,11 @@ def test_slow_clients_behind_a_proxy_keep_nobody_from_the_pages(
         ExitStack() as stack,
     ):
         port = int(proxy.url.rpartition(":")[2])
-        for _ in range(400):
-            stack.enter_context(slow_client(port, sent))
+        clients = [stack.enter_context(slow_client(port, sent)) for _ in range(SLOW_CLIENTS)]
         for _ in range(5):
             assert proxy.get("/healthz").status == 200
+            trickle(clients)
+        assert proxy.post(f"/unsubscribe/{SECRET}", ONE_CLICK).status == 404
         pages.terminate()
         _, log = pages.communicate(timeout=30)
     written = log + logged(tmp_path)

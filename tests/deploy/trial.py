@@ -295,12 +295,12 @@ class Trial:
         """Start deliver-pending every 45 s, ahead of its schedule; true once the issue is closed."""
         if time.monotonic() >= self.next_push:
             self.next_push = time.monotonic() + 45
-            self.newsletter("prefect", "deployment", "run", "deliver-pending/every-five-minutes")
+            self.newsletter("prefect", "deployment", "run", "deliver-pending/when-due")
         return not self.is_open()
 
     def check_no_mail_is_repeated(self) -> None:
         """Let deliver-pending run once more to its end: it must not send anything."""
-        run = ("prefect", "deployment", "run", "--watch", "deliver-pending/every-five-minutes")
+        run = ("prefect", "deployment", "run", "--watch", "deliver-pending/when-due")
         self.newsletter(*run)
         self.assert_each_reader_got_it_once()
 

@@ -50,7 +50,7 @@ def test_a_domain_with_valid_records_has_no_problem() -> None:
         "mx": "ok",
         "ptr": "skipped",
     }
-    assert "doctor.dkim_selectors" in result_of("dkim", results).fix
+    assert "doctor.dkim_selectors" in str(result_of("dkim", results).fix)
 
 
 # --- DKIM
@@ -76,7 +76,7 @@ def test_our_dkim_key_is_compared_with_the_published_one(kind) -> None:
 
     result = result_of("dkim", evaluated({**VALID_ZONE, (name, "TXT"): txt(other.record)}, sender))
     assert result.state is State.PROBLEM
-    assert "another key" in result.finding
+    assert "another key" in str(result.finding or "")
     [record] = result.records
     assert record.value == generated.record
     published = record.as_zone_line().partition(" IN TXT ")[2]
@@ -104,7 +104,7 @@ def test_the_dkim_key_of_the_relay_is_looked_up_too(
     sender = Sender(DOMAIN, DOMAIN, keys=(Key(DOMAIN, "s1"),))
     result = result_of("dkim", evaluated(zone, sender))
     assert result.state == state
-    assert text in result.finding
+    assert text in str(result.finding or "")
 
 
 # --- DMARC
@@ -121,7 +121,7 @@ def test_a_subdomain_gets_its_parents_policy() -> None:
     sender = Sender("news.example.org", "bounce.example.org")
     result = policy("v=DMARC1; p=reject; sp=quarantine", sender)
     assert result.state is State.OK
-    assert "p=quarantine, published at example.org" in result.finding
+    assert "p=quarantine, published at example.org" in str(result.finding or "")
 
 
 def test_strict_alignment_wants_the_same_domain() -> None:
@@ -129,7 +129,7 @@ def test_strict_alignment_wants_the_same_domain() -> None:
     assert policy("v=DMARC1; p=reject", sender).state is State.OK
     result = policy("v=DMARC1; p=reject; aspf=s", sender)
     assert result.state is State.PROBLEM
-    assert "bounce.example.org" in result.finding
+    assert "bounce.example.org" in str(result.finding or "")
 
 
 def test_an_envelope_of_another_domain_needs_the_relays_signature() -> None:
@@ -138,13 +138,13 @@ def test_an_envelope_of_another_domain_needs_the_relays_signature() -> None:
     signed = Sender("example.org", "example.net", keys=(Key("example.org", "a", "p=A"),))
     result = policy("v=DMARC1; p=reject", signed)
     assert result.state is State.OK
-    assert "our signature" in result.finding
+    assert "our signature" in str(result.finding or "")
 
 
 def test_the_policy_none_is_ok_and_its_effect_is_explained() -> None:
     result = policy("v=DMARC1; p=none", Sender("example.org", "example.org"))
     assert result.state is State.OK
-    assert "only reported" in result.impact
+    assert "only reported" in str(result.impact or "")
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_the_organizational_domain_is_found_by_the_tree_walk() -> None:
 def test_the_domain_must_receive_replies_and_bounces(zone: Zone, state: str, text: str) -> None:
     result = result_of("mx", evaluated({**VALID_ZONE, **zone}))
     assert result.state == state
-    assert text in result.finding
+    assert text in str(result.finding or "")
 
 
 def test_replies_and_bounces_may_go_to_two_domains() -> None:
@@ -247,7 +247,7 @@ def test_a_dead_name_server_is_one_result_and_is_queried_for_one_round_only() ->
         answers = resolver.resolve_until_complete(lambda known: sender_domain.needed(SENDER, known))
     [result] = sender_domain.evaluate(SENDER, answers)
     assert (result.check, result.state) == ("resolver", State.PROBLEM)
-    assert "no DNS server answered within 0.3 s" in result.finding
+    assert "no DNS server answered within 0.3 s" in str(result.finding or "")
     first_round = sender_domain.needed(SENDER, {})
     assert set(dns.queries) <= first_round
 
@@ -255,12 +255,12 @@ def test_a_dead_name_server_is_one_result_and_is_queried_for_one_round_only() ->
 def test_a_servfail_is_reported_and_the_rest_is_evaluated() -> None:
     results = evaluated(VALID_ZONE, broken=["_dmarc.example.org"])
     assert result_of("dmarc", results).state is State.WARNING
-    assert "SERVFAIL" in result_of("dmarc", results).finding
+    assert "SERVFAIL" in str(result_of("dmarc", results).finding)
     assert result_of("spf", results).state is State.OK
 
 
 @pytest.mark.parametrize("name", ["a" * 70 + ".example.org", "a..example.org"])
 def test_an_invalid_name_is_an_answer_without_a_query(name: str) -> None:
     with NameServer({}) as dns:
-        assert "not a name" in Resolver(dns.address, 1.0).resolve((name, "A")).trouble
+        assert "not a name" in str(Resolver(dns.address, 1.0).resolve((name, "A")).trouble)
         assert dns.queries == []

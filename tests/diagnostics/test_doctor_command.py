@@ -16,6 +16,7 @@ from upcycle_news.diagnostics.results import (
     State,
 )
 from upcycle_news.diagnostics.runner import known_checks
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.mail.dkim import generate
 
 from ..publications import (
@@ -30,8 +31,14 @@ from .nameserver import NameServer
 
 ROOT = Path(__file__).parents[2]
 SECRET = "Geheim-4711"
+
+
+def said(text: str) -> LocalizedText:
+    return localized("untranslated", text=text)
+
+
 PROBLEM = CheckResult(
-    "spf", State.PROBLEM, "nothing | there", "mail is refused", "publish it", "example.org",
+    "spf", State.PROBLEM, said("nothing | there"), said("mail is refused"), said("publish it"), "example.org",
     (Record("example.org", "TXT", "v=spf1 " + "ip4:192.0.2.1 " * 30 + "-all"),),
 )  # fmt: skip
 
@@ -109,10 +116,16 @@ def test_a_healthy_publication_has_no_problem(
 
 def test_a_problem_is_exit_code_one_and_printed_with_its_fix(publication: Publication) -> None:
     done = publication.run("doctor", "relay", code=1, **relay_variables(9))
-    assert "problem  the relay 127.0.0.1:9 cannot be reached, nothing listens there" in done.out
-    assert "means: no mail leaves" in done.out
-    assert "cure:  check host and port, or start it" in done.out
-    assert done.out.endswith("1 problem\n")
+    assert "Problem  Das Relay 127.0.0.1:9 ist nicht erreichbar" in done.out
+    assert "heißt: Es geht keine Mail hinaus" in done.out
+    assert "tun:   Prüfen Sie host und port, oder starten Sie es" in done.out
+    assert done.out.endswith("1 Problem\n")
+    english = publication.run(
+        "doctor", "relay", code=1, **relay_variables(9), PUBLICATION__LANGUAGE="en"
+    ).out
+    assert "problem  the relay 127.0.0.1:9 cannot be reached, nothing listens there" in english
+    assert "means: no mail leaves" in english
+    assert "cure:  check host and port, or start it" in english
 
 
 def test_single_checks_can_be_asked_for(publication: Publication) -> None:
@@ -121,7 +134,7 @@ def test_single_checks_can_be_asked_for(publication: Publication) -> None:
         name: [line["check"] for line in group] for name, group in done.json["groups"].items()
     } == {"machine": ["disk"], "store": ["store-version"]}
     refused = publication.run("doctor", "weather", code=2)
-    assert "is no check" in refused.err
+    assert "„weather“ ist keine Prüfung" in refused.err
     assert "dmarc" in refused.err
 
 
@@ -129,7 +142,12 @@ def test_single_checks_can_be_asked_for(publication: Publication) -> None:
 def test_unreadable_settings_are_a_problem_too(publication: Publication, as_json: bool) -> None:
     (publication.home / "newsletter.toml").write_text("[publication]\nnmae = 'x'\n")
     done = publication.run("doctor", *(["--json"] if as_json else []), code=1)
-    assert "newsletter.toml:2: unknown setting 'publication.nmae'" in done.out
+    wanted = (
+        "unknown setting 'publication.nmae'"
+        if as_json
+        else "„publication.nmae“ ist keine Einstellung"
+    )
+    assert f"newsletter.toml:2: {wanted}" in done.out
 
 
 def test_a_broken_relay_table_or_prefect_yaml_hides_no_other_check(
@@ -198,7 +216,7 @@ def test_a_dns_record_is_one_line_that_can_be_copied() -> None:
 
 
 def test_the_markdown_table_stays_a_table() -> None:
-    table = markdown(Report((("dns", (PROBLEM, CheckResult("mx", State.OK, "fine"))),)))
+    table = markdown(Report((("dns", (PROBLEM, CheckResult("mx", State.OK, said("fine")))),)))
     rows = [line for line in table.splitlines() if line.startswith("|")]
     assert len(rows) == 4
     assert r"nothing \| there" in rows[2]

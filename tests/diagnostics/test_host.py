@@ -36,8 +36,8 @@ def test_a_package_that_breaks_prefect_silently_is_a_problem_with_its_impact() -
     facts = HostFacts("3.11.7", (Package("sqlalchemy", "2.1.0", "<2.1,>=2.0.36"),), None)
     [_, result] = host.evaluate(facts)
     assert result.state == "problem"
-    assert "never creates a scheduled run" in result.impact
-    assert result.fix == "pip install 'sqlalchemy<2.1,>=2.0.36'"
+    assert "never creates a scheduled run" in str(result.impact or "")
+    assert str(result.fix or "") == "pip install 'sqlalchemy<2.1,>=2.0.36'"
 
 
 def test_other_versions_than_locked_are_named() -> None:
@@ -74,7 +74,7 @@ def test_a_password_file_that_others_can_read_is_reported(tmp_path: Path) -> Non
     path.write_text("geheim")
     path.chmod(0o640)
     [result] = host.evaluate_secret_files([host.inspect_secret(path, "UPCYCLE_NEWS_X_FILE")])
-    assert "UPCYCLE_NEWS_X_FILE" in result.finding
+    assert "UPCYCLE_NEWS_X_FILE" in str(result.finding or "")
     path.chmod(0o600)
     assert host.evaluate_secret_files([host.inspect_secret(path, "UPCYCLE_NEWS_X_FILE")]) == []
     assert host.evaluate_secret_files([host.inspect_secret(tmp_path / "none", "X")]) == []
@@ -93,8 +93,8 @@ def test_content_errors_are_counted() -> None:
     hint = Finding("warning", "alt", "content/essays/x.md:9", "no alt text")
     result = content.evaluate_findings([hint, broken, broken])
     assert result.state == "warning"
-    assert "2 errors" in result.finding
-    assert "content/essays/x.md:3" in result.finding
+    assert "2 errors" in str(result.finding or "")
+    assert "content/essays/x.md:3" in str(result.finding or "")
     assert content.evaluate_findings([hint]).state == "ok"
     assert content.evaluate_findings([]).state == "ok"
 

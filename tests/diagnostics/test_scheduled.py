@@ -9,16 +9,24 @@ from upcycle_news.diagnostics.scheduled import (
     new_problems,
     run_result,
 )
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.storage import alerts
 
 from ..publications import Publication, relay_variables
+
+
+def said(text: str) -> LocalizedText:
+    return localized("untranslated", text=text)
 
 
 def report(**states: str) -> Report:
     """Return a report with one result a check; underscores stand for hyphens."""
     results = tuple(
         CheckResult(
-            check.replace("_", "-"), State(state), f"{check} is {state}", "so", "fix it", "x"
+            check.replace("_", "-"),
+            State(state),
+            *map(said, (f"{check} is {state}", "so", "fix it")),
+            "x",
         )
         for check, state in states.items()
     )
@@ -78,9 +86,11 @@ def test_the_event_of_a_checkup_holds_the_fix(publication: Publication) -> None:
     assert first.event is not None
     event = first.event.as_event()
     assert event["event"] == RED_EVENT
-    assert "check host and port, or start it" in event["payload"]["message"]
+    assert (
+        "Zu tun ist: Prüfen Sie host und port, oder starten Sie es." in event["payload"]["message"]
+    )
     assert "@" not in str(event) + first.table + first.result.message
-    assert "| problem | the relay 127.0.0.1:9 cannot be reached" in first.table
+    assert "| Problem | Das Relay 127.0.0.1:9 ist nicht erreichbar" in first.table
     again = check_up(publication.context(**relay_variables(9)))
     assert (again.result.name, again.event) == ("Degraded", None)
     assert check_up(publication.context()).event is None

@@ -34,7 +34,7 @@ def only(results: list[CheckResult]) -> CheckResult:
 def test_a_record_that_names_the_relay_is_ok() -> None:
     result = only(evaluated(COVERED, "google-site-verification=abc"))
     assert result.state is State.OK
-    assert "1 of 10 lookups, ends in ~all" in result.finding
+    assert "1 of 10 lookups, ends in ~all" in str(result.finding or "")
 
 
 def test_a_missing_record_is_proposed_exactly() -> None:
@@ -88,8 +88,8 @@ def test_all_of_our_own_addresses_must_be_allowed() -> None:
     own = ("192.0.2.7", "2001:db8::7")
     result = only(evaluated(COVERED, own=own, relays=()))
     assert result.state is State.PROBLEM
-    assert "2001:db8::7" in result.finding
-    assert "192.0.2.7" not in result.finding
+    assert "2001:db8::7" in str(result.finding or "")
+    assert "192.0.2.7" not in str(result.finding or "")
     corrected = result.records[0].value
     assert corrected == "v=spf1 include:_spf.relay.example.net ip6:2001:db8::7 ~all"
     assert only(evaluated(corrected, own=own, relays=())).state is State.OK
@@ -100,7 +100,7 @@ def test_more_than_ten_lookups_are_a_problem() -> None:
     terms = " ".join(f"include:{name}" for name in includes)
     result = only(evaluated(f"v=spf1 {terms} ~all", **includes))
     assert result.state is State.PROBLEM
-    assert "needs 11 DNS lookups" in result.finding
+    assert "needs 11 DNS lookups" in str(result.finding or "")
     ten = terms.rpartition(" ")[0]
     assert only(evaluated(f"v=spf1 {ten} ~all", **includes)).state is State.OK
 
@@ -112,7 +112,7 @@ def test_more_than_two_hosts_without_an_address_are_a_problem(count: int, state:
     answers = {**known(txt=(record,)), **{(h, k): Answer() for h in hosts for k in ("A", "AAAA")}}
     result = only(spf.evaluate(DOMAIN, answers, relays=RELAYS, own_addresses=()))
     assert result.state == state
-    assert ("without an address" in result.finding) == (state == "problem")
+    assert ("without an address" in str(result.finding or "")) == (state == "problem")
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_more_than_two_hosts_without_an_address_are_a_problem(count: int, state:
 def test_an_invalid_record_is_a_problem(record: str) -> None:
     result = only(evaluated(record, **{"nobody.example.net": ()}))
     assert result.state is State.PROBLEM
-    assert "permerror" in result.impact
+    assert "permerror" in str(result.impact or "")
 
 
 def test_an_unknown_modifier_is_allowed() -> None:
@@ -144,21 +144,21 @@ def test_terms_after_all_do_not_count(term: str) -> None:
     assert only(evaluated(f"v=spf1 {term} ~all")).state is State.OK
     result = only(evaluated(f"v=spf1 ~all {term}"))
     assert result.state is State.WARNING
-    assert "does not seem to name the relay" in result.finding
+    assert "does not seem to name the relay" in str(result.finding or "")
 
 
 def test_the_all_term_of_a_redirect_counts() -> None:
     redirected = {"_spf.example.org": ("v=spf1 include:_spf.relay.example.net +all",)}
     result = only(evaluated("v=spf1 redirect=_spf.example.org", **redirected))
     assert result.state is State.PROBLEM
-    assert "+all" in result.finding
+    assert "+all" in str(result.finding or "")
 
 
 def test_the_all_term_of_an_include_does_not_count() -> None:
     include = {"wide.example.net": ("v=spf1 ip4:192.0.2.0/24 +all",)}
     result = only(evaluated("v=spf1 include:wide.example.net -all", **include))
     assert result.state is State.OK
-    assert "ends in -all" in result.finding
+    assert "ends in -all" in str(result.finding or "")
 
 
 def test_mx_and_a_terms_are_resolved_to_networks() -> None:
@@ -187,18 +187,18 @@ def test_a_failed_query_is_a_warning() -> None:
     answers = {(DOMAIN, "TXT"): Answer(trouble="no DNS server answered within 5 s")}
     [result] = spf.evaluate(DOMAIN, answers, relays=RELAYS, own_addresses=())
     assert result.state is State.WARNING
-    assert "no DNS server answered" in result.finding
+    assert "no DNS server answered" in str(result.finding or "")
 
 
 def test_without_known_addresses_the_record_is_only_checked_for_validity() -> None:
     result = only(evaluated(COVERED, relays=()))
     assert result.state is State.OK
-    assert "well-formed" in result.finding
-    assert "doctor.outgoing_ips" in result.impact
+    assert "well-formed" in str(result.finding or "")
+    assert "doctor.outgoing_ips" in str(result.impact or "")
 
 
 def test_no_record_is_proposed_that_would_forbid_our_own_mail() -> None:
     result = only(evaluated("some other text", relays=()))
     assert result.state is State.PROBLEM
     assert result.records == ()
-    assert "doctor.outgoing_ips" in result.fix
+    assert "doctor.outgoing_ips" in str(result.fix or "")

@@ -14,13 +14,16 @@ import typer
 from upcycle_news.cli.app import commands
 from upcycle_news.content.essays import KEYS, read_essays
 from upcycle_news.i18n.messages import catalogue
+from upcycle_news.text.markdown.fenced_blocks import KINDS, fenced_blocks
+from upcycle_news.text.markdown.parser import parse_body
 
+from ..checks.essay.bodies import findings_of
 from ..publications import Publication, parse_mail
 from ..rendering.sample_manifest import png
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "docs/redaktion.md").read_text(encoding="utf-8")
-SAMPLE, PAGE, FAULTY = re.findall(r"```markdown\n(.*?)```", GUIDE, re.DOTALL)
+SAMPLE, PAGE, BLOCKS, FAULTY = re.findall(r"```markdown\n(.*?)```", GUIDE, re.DOTALL)
 FOUND, PLACEHOLDER = re.findall(r"```text\n(.*?)```", GUIDE, re.DOTALL)
 UPSTREAM = "https://git.example.org/redaktion/umbaupost.git"
 
@@ -92,7 +95,7 @@ def test_commands_in_the_text_exist_with_their_options() -> None:
         while words and hasattr(command, "commands"):
             command = command.commands[words.pop(0)]
         assert not hasattr(command, "commands"), line
-        known = {name for parameter in command.params for name in parameter.opts}
+        known = {name for parameter in command.load().params for name in parameter.opts}
         assert {word for word in words if word.startswith("--")} <= known, line
 
 
@@ -105,6 +108,12 @@ def test_the_sample_front_matter_can_be_read(publication: Publication) -> None:
     assert [essay.status for essay in collection.essays] == ["draft"]
     table = GUIDE.split("| Schlüssel |")[1].split("\n\n")[0]
     assert set(re.findall(r"`(\w+)`", table)) >= set(KEYS)
+
+
+def test_the_blocks_of_the_guide_are_right_and_of_each_kind() -> None:
+    assert findings_of(BLOCKS) == []
+    kinds = {block.kind for block in fenced_blocks(parse_body(BLOCKS, language="de"))}
+    assert kinds == set(KINDS.values())
 
 
 def test_check_prints_what_the_guide_shows(publication: Publication) -> None:

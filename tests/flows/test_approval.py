@@ -88,14 +88,19 @@ def test_items_that_an_editor_excludes_are_in_no_mail(
         run = server.start("publish-issue/thursday")
         state = server.wait_for_state(run, "PAUSED")
         first = server.form_markdown(run, state)
-        assert server.form_labels(run, state) == {
-            "decision": ("Entscheidung", "Was soll mit dieser Ausgabe geschehen?"),
-            "leave_out": (
-                "Weglassen",
-                "Nummern der Meldungen, die wegbleiben sollen, etwa 2, 3.",
-            ),
-            "name": ("Name", "Wer entscheidet; wird mit der Freigabe aufgehoben."),
+        labels = server.form_labels(run, state)
+        title, description = labels.pop("decision")
+        assert title == "Entscheidung"
+        assert description.startswith("## Bahnhof und Bestand\n\n")
+        assert description.endswith("\n\nWas soll mit dieser Ausgabe geschehen?")
+        assert {name: title for name, (title, _) in labels.items()} == {
+            "leave_out": "Weglassen",
+            "subject": "Betreff",
+            "greeting": "Begrüßung",
+            "name": "Name",
+            "revision": "Fassung",
         }
+        assert labels["leave_out"][1] == "Nummern der Meldungen, die wegbleiben sollen, etwa 2, 3."
         titles = items_of(first)
         assert len(titles) >= 2
         server.submit_form(run, decision="leave items out", leave_out="1", name="Anna")
@@ -134,7 +139,7 @@ def test_editors_are_reminded_then_the_request_expires_and_a_new_run_asks_again(
         run = server.start("publish-issue/thursday")
         server.wait_for_state(run, "PAUSED")
         for _ in range(2):  # the second time no mail is sent
-            state = server.wait_for_state(server.start("watch/every-ten-minutes"), *ENDED)
+            state = server.wait_for_state(server.start("watch/around-the-clock"), *ENDED)
             assert state["type"] == "COMPLETED", state["message"]
         assert [to for to, _ in relay.messages] == ["anna@example.org"]
         assert "/preview/" in relay.text_for("anna@example.org")
@@ -142,7 +147,7 @@ def test_editors_are_reminded_then_the_request_expires_and_a_new_run_asks_again(
 
         with closing(sqlite3.connect(publication.home / "var/upcycle.db")) as store, store:
             store.execute("UPDATE approval_requests SET expires_at = '2026-01-01 00:00:00.000000'")
-        server.wait_for_state(server.start("watch/every-ten-minutes"), *ENDED)
+        server.wait_for_state(server.start("watch/around-the-clock"), *ENDED)
         state = server.wait_for_state(run, *ENDED)
         assert (state["type"], state["name"]) == ("CANCELLED", "Unanswered")
         assert "Es wurde nichts verschickt" in state["message"]
@@ -188,7 +193,7 @@ def test_an_old_prefect_database_causes_no_second_mail(
         state = server.wait_for_state(run, *ENDED)
         assert state["name"] == "AlreadySent"
         assert "ist schon hinaus: an 3 von 3 verschickt" in state["message"]
-        late = server.wait_for_state(server.start("deliver-pending/every-five-minutes"), *ENDED)
+        late = server.wait_for_state(server.start("deliver-pending/when-due"), *ENDED)
         assert late["name"] == "NothingPending"
         # Other runs of the old schedule are due as well.
         wait_until(lambda: not unfinished(server), "runs of the old database do not end")

@@ -44,6 +44,7 @@ def test_an_issue_that_a_command_closed_after_a_run_died_is_reported_by_watch(
     found = artifacts(issue)
     assert set(found["progress"]) == {100.0}
     assert any(issue in text for text in found["report"])
+    assert all("(https://umbaupost.example.net/report/" in text for text in found["report"])
     assert any(f"/archive/{issue}" in link for link in found["archive"])
     assert artifacts("2020-01-01") == {"progress": [25.0]}
     assert other
@@ -68,3 +69,26 @@ def test_an_issue_that_deliver_pending_closes_gets_all_three(
     found = artifacts(str(issue))
     assert {"report", "archive", "progress"} <= set(found)
     assert set(found["progress"]) == {100.0}
+
+
+@pytest.mark.parametrize("closer", ["publish-issue", "deliver-issue"])
+def test_an_issue_that_the_flow_or_a_further_sender_closes_gets_all_three(
+    publication: Publication, flows: Any, closer: str
+) -> None:
+    publication.write_essay()
+    publication.add_many_subscribers(2)
+    if closer == "publish-issue":
+        flows.publish_issue(approve=True)
+    else:
+        issue = publication.run("issue", "preview", "--no-open", "--json").json["issue"]
+        publication.run("issue", "approve")
+        with open_app() as app:  # as a run that died before it delivered
+            app.runs.pending()
+        flows.deliver_issue(issue)
+    with open_app() as app:
+        issue = str(app.issues.status(None).issue)
+        assert app.runs.unreported_issues() == []
+    found = artifacts(issue)
+    assert set(found["progress"]) == {100.0}
+    assert any(issue in text for text in found["report"])
+    assert any(f"/archive/{issue}" in link for link in found["archive"])

@@ -24,7 +24,7 @@ def test_the_flow_writes_a_backup_and_a_failure_fails_the_run(
     backup.parent.write_text("a file where the folder should be")
     state = flows.backup(return_state=True)
     assert state.is_failed(), "deploy/automations.yaml tells operators of failed runs"
-    assert "cannot be written" in state.message
+    assert "wo der Ordner sein müsste, liegt eine Datei" in state.message
 
 
 def test_flows_send_nothing_from_a_restored_store_and_say_why(
@@ -37,8 +37,8 @@ def test_flows_send_nothing_from_a_restored_store_and_say_why(
     backup = publication.run("backup", "--json").json["file"]
     publication.run("restore", backup, "--yes")
     state = flows.deliver_pending(return_state=True)
-    assert (state.name, state.is_completed()) == ("SendHold", True)
-    assert "restored from a backup" in state.message
+    assert (state.name, state.is_cancelled()) == ("SendHold", True)
+    assert "aus einem Backup" in state.message
     state = flows.publish_issue(approve=True, return_state=True)
     assert (state.name, state.is_failed()) == ("SendHold", True)
     assert "upcycle-news store confirm" in state.message

@@ -24,10 +24,10 @@ def test_a_checkup_ends_degraded_with_a_table_and_no_address(
     state = flows.checkup(return_state=True)
     assert state.is_completed()
     assert state.name == "Degraded"
-    assert "the relay 127.0.0.1:9 cannot be reached" in state.message
+    assert "Das Relay 127.0.0.1:9 ist nicht erreichbar" in state.message
     artifact = Artifact.get("doctor")
     assert artifact is not None
-    assert "| problem | the relay 127.0.0.1:9" in str(artifact.data)
+    assert "| Problem | Das Relay 127.0.0.1:9" in str(artifact.data)
     assert "@" not in str(artifact.data) + state.message
     context = publication.context()
     assert "relay main" in alerts.open_alerts(context.store, scheduled.RED_EVENT)

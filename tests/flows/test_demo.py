@@ -25,5 +25,5 @@ def test_the_demo_mails_no_real_subscriber(publication: Publication) -> None:
     assert len(mails) >= 5
     assert not any(b"reader1@example.org" in mail.read_bytes() for mail in mails)
     assert publication.mails() == []
-    assert "there is no issue yet" in publication.run("issue", "status", code=1).err
+    assert "Es gibt noch keine Ausgabe" in publication.run("issue", "status", code=1).err
     assert len(publication.run("subscribers", "export").out.splitlines()) == 3

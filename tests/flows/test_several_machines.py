@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from upcycle_news.version import __version__
+
 from ..postgres_server import REQUIRED, DebianPostgres, skip_without_postgres
-from ..publications import Publication, create_publication
+from ..publications import Publication, create_publication, today
 from ..services.delivery.sink_relay import Sink
 from ..waiting import wait_until
 from .delivery_counts import (
@@ -19,6 +21,7 @@ from .delivery_counts import (
     max_in_span,
     wait_for_helper,
 )
+from .test_watch import WATCH, approve_an_issue, begin_standby_now, wait_until_sent, watching
 from .worker_pool import WorkerPool, can_unshare
 
 READERS, RATE = 2400, 150  # enough for the second machine to come while the first is at it
@@ -76,3 +79,35 @@ def test_one_of_two_machines_dies_and_each_subscriber_gets_one_mail(
         assert len(marks) == READERS
         assert max_in_span(1, marks) <= RATE
     assert b"@example.org" not in postgres.dump("prefect")
+
+
+@pytest.mark.timeout(900)  # a database, a server, two workers and four runs on a busy machine
+def test_the_watch_goes_on_on_another_machine_when_its_own_vanishes(
+    postgres: DebianPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = postgres.database("store")
+    monkeypatch.setenv("UPCYCLE_NEWS_STORE", store.replace("postgresql:", "postgresql+psycopg:"))
+    publication = Publication(create_publication(tmp_path / "umbaupost"), lambda: datetime.now(UTC))
+    monkeypatch.chdir(publication.home)
+    publication.add_many_subscribers(1)
+    prefect = postgres.database("prefect")
+    with publication, WorkerPool(publication.home, {}, prefect) as pool:
+        queues = pool.request("POST", "/work_pools/newsletter/queues/filter", {})
+        assert min(queues, key=lambda queue: queue["priority"])["name"] == "alarms"
+        operators = pool.request("GET", "/deployments/name/notify/operators")
+        assert (operators["work_queue_name"], operators["version"]) == (
+            "alarms", f"upcycle-news {__version__}",
+        )  # fmt: skip
+        pool.runs_at_once = 2
+        pool.ensure_machines(2)
+        pool.start(WATCH, stay_minutes=65)
+        first = watching(pool)
+        victim = pool.machine_of(first)
+        assert victim is not None
+        victim.kill()
+        approve_an_issue(publication, "Was vom Bahnhof bleibt", today())
+        second = begin_standby_now(pool)
+        wait_until_sent(pool, publication, 1)
+        assert pool.machine_of(second) in pool.machines
+        assert pool.machine_of(second) is not victim
+        assert pool.state(first)["type"] == "RUNNING", "Prefect does not know, and need not"

@@ -5,12 +5,22 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-import socket
+from typing import Any
 
+import httpx
 import pytest
 
+from ..processes import free_port
 from ..publications import Publication
 from ..waiting import wait_until
+
+# The first line of a run is Prefect's, the second one our event, the last one Prefect's.
+LOG = ("Beginning flow run 'collect-feeds'", "feeds collected", "Finished in state Completed")
+
+
+def call(api: str, method: str, path: str, body: Any = None) -> Any:
+    return httpx.request(method, api + path, json=body, timeout=30, trust_env=False).json()
+
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.xdist_group("prefect")]
 
@@ -22,10 +32,8 @@ def test_up_starts_in_a_new_publication_and_the_doctor_reports_no_problem(
     for name in ("PREFECT_API_URL", "PREFECT_HOME"):
         monkeypatch.delenv(name, raising=False)
     shutil.rmtree(publication.home / "var")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    up = publication.start("up", "--port", str(port))
+    port, web = free_port(), free_port()
+    up = publication.start("up", "--port", str(port), WEB__PORT=str(web))
     address = publication.home / "var/prefect/api-url"
     try:
         states: dict[str, str] = {}
@@ -41,12 +49,25 @@ def test_up_starts_in_a_new_publication_and_the_doctor_reports_no_problem(
             return {states.get(check) for check in last} == {"ok"}
 
         wait_until(is_ready, lambda: f"Prefect is not ready: {states}", seconds=180)
+        pages = httpx.get(f"http://127.0.0.1:{web}/healthz", trust_env=False)
+        assert pages.json() == {"status": "ok"}
+        # What a run logs stands beside it in Prefect's pages: Prefect's lines, and ours.
+        api = f"http://127.0.0.1:{port}/api"
+        number = call(api, "GET", "/deployments/name/collect-feeds/hourly")["id"]
+        run = call(api, "POST", f"/deployments/{number}/create_flow_run", {})["id"]
+        of_run = {"logs": {"flow_run_id": {"any_": [run]}}}
+
+        def is_logged() -> bool:
+            lines = [line["message"] for line in call(api, "POST", "/logs/filter", of_run)]
+            return all(any(piece in line for line in lines) for piece in LOG)
+
+        wait_until(is_logged, "the log of a run does not stand in Prefect", seconds=120)
     finally:
         up.send_signal(signal.SIGINT)
         out, err = up.communicate(timeout=60)
     assert up.returncode == 0, err
     assert f"Prefect ist unter http://127.0.0.1:{port} erreichbar" in out
-    assert "upcycle-news web" in out
+    assert f"http://127.0.0.1:{web}: die Seiten für Leserinnen und Leser" in out
     assert states == {
         "prefect": "ok",
         "prefect-login": "ok",

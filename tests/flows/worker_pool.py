@@ -86,6 +86,7 @@ class WorkerPool(PrefectServer):
     def __init__(self, home: Path, environment: Mapping[str, str], database: str) -> None:
         super().__init__(home, environment)
         self.machines: list[Machine] = []
+        self.runs_at_once = 1  # of a machine that is started from now on
         self._started = 0
         # For the server alone, as on several machines.
         self.server_variables["PREFECT_API_DATABASE_CONNECTION_URL"] = database.replace(
@@ -96,6 +97,8 @@ class WorkerPool(PrefectServer):
     def ensure_running(self) -> None:
         self.start_server()
         self.prefect("work-pool", "create", "newsletter", "--type", "process")
+        queue = ("work-queue", "create", "alarms", "--pool", "newsletter", "--priority", "1")
+        self.prefect(*queue)
         self.prefect("deploy", "--all")
         for deployment in self.request("POST", "/deployments/filter", {}):
             for schedule in deployment["schedules"]:
@@ -117,7 +120,8 @@ class WorkerPool(PrefectServer):
         while len(self.machines) < count:
             self._started += 1
             name = f"machine-{self._started}"
-            command = ["-m", "prefect", "worker", "start", "--pool", "newsletter", "--limit", "1"]
+            command = ["-m", "prefect", "worker", "start", "--pool", "newsletter"]
+            command += ["--limit", str(self.runs_at_once)]
             worker = self._spawn(*command, "--name", name, before=_unshare_command())
             self.machines.append(Machine(name, worker))
         for machine in self.machines[count:]:

@@ -110,6 +110,7 @@ def test_signed_links_tokens_and_logins_are_redacted() -> None:
     assert len(token) == 43
     assert redact(f"POST /unsubscribe/{token} HTTP/1.1") == "POST /unsubscribe/… HTTP/1.1"
     assert redact("GET /preview/short.one?x=1") == "GET /preview/…"
+    assert redact("GET /report/short.one?x=1") == "GET /report/…"
     assert redact(f"the word {token}, alone") == "the word …, alone"
     assert redact("postgresql://news:geheim@db/news") == "…"
     assert redact("Authorization: Basic bmV3czpnZWhlaW0=") == "Authorization: …"

@@ -69,7 +69,7 @@ def test_the_url_comes_from_the_environment_or_from_up(tmp_path: Path) -> None:
 
 def test_an_unreachable_server_is_reported_with_the_fix() -> None:
     with pytest.raises(PrefectApiError, match="upcycle-news up"):
-        PrefectClient("http://127.0.0.1:9/api").deployment_id("watch/every-ten-minutes")
+        PrefectClient("http://127.0.0.1:9/api").deployment_id("watch/around-the-clock")
 
 
 def test_a_missing_login_is_reported(api: Any) -> None:
@@ -114,7 +114,8 @@ def test_a_server_for_other_machines_needs_a_login(tmp_path: Path) -> None:
 
 
 def test_up_refuses_other_machines_without_a_login(publication: Publication) -> None:
-    assert "can approve" in publication.run("up", "--host", "0.0.0.0", code=1).err
+    refused = publication.run("up", "--host", "0.0.0.0", code=1)
+    assert "kann eine Ausgabe freigeben" in refused.err
 
 
 def test_approving_works_without_prefect(publication: Publication) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+
+from upcycle_news.services.browser.chromium import find_chromium
 
 NODE_MODULES = Path(__file__).parents[2] / "tools" / "node" / "node_modules"
 
@@ -62,9 +63,7 @@ class Measure:
 @cache
 def chromium() -> str:
     """Return the path of the browser; calls `missing` when there is none."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = next(filter(None, map(shutil.which, names)), None)
-    return path or missing("no Chromium here (apt-get install chromium)")
+    return find_chromium() or missing("no Chromium here (apt-get install chromium)")
 
 
 def missing(reason: str) -> NoReturn:

@@ -1,4 +1,4 @@
-"""Six very different issues, the demo's own among them, for tests of rendered pages."""
+"""Very different issues, the demo's own in each look among them, for tests of rendered pages."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from upcycle_news.models import (
     Related,
     Story,
 )
+from upcycle_news.scaffold.looks import templates_with_look
 from upcycle_news.services.feeds.collect import collect_feeds
 from upcycle_news.services.issues.compose import compose_manifest
 
@@ -177,8 +178,22 @@ def demo() -> Manifest:
             return compose_manifest(context, IssueId.parse("2026-11-26"))
 
 
+def with_look(manifest: Manifest, look: str) -> Manifest:
+    """The same issue in another look that comes with the program."""
+    return replace(manifest, templates=templates_with_look(ROOT / "no templates of its own", look))
+
+
+LOOKS: Mapping[str, Callable[[], Manifest]] = {
+    "letter": demo,
+    "bulletin": lambda: with_look(demo(), "bulletin"),
+    "magazine": lambda: with_look(demo(), "magazine"),
+}
+"""The demo's issue in each look."""
+
 ISSUES: Mapping[str, Callable[[], Manifest]] = {
     "demo": demo,
+    "bulletin": LOOKS["bulletin"],
+    "magazine": LOOKS["magazine"],
     "no-picture": without_picture,
     "ten-items": ten_items,
     "one-item": one_item,

@@ -55,6 +55,7 @@ def test_without_style_element_the_layout_and_colours_stay() -> None:
 BUTTONS = (
     '<mj-section css-class="sheet"><mj-column><mj-button href="https://example.org/x" background-color="#c8102e" color="#ffffff">'
     'Rot</mj-button><mj-button href="https://example.org/y" background-color="#f2b705" color="#23231f">Gelb'
+    '</mj-button><mj-button href="https://example.org/w" background-color="#004488" color="#ffffff" width="100%">Breit'
     '</mj-button><mj-table><tr><td><a href="https://example.org/z">Zelle</a></td></tr></mj-table>'
     "</mj-column></mj-section>\n"
 )
@@ -73,7 +74,9 @@ def test_buttons_and_links_can_be_read_in_the_light_and_in_the_dark(dark: bool) 
         render(replace(manifest, templates={**manifest.templates, "newsletter.mjml": own}))
     )
     contrasts = link_contrasts(html, dark=dark)
-    assert {"Rot", "Gelb", "Zelle", "Abbestellen", "Übersicht der Kommunen"} <= set(contrasts)
+    assert {"Rot", "Gelb", "Breit", "Zelle", "Abbestellen", "Übersicht der Kommunen"} <= set(
+        contrasts
+    )
     assert {text: contrast for text, contrast in contrasts.items() if contrast < 4.5} == {}
 
 

@@ -18,6 +18,8 @@ ISSUES = {
     "german": sample_manifest.with_picture,
     "english": sample_issues.english,
     "one-item": sample_issues.one_item,
+    "bulletin": lambda: sample_issues.with_look(sample_manifest.with_picture(), "bulletin"),
+    "magazine": lambda: sample_issues.with_look(sample_manifest.with_picture(), "magazine"),
 }
 
 

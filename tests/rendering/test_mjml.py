@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from upcycle_news.errors import TemplateError
-from upcycle_news.rendering.mjml import MAX_DEPTH, fix_attributes, render_mjml
+from upcycle_news.rendering.mjml import MAX_DEPTH, drop_indentation, fix_attributes, render_mjml
 
 
 def mail(content: str, head: str = "", css: str = "") -> str:
@@ -193,3 +193,9 @@ def test_special_characters_of_the_title_are_kept_in_the_aria_label(title: str) 
     assert label is not None
     assert unescape(label[1]) == title
     assert f"<title>{title}</title>" in unescape(html)
+
+
+def test_indentation_goes_but_for_preformatted_text() -> None:
+    html = "<div>\n      <p>a\n  b</p>\n<pre>  x\n    y\n</pre>\n    <p>c</p></div>"
+    wanted = "<div>\n<p>a\nb</p>\n<pre>  x\n    y\n</pre>\n<p>c</p></div>"
+    assert drop_indentation(html) == wanted

@@ -46,7 +46,9 @@ def test_no_view_is_cut_off_and_axe_finds_no_violation(
             inner_widths = browser.run(
                 "[...document.querySelectorAll('iframe')].map(frame => frame.contentWindow.innerWidth)"
             )
-            assert inner_widths == [320, 680, 375, 680, 680], f"{width}: as wide as the title says"
+            assert inner_widths == [320, 680, 375, 680, 680, 680], (
+                f"{width}: as wide as the title says"
+            )
         for dark in (False, True):
             browser.look(width=1200, dark=dark)
             browser.open(file.as_uri())

@@ -7,7 +7,12 @@ from html import unescape
 
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Finding
-from upcycle_news.rendering.preview_page import preview_page, standalone_html
+from upcycle_news.rendering.preview_page import (
+    PreviewPart,
+    preview_page,
+    preview_pages,
+    standalone_html,
+)
 from upcycle_news.rendering.render import render
 
 from . import sample_manifest
@@ -33,22 +38,45 @@ def test_phone_desktop_dark_mode_and_plain_text_are_shown() -> None:
         "375",
         "680",
         "680",
+        "680",
     ]
     assert "<h2>Nur Text</h2>" in PAGE
     assert "> Ein Haus, das man repariert hat" in unescape(PAGE)
 
 
 def test_the_dark_view_does_not_depend_on_the_browsers_setting() -> None:
-    light, _, dark, _, _ = frames()
+    light, _, dark, *_ = frames()
     assert "@media not all" in light
     assert "@media all" in dark
     assert "prefers-color-scheme" not in light + dark
 
 
 def test_a_view_shows_the_mail_without_images() -> None:
-    last = frames()[-1]
-    assert " src=" not in last
-    assert 'alt="Giebel in der Langen Straße"' in last
+    shown = frames()[-2]
+    assert " src=" not in shown
+    assert 'alt="Giebel in der Langen Straße"' in shown
+
+
+def test_a_view_shows_the_mail_without_style_sheets() -> None:
+    shown = frames()[-1]
+    assert re.findall("<style[^>]*>[^<]*", shown) == ["<style>html { scrollbar-width: none }"]
+    assert "style=" in shown, "inline styles stay"
+    assert 'src="data:image/png' in shown
+
+
+def test_several_issues_stand_below_one_title_each_with_its_own_findings() -> None:
+    finding = Finding("warning", "leftover", "issue.html", localized("leftover", mark="<mj->"))
+    parts = [
+        PreviewPart(RENDERED, [finding], note="Neu: <a.md>"),
+        PreviewPart(RENDERED, diff="--- a\n+++ b\n-alt <b>\n+neu"),
+    ]
+    page = preview_pages("Zwei <Ausgaben>", parts, language="de", remarks=["Ohne & Feeds"])
+    assert page.count("<h1>") == 1 and "<h1>Zwei &lt;Ausgaben&gt;</h1>" in page
+    assert page.count('<h2 lang="de">') == 2 and "Ohne &amp; Feeds" in page
+    assert "Neu: &lt;a.md&gt;" in page
+    assert "<del>-alt &lt;b&gt;</del>\n<ins>+neu</ins>" in page
+    assert page.count("hier nichts zu beanstanden") == 2, "of the whole, and of the second issue"
+    assert "bereit zum Verschicken" not in page
 
 
 def test_the_page_reloads_itself_only_with_a_refresh_interval() -> None:

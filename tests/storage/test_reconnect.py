@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
 
 from upcycle_news.delivery.engine import deliver
-from upcycle_news.delivery.ports import DeliveryReport
+from upcycle_news.delivery.ports import DeliveryReport, SendLimits
 from upcycle_news.errors import StoreError
-from upcycle_news.models import ClaimResult, ClaimStatus
+from upcycle_news.models import ClaimResult, ClaimStatus, Rate
 from upcycle_news.storage import subscribers, workers
 from upcycle_news.storage.database import Store, open_store
 from upcycle_news.storage.ledger import Ledger
+from upcycle_news.storage.quotas import Quotas
 from upcycle_news.transports.smtp import open_connection
 
 from ..delivery.memory_ledger import Clock
@@ -72,6 +74,43 @@ def test_a_commit_of_a_worker_after_a_restart_raises_once_and_then_reconnects(
         ledger.commit([], [second], NOW)
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
     assert ledger.commit([], [second], NOW) == granted
+
+
+class UnansweredLedger(Ledger):
+    """Its store commits, and is away before it says so: every third time."""
+
+    commits = 0
+
+    def commit(self, *arguments: Any) -> list[ClaimResult]:
+        results = super().commit(*arguments)
+        self.commits += 1
+        if self.commits % 3 == 0:
+            raise StoreError("server closed the connection unexpectedly")
+        return results
+
+
+@pytest.mark.parametrize("quotas", [Quotas(), Quotas((Rate.parse("1000/s"),), "main")])
+def test_a_commit_whose_answer_was_lost_leaves_nothing_in_sending(
+    any_store: str, quotas: Quotas
+) -> None:
+    readers = [f"leser{number}@example.org" for number in range(30)]
+    store = open_store(any_store)
+    queued(store, *readers)
+    worker = workers.register_worker(store, host="here", pid=1, process_start="1", now=NOW)
+    clock = Clock()
+    with MisbehavingRelay() as relay:
+        result = deliver(
+            ledger=UnansweredLedger(store, ISSUE, worker, quotas=quotas),
+            connect=lambda: open_connection(relay.relay()),
+            compose_message=compose,
+            send_limits=SendLimits(connections=4),
+            clock=clock,
+            wait=clock.wait,
+        )
+    assert result == DeliveryReport(sent=len(readers))
+    assert sorted(relay.recipients) == sorted(readers)
+    assert counts(store) == {"sent": len(readers)}
+    store.close()
 
 
 def test_a_restart_during_a_send_loses_and_repeats_no_mail(

@@ -30,7 +30,7 @@ def test_links_signed_before_and_after_a_rotation_work_in_a_running_server(
     with running_server(publication.context(), free_port()) as server:
         assert server.get(links(publication)[0]).status == 200
         result = publication.run("secrets", "rotate")
-        assert result.out == "token key 2 signs from now on\n"
+        assert result.out == "Der Schlüssel 2 unterschreibt von jetzt an.\n"
         publication.write_essay("Zwei")
         send_issue(publication.context(), "2026-11-26-2")
         old, new = links(publication)
@@ -61,14 +61,14 @@ def test_a_key_is_dropped_only_when_another_signs_and_no_issue_is_sending(
     publication.write_essay()
     assert "secrets rotate" in publication.run("secrets", "drop", "1", "--yes", code=1).err
     publication.run("secrets", "rotate")
-    assert "there are: 1, 2" in publication.run("secrets", "drop", "7", "--yes", code=1).err
+    assert "Es gibt: 1, 2" in publication.run("secrets", "drop", "7", "--yes", code=1).err
     context = publication.context()
     chosen, rendered = approve_issue(context)
     from upcycle_news.services.delivery import send
 
     send.enqueue(context, rendered)
     refused = publication.run("secrets", "drop", "1", "--yes", code=1)
-    assert "issue 2026-11-26 is being sent" in refused.err
+    assert "Ausgabe 2026-11-26 wird gerade verschickt" in refused.err
     send.deliver_issue(context, chosen)
     publication.run("secrets", "drop", "1", code=1, typed="n\n")
     assert len(publication.run("secrets", "list").out.splitlines()) == 2
@@ -99,10 +99,10 @@ def test_no_key_is_created_in_a_store_with_subscribers(publication: Publication)
     secrets = publication.home / "var/secrets"
     secrets.rename(publication.home / "elsewhere")
     output = publication.run("subscribers", "forget", "anna@example.org", "--yes", code=1).err
-    assert "the keys are missing" in output
+    assert "Die Schlüssel fehlen" in output
     assert not list(secrets.glob("*.key"))
     (publication.home / "elsewhere").rename(secrets)
     publication.run("subscribers", "forget", "anna@example.org", "--yes")
     publication.run("subscribers", "stats")
     (secrets / "person.key").unlink()
-    assert "the keys are missing" in publication.run("subscribers", "stats", code=1).err
+    assert "Die Schlüssel fehlen" in publication.run("subscribers", "stats", code=1).err

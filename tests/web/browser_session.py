@@ -134,7 +134,10 @@ def browsing() -> Iterator[Page]:
             stderr=subprocess.DEVNULL,
         )  # fmt: skip
         try:
-            with connect(_tab(process, Path(profile)), max_size=2**26) as socket:
+            # Chromium answers no ping while the test does something else.
+            with connect(
+                _tab(process, Path(profile)), max_size=2**26, ping_interval=None
+            ) as socket:
                 yield Page(socket)
         finally:
             process.terminate()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import UpcycleError
+from upcycle_news.i18n.messages import localized
 from upcycle_news.prefect_api.client import PrefectClient, read_automations
 from upcycle_news.storage.alerts import OpenAlert, list_alerts
 
@@ -42,6 +43,6 @@ class Alerts:
         """
         client = PrefectClient.find(self._context.settings.state / "prefect")
         if client is None:
-            raise UpcycleError("no API is known: start 'upcycle-news up' or set PREFECT_API_URL")
+            raise UpcycleError(localized("prefect-unknown"))
         for automation in read_automations(file, client.deployment_id):
             yield AppliedAutomation(automation["name"], client.save_automation(automation))

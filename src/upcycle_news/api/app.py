@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from upcycle_news.app.context import AppContext
+from upcycle_news.i18n.messages import localized
 
 if TYPE_CHECKING:
     from upcycle_news.api.alerts import Alerts
@@ -24,10 +25,12 @@ if TYPE_CHECKING:
     from upcycle_news.api.keys import Keys
     from upcycle_news.api.monitoring import Monitoring
     from upcycle_news.api.pages import Pages
+    from upcycle_news.api.pull_requests import WrittenReview
     from upcycle_news.api.runs import Runs
     from upcycle_news.api.store import StoreAdmin
     from upcycle_news.api.subscribers import Subscribers
     from upcycle_news.api.suppressions import Suppressions
+    from upcycle_news.api.templates import Templates
     from upcycle_news.config.settings import Settings
     from upcycle_news.models import Finding, IssueId
 
@@ -112,8 +115,7 @@ class App:
             raise SettingsError(
                 FILE_NAME,
                 None,
-                f"is not in {home}: go to your publication, set UPCYCLE_NEWS_HOME, or make a new one "
-                "with 'upcycle-news init DIR'",
+                localized("publication-not-here", home=home),
             )
 
     @cached_property
@@ -146,6 +148,16 @@ class App:
         from upcycle_news.api.checks import run_checks
 
         return run_checks(self._context, issue)
+
+    def review_pull_request(self, base: str, folder: Path) -> WrittenReview:
+        """Check the publication, render what it changes since it parted from `base`, and write that.
+
+        Files in `folder`: a page, a summary in Markdown, and GitLab's Code Quality report. Neither store
+        nor feeds are used. Raises `UpcycleError` for a `base` that cannot be compared with.
+        """
+        from upcycle_news.api.pull_requests import write_pull_request
+
+        return write_pull_request(self._context, base, folder)
 
     def check_settings(self) -> tuple[Finding, ...]:
         """Return what in the settings keeps any issue from being sent, or will once a relay is set."""
@@ -190,6 +202,13 @@ class App:
         from upcycle_news.api.pages import Pages
 
         return Pages(self._context)
+
+    @cached_property
+    def templates(self) -> Templates:
+        """The templates: which are the publication's own, and copies of the look's."""
+        from upcycle_news.api.templates import Templates
+
+        return Templates(self._context)
 
     @cached_property
     def backups(self) -> Backups:

@@ -28,6 +28,15 @@ class Archive:
 
         return build_archive(self._context, out)
 
+    def build_for(self, path: str) -> bool:
+        """Build if the store has what an archive path names and var/archive has not; return whether it did.
+
+        Raises `UpcycleError` as `build` does.
+        """
+        from upcycle_news.services.archive.build import build_for
+
+        return build_for(self._context, path)
+
     def correct(self, essay: str, note: str, *, by: str) -> ArchiveReport:
         """Show an essay as its file is now, with a dated note of what was corrected.
 
@@ -57,7 +66,7 @@ class Archive:
     def file(self, path: str) -> Path | None:
         """Return the file of an archive path such as ``archive/2026-11-26/``, None if there is none.
 
-        The last build decides; `build` again when an issue may have been sent from another machine.
+        The last build decides; `build_for` it when an issue may have been sent from another machine.
         """
         from upcycle_news.models.archive_paths import file_of
 
@@ -68,3 +77,15 @@ class Archive:
         except (OSError, ValueError):  # a path that no file system accepts
             return None
         return file if found else None
+
+    def written_file(self, path: str) -> Path | None:
+        """Return a file of the archive that the last build wrote; None for everything else there.
+
+        Pages as well as files of content/static and of the search. Raises `OSError`.
+        """
+        from upcycle_news.models.archive_paths import file_of
+        from upcycle_news.services.archive_listing import read_listing
+
+        file = self.file(path)
+        listed = file is not None and file_of(path) in read_listing(self._context.archive_folder)
+        return file if listed else None

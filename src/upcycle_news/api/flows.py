@@ -14,7 +14,9 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.prefect_api import flow_process
 from upcycle_news.prefect_api.flow_process import FlowProcess
 from upcycle_news.prefect_api.local_server import run_local_server
+from upcycle_news.services.content.git_sync import git_commit
 from upcycle_news.services.delivery.stop_signals import stop_on_signals
+from upcycle_news.version import __version__
 
 __all__ = ["FlowProcess", "Flows"]
 
@@ -32,6 +34,15 @@ class Flows:
             self._context.settings.home / flow_process.FOLDER,
             bundled_publication() / flow_process.FOLDER,
         )
+
+    def version(self) -> str:
+        """Return what deployments carry as their version: the publication's git commit and the program's version.
+
+        Such as ``1f0c3a9d2b4e with upcycle-news 0.1.0``; outside a checkout without the commit.
+        """
+        commit = git_commit(self._context.settings.home)[:12]
+        program = f"upcycle-news {__version__}"
+        return f"{commit} with {program}" if commit else program
 
     def process(
         self, name: str, parameters: Mapping[str, Any] | str = "", *, with_server: bool = True
@@ -59,13 +70,15 @@ class Flows:
         *,
         host: str = "127.0.0.1",
         port: int = 4200,
+        web: bool = True,
         on_starting: Callable[[], None] = lambda: None,
-        on_started: Callable[[str], None] = lambda url: None,
+        on_started: Callable[[str, bool], None] = lambda url, web: None,
     ) -> None:
-        """Run Prefect's server and all schedules of prefect.yaml, until SIGTERM or Ctrl-C.
+        """Run Prefect's server, all schedules of prefect.yaml and the web pages, until SIGTERM or Ctrl-C.
 
-        `on_starting` is called before the server starts, `on_started` with the address of Prefect's
-        pages. Raises `UpcycleError` when the port is taken, a server runs for this publication
+        The web pages have the host and port of the settings; without `web`, and where something has that
+        port already, they are not started. `on_starting` is called before the server starts, `on_started`
+        with the address of Prefect's pages and whether the web pages were started. Raises `UpcycleError` when the port is taken, a server runs for this publication
         already, other machines could reach it without a login, or a process ends by itself.
         """
         settings = self._context.settings
@@ -75,6 +88,7 @@ class Flows:
                 settings.state / "prefect",
                 host=host,
                 port=port,
+                web=(settings.web.host, settings.web.port) if web else None,
                 stopping=stopping,
                 on_starting=on_starting,
                 on_started=on_started,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from upcycle_news.app.context import MAIN_RELAY, AppContext
 from upcycle_news.curation.manifest_diff import ManifestDiff, Piece, TextChange
@@ -40,15 +41,17 @@ from upcycle_news.services.delivery.test_mail import group_addresses, send_test
 from upcycle_news.services.feeds.collect import FeedRunReport
 from upcycle_news.services.issues import approval, ids
 from upcycle_news.services.issues.compose import collect_and_compose, explain_issue
+from upcycle_news.services.issues.correction import correction_id
 from upcycle_news.services.issues.diff import (
     NOW,
     PREVIEW,
     IssueDiff,
     diff_issue,
 )
+from upcycle_news.services.issues.issue_file import new_issue_file, next_issue_id
 from upcycle_news.services.issues.mailbox import mailbox_path, mailbox_text, relay_name
 from upcycle_news.services.issues.plan import IssuePlan, PlannedIssue, plan_issues
-from upcycle_news.services.issues.preview import IssuePreview, preview_revision
+from upcycle_news.services.issues.preview import IssuePreview, preview_revision, with_pictures
 from upcycle_news.services.issues.preview_link import preview_html
 from upcycle_news.services.issues.render import raise_on_errors, render_revision
 from upcycle_news.services.issues.review import Review, review_issue
@@ -180,6 +183,15 @@ class Issues:
 
     # --- make it
 
+    def new_file(self, issue: IssueId | str | None = None) -> Path:
+        """Make the file of an issue, with its keys still empty, and return its path.
+
+        None is the next issue of the schedule. Raises `ContentError` when the file is there, and
+        `IssueError` for a correction, or an issue whose deliveries have begun.
+        """
+        chosen = next_issue_id(self._context) if issue is None else self._id(issue)
+        return new_issue_file(self._context, chosen)
+
     def compose(
         self,
         issue: IssueId | str | None = None,
@@ -222,6 +234,26 @@ class Issues:
         """
         revision = self.compose(issue, essays, collect=collect, on_collected=on_collected)
         return preview_revision(self._context, revision, refresh=refresh)
+
+    def take_pictures(self, preview: IssuePreview) -> IssuePreview:
+        """Take PNG pictures of a preview, phone and desktop, light and dark; return it with their paths.
+
+        They lie beside its issue.html until the next preview of the issue. Raises `BrowserError` when there
+        is no Chromium (`browser.chromium`), or it fails.
+        """
+        return with_pictures(self._context, preview)
+
+    def correction_of(self, issue: IssueId | str | None = None) -> IssueId:
+        """Return the id of the correction of an issue that is not sent yet, such as ``2026-11-26-c1``.
+
+        None is the latest issue. It goes to those who got the issue, and says what `App.archive.correct` noted since. All verbs
+        take it as the issue that it is. Raises `IssueError` when nine of them went out.
+        """
+        return correction_id(self._context, self._latest(issue))
+
+    def audience_of(self, revision: Revision) -> int:
+        """Return how many would get a revision now."""
+        return count_audience(self._context, revision)
 
     def linked_preview(self, token: str) -> str | None:
         """Return the page behind a preview link; None when it is altered, foreign or has expired."""
@@ -480,6 +512,10 @@ class Issues:
         """
         return standstill(self._context, self._latest(issue))
 
+    def waits_until(self, issue: IssueId | str | None = None) -> LocalizedText | None:
+        """Return until when an approved issue waits: its day, or the time in its file; None if it does not."""
+        return ids.ahead_waiting(self._context, self._latest(issue))
+
     def history(self, issue: IssueId | str | None = None) -> tuple[RecordedEvent, ...]:
         """Return what happened to an issue, by whom and when, oldest first; default: the newest.
 
@@ -510,7 +546,7 @@ class Issues:
         if issue is not None:
             return self._id(issue)
         if (latest := self.latest()) is None:
-            raise IssueError("there is no issue yet: see 'upcycle-news issue preview'")
+            raise IssueError(localized("issue-none-yet"))
         return latest
 
     def _send_result(self, result: DeliveryResult, *, joined: bool = False) -> SendResult:

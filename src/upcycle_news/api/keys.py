@@ -10,6 +10,8 @@ from typing import Literal
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import SettingsError, UpcycleError
+from upcycle_news.fileio import os_reason
+from upcycle_news.i18n.messages import localized
 from upcycle_news.mail import dkim
 from upcycle_news.observability.logging import Log
 from upcycle_news.storage.metrics import issue_queues
@@ -77,10 +79,7 @@ class Keys:
         """
         for queue in issue_queues(self._context.store):
             if queue.is_waiting:
-                raise UpcycleError(
-                    f"issue {queue.issue} is being sent, and its Message-IDs may hang on this key: "
-                    f"let it end, or 'upcycle-news issue cancel {queue.issue}', then drop the key"
-                )
+                raise UpcycleError(localized("key-in-use", issue=queue.issue))
         signing_keys.raise_unless_droppable(self._context.secrets_folder, number)
 
     def drop(self, number: int) -> None:
@@ -103,9 +102,7 @@ class Keys:
         settings = self._context.settings
         domain = settings.dkim.domain or settings.sender.address.rpartition("@")[2]
         if not domain:
-            raise SettingsError(
-                "newsletter.toml", None, "sender.address is missing: its domain signs"
-            )
+            raise SettingsError("newsletter.toml", None, localized("dkim-no-sender"))
         dkim.raise_unless_selector(selector, domain)
         path = file or self._context.secrets_folder / f"dkim-{selector}.pem"
         key = dkim.generate(kind)
@@ -114,9 +111,11 @@ class Keys:
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
                 out.write(key.pem)
         except FileExistsError:
-            raise UpcycleError(f"{path} exists: choose another --selector or --out") from None
+            raise UpcycleError(localized("dkim-exists", path=path)) from None
         except OSError as error:
-            raise UpcycleError(f"{path}: cannot be written ({error.strerror})") from None
+            raise UpcycleError(
+                localized("file-not-written", path=path, why=os_reason(error))
+            ) from None
         return DkimKey(
             path,
             f"{selector}._domainkey.{domain}",

@@ -21,15 +21,18 @@ __all__ = [
 ]
 
 
-def init_publication(folder: Path, *, name: str, today: date | None = None) -> tuple[Path, ...]:
+def init_publication(
+    folder: Path, *, name: str, today: date | None = None, look: str = ""
+) -> tuple[Path, ...]:
     """Write a new publication into `folder`, which must be empty or not exist yet; return its files.
 
-    `today` dates its first essay (default: the day in UTC). Raises `UpcycleError`, having written
+    With a `look` (letter, bulletin, magazine) the templates stay with the program and are upgraded with it;
+    without one all are copied, to be changed. `today` dates its first essay (default: the day in UTC). Raises `UpcycleError`, having written
     nothing, for a folder that holds something and for a name that cannot be shown.
     """
     from upcycle_news.app.context import utc_now
 
-    return layout.init_publication(folder, name=name, today=today or utc_now().date())
+    return layout.init_publication(folder, name=name, today=today or utc_now().date(), look=look)
 
 
 def bundled_publication() -> Path:

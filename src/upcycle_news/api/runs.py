@@ -6,11 +6,12 @@ loads what it needs once. The results of runs are functions of values: `publish_
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from upcycle_news.app.context import AppContext
+from upcycle_news.app.context import AppContext, utc_now
 from upcycle_news.models import IssueId, IssueStatus
 from upcycle_news.models.archive_paths import issue_path
 from upcycle_news.models.runs import RunResult, StaleRun
@@ -31,13 +32,21 @@ from upcycle_news.services.monitoring.alerts import Event, watch_result
 from upcycle_news.services.monitoring.operators import NoticeReport, notification_result
 from upcycle_news.services.monitoring.stale_runs import ResolvedRuns
 from upcycle_news.services.reports.delivery_report import delivery_report
-from upcycle_news.services.run_results import collection_result, delivery_result, publish_result
-from upcycle_news.services.runs import admission, form_parameters, steps
+from upcycle_news.services.runs import admission, form_parameters, steps, watching
 from upcycle_news.services.runs import deliver as delivering
 from upcycle_news.services.runs.admission import NEXT, RunAdmission
 from upcycle_news.services.runs.deliver import ResumedDelivery, is_transient
-from upcycle_news.services.runs.pending import halted_issues, pending_issues
+from upcycle_news.services.runs.pending import (
+    PendingIssues,
+    due_issues,
+    find_pending,
+    halted_issues,
+    pending_issues,
+    waiting_issues,
+)
+from upcycle_news.services.runs.results import collection_result, delivery_result, publish_result
 from upcycle_news.services.runs.steps import ComposeResult, RenderResult
+from upcycle_news.services.runs.watching import WatchRun
 
 log = Log(__name__)
 
@@ -50,6 +59,7 @@ __all__ = [
     "Event",
     "FeedRunReport",
     "NoticeReport",
+    "PendingIssues",
     "RenderResult",
     "ResolvedRuns",
     "ResumedDelivery",
@@ -57,13 +67,23 @@ __all__ = [
     "RunResult",
     "Runs",
     "StaleRun",
+    "WatchRun",
     "collection_result",
     "delivery_result",
     "is_transient",
     "notification_result",
     "publish_result",
+    "stay",
     "watch_result",
 ]
+
+
+def stay(watch: WatchRun, look: Callable[[], bool], check: Callable[[], object]) -> None:
+    """Call `look` every 20 seconds and `check` every ten minutes, until the run's time is up or `look` is False.
+
+    What fails with a sentence is tried again; `problem` and `check_problem` of `watch` hold it meanwhile.
+    """
+    watching.stay(watch, look, check, clock=utc_now, sleep=time.sleep)
 
 
 class Runs:
@@ -199,7 +219,10 @@ class Runs:
     def apply_answer(
         self, issue: str, revision_id: str, request: int, answer: Mapping[str, Any]
     ) -> ApprovalOutcome:
-        """Apply the fields `decision`, `leave_out` and `name` of the form of approval `request`."""
+        """Apply the form of approval `request`: `decision`, `leave_out`, `name`, `subject` and `greeting`.
+
+        A changed subject or greeting makes another revision, which is not approved with it.
+        """
         return approval.apply_decision(
             self._context, IssueId.parse(issue), revision_id, request, answer
         )
@@ -255,6 +278,15 @@ class Runs:
         """
         return pending_issues(self._context, max_lateness_hours=max_lateness_hours)
 
+    def find_pending(self, *, max_lateness_hours: float = 0.0) -> PendingIssues:
+        """Return what `pending` returns, and sentences about approved issues that could not be queued."""
+        return find_pending(self._context, max_lateness_hours=max_lateness_hours)
+
+    def waiting(self) -> tuple[str, ...]:
+        """Return a sentence for each approved issue that waits for its day, or for its hour."""
+        texts = waiting_issues(self._context)
+        return tuple(text.in_language(self._context.language) for text in texts)
+
     def halted(self, *, max_lateness_hours: float = 0.0) -> tuple[str, ...]:
         """Return a sentence for each issue that `pending` leaves to people, and what they can do.
 
@@ -263,6 +295,36 @@ class Runs:
         """
         halted = halted_issues(self._context, max_lateness_hours=max_lateness_hours)
         return tuple(issue.text.in_language(self._context.language) for issue in halted)
+
+    def due(self, *, max_lateness_hours: float = 0.0) -> list[str]:
+        """Return the issues for which a run of deliver-pending would do something now; changes nothing.
+
+        None of those that a living worker is sending. `max_lateness_hours` as for `pending`.
+        """
+        return due_issues(self._context, max_lateness_hours=max_lateness_hours)
+
+    # --- a run that stays and looks at the store again and again
+
+    def look(self, watch: WatchRun, api_url: str, login: str = "") -> bool:
+        """Start deliver-pending if something is due, and keep a successor of this run in Prefect.
+
+        The first look takes the watch over. Returns False when the run shall end: another has taken over, or its deployment was paused.
+        """
+        return watching.look(self._context, PrefectClient(api_url, login), watch)
+
+    def begin_serving(self, api_url: str, login: str = "", *, served: Collection[str]) -> None:
+        """Start a run that watches, for a runner that has just been started and serves these deployments (ids).
+
+        Deployments of the program's flows without a work pool that are not served are removed: an older
+        prefect.yaml had them, and their schedules would go on producing runs that nobody starts. A
+        Prefect that refuses it is logged: the next full hour starts a run that watches.
+        """
+        client = PrefectClient(api_url, login)
+        try:
+            watching.remove_deployments(client, served)
+            watching.start_if_missing(self._context, client)
+        except PrefectApiError as error:
+            log.warning("no watch started", why=error)
 
     # --- afterwards
 
@@ -284,7 +346,8 @@ class Runs:
 
     def archive_link(self, issue: str) -> str:
         """Return the URL of the issue in the archive; empty without a public address."""
-        return self._context.publication.site_address(issue_path(issue))
+        original = str(IssueId.parse(issue).original)
+        return self._context.publication.site_address(issue_path(original))
 
     def alert_events(self) -> list[Event]:
         """Evaluate all alert rules; return the events that were not returned before."""
@@ -313,13 +376,15 @@ class Runs:
         """
         return stale_runs.resolve_stale_runs(self._context, PrefectClient(api_url, login))
 
-    def notify_operators(self, event: str, message: str) -> NoticeReport:
+    def notify_operators(self, event: str, message: str, run: str = "") -> NoticeReport:
         """Mail a sentence to the group `cockpit.operators`, and post it to `cockpit.webhook`.
+
+        `run` is the id or the address of the flow run that it is about.
 
         What the relay or the webhook does not take now waits for `deliver_notices`. An empty group
         is no error.
         """
-        return operators.notify_operators(self._context, event, message)
+        return operators.notify_operators(self._context, event, message, run)
 
     def deliver_notices(self) -> NoticeReport:
         """Mail and post the notices to operators that have waited and are due again."""

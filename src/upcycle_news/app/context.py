@@ -30,7 +30,7 @@ from upcycle_news.errors import SettingsError, StoreError, StoreMismatchError, U
 from upcycle_news.i18n.messages import localized
 from upcycle_news.mail.dkim import DkimSigner
 from upcycle_news.mail.message import SenderHeaders
-from upcycle_news.models import Publication, Relay
+from upcycle_news.models import Author, Channel, Publication, Relay
 from upcycle_news.models.archive_paths import ARCHIVE
 from upcycle_news.observability import logging
 from upcycle_news.storage.database import Store, open_store
@@ -181,6 +181,12 @@ class AppContext:
             hosts=self.settings.issue.hosts,
             readers_of=self.settings.issue.topics,
             archive_url=self.settings.archive.url,
+            imprint_url=self.settings.imprint.url,
+            privacy_url=self.settings.imprint.privacy_url,
+            channels=tuple(Channel(one.name, one.url) for one in self.settings.channels),
+            authors=tuple(
+                Author(one.name, one.about, one.portrait) for one in self.settings.authors
+            ),
         )
 
     @property
@@ -269,9 +275,7 @@ class AppContext:
             if not selector and not key.get_secret_value():
                 continue
             if not selector or not key.get_secret_value():
-                raise SettingsError(
-                    FILE_NAME, None, f"dkim: the {kind} key and its selector belong together"
-                )
+                raise SettingsError(FILE_NAME, None, localized("dkim-half", kind=kind))
             signers.append(DkimSigner.load(domain, selector, key.get_secret_value(), kind))
         return tuple(signers)
 
@@ -306,9 +310,7 @@ class AppContext:
         """The main relay's settings, None for the embedded mailbox; raises `SettingsError`."""
         main = self.settings.relays.get(MAIN_RELAY)
         if self.settings.relays and (main is None or not main.host):
-            raise SettingsError(
-                FILE_NAME, None, "relays are configured, but not [relays.main] with its host"
-            )
+            raise SettingsError(FILE_NAME, None, localized("relay-main-missing"))
         return main
 
     @contextmanager

@@ -64,8 +64,7 @@ def failover_relay(settings: Settings, relay: Relay) -> Relay | None:
         raise SettingsError(
             FILE_NAME,
             None,
-            f"relays.{relay.name}.failover names {primary.failover!r}, which is not another "
-            "relay with a host",
+            localized("relay-failover", name=relay.name, failover=primary.failover),
         )
     return build_relay(primary.failover, second)
 

@@ -23,7 +23,7 @@ from upcycle_news.models.archive_paths import (
     essay_path,
     issue_path,
 )
-from upcycle_news.rendering.render import fill_template
+from upcycle_news.rendering.template_filling import fill_template
 from upcycle_news.text.typography import normalise_text
 
 NEWEST = 30
@@ -37,13 +37,18 @@ def tag_uri(publication: Publication, day: str, name: str) -> str:
 
     `publication` and `day` are those of the time when the issue or feed was first published.
     """
+    return f"tag:{issue_host(publication)},{day}:{name}"
+
+
+def issue_host(publication: Publication) -> str:
+    """Return the host that ids of a publication name: the archive's, else the sender's."""
     host = urlsplit(publication.site_url).hostname or ""
     host = host or publication.sender_address.rpartition("@")[2] or "newsletter.invalid"
     try:
         host = host.encode("idna").decode()
     except UnicodeError:
         host = "newsletter.invalid"
-    return f"tag:{host},{day}:{name}"
+    return host
 
 
 def issue_id(sent: SentIssue) -> str:
@@ -80,7 +85,14 @@ def atom_feed(shown: Sequence[SentIssue], config: SiteConfig) -> bytes:
 def _entry(sent: SentIssue, pages: PageRenderer, links: RelativeLinks) -> ET.Element:
     language = pages.page_language(sent.manifest.issue.language)
     strings = pages.strings(language)
-    builder = SiteViewModelBuilder(sent.manifest, strings, links, language=language, anchors=False)
+    builder = SiteViewModelBuilder(
+        sent.manifest,
+        strings,
+        links,
+        language=language,
+        templates=pages.config.templates,
+        anchors=False,
+    )
     view = pages.entry(sent, links, language)
     essays = [essay for essay in sent.manifest.issue.essays if essay.slug not in sent.withdrawn]
     element = ET.Element("entry", {"xml:lang": language})

@@ -11,7 +11,16 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from upcycle_news.archive_site.atom_sitemap import atom_feed, robots, sitemap
+from upcycle_news.archive_site.calendar_files import calendar_files
+from upcycle_news.archive_site.icons import DRAWN, drawn_icon, has_own_icon
 from upcycle_news.archive_site.pages import PageRenderer
+from upcycle_news.archive_site.search_index import (
+    SearchDocument,
+    essay_document,
+    issue_document,
+    search_files,
+    search_scripts,
+)
 from upcycle_news.archive_site.view_models import (
     ArchiveContext,
     EditorNote,
@@ -42,6 +51,9 @@ from upcycle_news.models.archive_paths import (
 LATEST = 6
 """Issues that the first page shows."""
 
+NEWEST_ON_404 = 3
+"""Issues that the page for missing ones shows."""
+
 
 @dataclass(frozen=True)
 class BuiltSite:
@@ -66,14 +78,23 @@ def build_archive(sent: Sequence[SentIssue], config: SiteConfig) -> BuiltSite:
         pages.update(builder.tombstones(issue) if issue.withdrawal else builder.issue_pages(issue))
     pages.update(builder.list_pages())
     files = {file_of(path): html.encode() for path, html in pages.items()}
+    files = {**builder.calendars, **files}
     last = {MISSING: builder.missing().encode(), ROBOTS: robots(config).encode()}
     if shown:
         last[FEED] = atom_feed(shown, config)
     if config.publication.site_url:
         last[SITEMAP] = sitemap(shown, config).encode()
+    builder.images.update(builder.pages.logo_files())
     first = {**builder.images, STYLE: builder.pages.style.encode(), **_revisions(ordered)}
+    search: dict[str, bytes] = {}
+    if shown:
+        first |= search_scripts()
+        search = search_files(builder.documents, config.german_words)
+    if not has_own_icon(config.static):
+        first[DRAWN] = drawn_icon(config.publication.name, builder.pages.theme)
+    first |= config.static
     count = sum(len(shown_essays(issue)) for issue in shown)
-    return BuiltSite({**first, **files, **last}, len(shown), count)
+    return BuiltSite({**first, **files, **search, **last}, len(shown), count)
 
 
 def _revisions(ordered: Sequence[SentIssue]) -> Mapping[str, bytes]:
@@ -98,12 +119,16 @@ class _SiteBuilder:
 
     def __init__(self, pages: PageRenderer, shown: Sequence[SentIssue]) -> None:
         self.pages, self.shown = pages, shown
+        self.calendars: dict[str, bytes] = {}
         self.images: dict[str, bytes] = {}
+        self.documents: list[SearchDocument | None] = []
+        """What can be found, by its number; None for what was withdrawn."""
 
     def issue_pages(self, sent: SentIssue) -> Iterator[tuple[str, str]]:
         """Yield path and HTML of an issue's page and of those of its essays."""
         for essay in sent.manifest.issue.essays:
             if (withdrawn := sent.withdrawn.get(essay.slug)) is not None:
+                self.documents.append(None)
                 yield self.tombstone(essay_path(essay.slug), withdrawn)
             else:
                 yield essay_path(essay.slug), self.essay(sent, essay)
@@ -120,7 +145,10 @@ class _SiteBuilder:
             page=page, site=self.pages.site(path), publication=self.pages.publication,
             essay=shown, issue=entry,
         ))  # fmt: skip
+        self.calendars.update(calendar_files(sent, essay, builder))
         self.collect_images(builder)
+        listed = self.pages.essay_view(sent, essay, self.list_builder(sent), in_full=False)
+        self.documents.append(essay_document(listed, shown.html, essay.topics, essay.language))
         return html
 
     def issue(self, sent: SentIssue) -> str:
@@ -134,7 +162,7 @@ class _SiteBuilder:
         html = self.pages.render("issue", ArchiveContext(
             page=self.pages.issue_head(sent, entry, essays[0] if essays else None, builder),
             site=self.pages.site(path), publication=self.pages.publication,
-            issue=entry,
+            issue=self.pages.opened(sent, entry, builder),
             lead=builder.lead(essays[0], in_full=True) if essays else None,
             corrections=self.pages.corrections(sent, essays[0], builder) if essays else (),
             teasers=tuple(map(builder.teaser, essays[1:])),
@@ -143,11 +171,17 @@ class _SiteBuilder:
             newer=self.pages.entry(newer, builder.links, language) if newer else None,
         ))  # fmt: skip
         self.collect_images(builder)
+        in_list = self.list_builder(sent)
+        listed = self.pages.entry(sent, in_list.links, in_list.language)
+        stories = tuple(map(in_list.story, issue.related))
+        name = in_list.strings("issue_of", date=listed.date)
+        self.documents.append(issue_document(listed, name, stories, issue.language))
         return html
 
     def tombstones(self, sent: SentIssue) -> Iterator[tuple[str, str]]:
         """Yield the pages that stand in for those of a withdrawn issue."""
         assert sent.withdrawal is not None
+        self.documents += [None] * (len(sent.manifest.issue.essays) + 1)
         for essay in sent.manifest.issue.essays:
             yield self.tombstone(essay_path(essay.slug), sent.withdrawal)
         yield self.tombstone(issue_path(str(sent.manifest.issue.id)), sent.withdrawal)
@@ -183,16 +217,27 @@ class _SiteBuilder:
         language = self.pages.language
         title = self.pages.strings(language)("page_missing_title")
         page = replace(self.pages.head(MISSING, "missing", language, title), indexed=False)
-        page = replace(page, canonical="")
+        page = replace(page, canonical="", image="")
+        links = self.pages.links(MISSING)
+        newest = [self.pages.entry(sent, links, language) for sent in self.shown[-NEWEST_ON_404:]]
         return self.pages.render("missing", ArchiveContext(
             page=page, site=self.pages.site(MISSING), publication=self.pages.publication,
+            latest=tuple(reversed(newest)),
         ))  # fmt: skip
 
     def view_builder(self, sent: SentIssue, path: str, language: str) -> SiteViewModelBuilder:
         strings = self.pages.strings(language)
         return SiteViewModelBuilder(
-            sent.manifest, strings, self.pages.links(path), language=language
+            sent.manifest,
+            strings,
+            self.pages.links(path),
+            language=language,
+            templates=self.pages.config.templates,
         )
+
+    def list_builder(self, sent: SentIssue) -> SiteViewModelBuilder:
+        """Return a builder of what lists show of an issue, with links from the archive's first page."""
+        return self.view_builder(sent, HOME, self.pages.language)
 
     def collect_images(self, builder: SiteViewModelBuilder) -> None:
         """Add the images that a page shows to the files of the archive."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from markupsafe import Markup
 
+from upcycle_news.archive_site.icons import icon_links, shared_picture
 from upcycle_news.archive_site.view_models import (
     ArchiveContext,
     CorrectionView,
@@ -20,6 +22,7 @@ from upcycle_news.archive_site.view_models import (
     SiteConfig,
     SiteView,
     SiteViewModelBuilder,
+    WebImage,
 )
 from upcycle_news.errors import TemplateError
 from upcycle_news.i18n.messages import localized
@@ -30,20 +33,22 @@ from upcycle_news.models.archive_paths import (
     FEED,
     HOME,
     MISSING,
+    SEARCH,
     STYLE,
     essay_path,
     image_path,
     issue_path,
 )
 from upcycle_news.rendering.essay_fields import essay_fields
-from upcycle_news.rendering.render import fill_template
+from upcycle_news.rendering.images import read_image
+from upcycle_news.rendering.template_filling import fill_template
 from upcycle_news.rendering.template_strings import (
     TemplateStrings,
     catalogue_name,
     read_template_strings,
-    read_toml,
 )
-from upcycle_news.rendering.view_models import reading_minutes, subject
+from upcycle_news.rendering.theme import logo_width, read_theme, theme_pictures
+from upcycle_news.rendering.view_models import ImageView, reading_minutes, subject
 from upcycle_news.text.typography import direction, one_line
 
 FOLDER = "archive"
@@ -61,9 +66,15 @@ class PageRenderer:
     def __init__(self, config: SiteConfig, *, has_feed: bool) -> None:
         """Read the theme; raises `TemplateError` when it is missing or broken."""
         self.config, self.publication = config, config.publication
+        self.theme = read_theme(config.templates)
+        self.logos = {
+            key: path
+            for (table, key), path in theme_pictures(self.theme).items()
+            if table == "logo" and path in config.pictures
+        }
         self.has_feed = has_feed
         self.language = config.publication.language
-        self.style = _style(config)
+        self.style = _style(config, self.theme)
         self._strings: dict[str, TemplateStrings] = {}
 
     def strings(self, language: str) -> TemplateStrings:
@@ -78,9 +89,10 @@ class PageRenderer:
         return language if has_catalogue else self.language
 
     def links(self, path: str) -> RelativeLinks:
-        """Return the links of the page at a path; those of 404.html are absolute."""
+        """Return the links of the page at a path; those of 404.html, shown anywhere, are absolute."""
         if path == MISSING:
-            return RelativeLinks(f"{self.publication.site_url}/", self.config.index_html)
+            below = urlsplit(self.publication.site_url).path
+            return RelativeLinks(f"{below}/", self.config.index_html)
         return RelativeLinks("../" * path.count("/"), self.config.index_html)
 
     def site(self, path: str) -> SiteView:
@@ -92,8 +104,32 @@ class PageRenderer:
             essays=links.to(ESSAYS),
             feed=links.to(FEED) if self.has_feed else "",
             style=links.to(STYLE),
+            search=links.to(f"{SEARCH}form.js") if self.has_feed else "",
             subscribe=links.to(form) if form and ":" not in form else form,
+            icons=icon_links(self.config.static, links),
+            logo=self._logo("light", links),
+            logo_dark=self._logo("dark", links),
         )
+
+    def _logo(self, shade: str, links: RelativeLinks) -> ImageView | None:
+        """Return a logo that theme.toml names; a dark one needs a light one."""
+        path = self.logos.get("light") and self.logos.get(shade)
+        if path is None:
+            return None
+        data = self.config.pictures[path]
+        given, image = read_image(path, data)
+        width = min(given.width, logo_width(self.theme))
+        shown = WebImage(
+            links.to(image_path(image)), width, max(1, round(given.height * width / given.width))
+        )
+        name = self.publication.name
+        tag = Markup(shown.tag(name))  # noqa: S704  the tag escapes what it is given
+        return ImageView(shown.src, name, shown.width, shown.height, tag)
+
+    def logo_files(self) -> dict[str, bytes]:
+        """Return the files of the logos by their paths in the archive."""
+        given = {path: self.config.pictures[path] for path in self.logos.values()}
+        return {image_path(read_image(path, data)[1]): data for path, data in given.items()}
 
     def render(self, view: str, context: ArchiveContext) -> str:
         """Render the template of a view."""
@@ -110,9 +146,12 @@ class PageRenderer:
         return PageView(
             view=view,
             language=language,
+            dir=direction(language) or "ltr",
             title=title,
             description=self.publication.tagline or self.publication.name,
             canonical=self.publication.site_address(path),
+            image=self._own_picture(),
+            image_alt=self.publication.name if self._own_picture() else "",
         )
 
     def issue_head(
@@ -124,6 +163,7 @@ class PageRenderer:
         return PageView(
             view="issue",
             language=builder.language,
+            dir=direction(builder.language) or "ltr",
             title=entry.subject,
             description=entry.preheader or entry.date,
             canonical=self.publication.site_address(path),
@@ -159,6 +199,7 @@ class PageRenderer:
         return PageView(
             view="essay",
             language=builder.language,
+            dir=direction(builder.language) or "ltr",
             title=shown.title,
             description=shown.summary or shown.title,
             # What was published elsewhere first is one text to search engines (RFC 6596).
@@ -172,16 +213,24 @@ class PageRenderer:
 
     def _shared_image(self, essay: Essay | None, builder: SiteViewModelBuilder) -> tuple[str, str]:
         if essay is None or essay.image is None:
-            return "", ""
+            own = self._own_picture()
+            return own, self.publication.name if own else ""
         _, image = builder.read_image(essay.source, None, essay.image.path)
         address = self.publication.site_address(image_path(image))
         return address, builder.typeset(essay.image.alt, essay.language)
+
+    def _own_picture(self) -> str:
+        """Return the address of the publication's picture for shared links, empty if it has none."""
+        path = shared_picture(self.config.static)
+        return self.publication.site_address(path) if path else ""
 
     def entry(self, sent: SentIssue, links: RelativeLinks, language: str) -> IssueEntry:
         """Return an issue as lists show it, on a page in `language`."""
         issue = sent.manifest.issue
         strings = self.strings(language)
-        builder = SiteViewModelBuilder(sent.manifest, strings, links, language=language)
+        builder = SiteViewModelBuilder(
+            sent.manifest, strings, links, language=language, templates=self.config.templates
+        )
         date = strings.full_date(issue.id.day)
         shown = [essay for essay in issue.essays if essay.slug not in sent.withdrawn]
         name, preheader = subject(sent.manifest), builder.typeset(issue.preheader, issue.language)
@@ -197,8 +246,21 @@ class PageRenderer:
             day=issue.id.day.isoformat(),
             url=links.to(issue_path(str(issue.id))),
             lang=builder.lang_attribute(issue.language),
+            dir=direction(issue.language),
             essays=tuple(self.essay_view(sent, essay, builder, in_full=False) for essay in shown),
         )
+
+    def opened(
+        self, sent: SentIssue, entry: IssueEntry, builder: SiteViewModelBuilder
+    ) -> IssueEntry:
+        """Return an issue as its own page shows it: with its greeting and the heading of its items.
+
+        Where an essay was withdrawn there is no greeting: it may speak of it.
+        """
+        issue, file = sent.manifest.issue, sent.manifest.issue.file
+        greeting, _, _ = builder.greeting(None if sent.withdrawn else issue.greeting_essay)
+        title = builder.typeset(file.feeds_title, issue.language) if file else ""
+        return replace(entry, greeting=greeting, feeds_title=title)
 
     def essay_view(
         self, sent: SentIssue, essay: Essay, builder: SiteViewModelBuilder, *, in_full: bool
@@ -216,6 +278,7 @@ class PageRenderer:
             lang=builder.lang_attribute(essay.language),
             dir=direction(essay.language),
             image=lead.image if lead else None,
+            about_author=lead.about_author if lead else None,
             html=lead.html if lead else Markup(""),
             corrections=self.corrections(sent, essay, builder),
             **essay_fields(essay, builder.strings, builder.typeset),
@@ -233,11 +296,9 @@ class PageRenderer:
         )
 
 
-def _style(config: SiteConfig) -> str:
+def _style(config: SiteConfig, theme: dict[str, Any]) -> str:
     name = f"{FOLDER}/style.css"
-    css = fill_template(
-        config.templates, name, {"theme": read_toml(config.templates, "theme.toml")}
-    )
+    css = fill_template(config.templates, name, {"theme": theme})
     if "url(" in css or "@import" in css:
         raise TemplateError(f"templates/{name}", None, localized("style-loads"))
     return css.rstrip() + "\n"

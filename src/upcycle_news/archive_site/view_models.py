@@ -16,13 +16,16 @@ from upcycle_news.models.archive_paths import (
     HOME,
     INDEX,
     essay_path,
+    event_path,
     image_path,
 )
 from upcycle_news.rendering import markdown
 from upcycle_news.rendering.essay_fields import with_essay_fields
 from upcycle_news.rendering.images import DisplayedImage, inspect_image
+from upcycle_news.rendering.pieces import PAGE_PIECES
 from upcycle_news.rendering.template_strings import TemplateStrings
 from upcycle_news.rendering.view_models import (
+    AuthorView,
     ImageView,
     LeadView,
     StoryView,
@@ -61,7 +64,9 @@ class SentIssue:
 class SiteConfig:
     """Settings of the archive's pages: publication, templates, and how pages link.
 
-    `feed_id` never changes; `subscribe` is the path or URL of the form, empty without one.
+    `feed_id` never changes; `subscribe` is the path or URL of the form, empty without one. `static` are
+    the files that the publication adds, by their paths in the archive. By `german_words` the search knows
+    the parts of compounds; `pictures` are those that theme.toml names, by their paths in content/images.
     """
 
     publication: Publication
@@ -69,29 +74,50 @@ class SiteConfig:
     feed_id: str
     subscribe: str = ""
     index_html: bool = False
+    static: Mapping[str, bytes] = field(default_factory=dict)
+    german_words: str = ""
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class IconView:
+    """An icon of the site: what kind it is (the link's `rel`), its URL and media type."""
+
+    rel: str
+    url: str
+    type: str
 
 
 @dataclass(frozen=True)
 class SiteView:
-    """Links of every page; `feed` and `subscribe` are empty where there is none."""
+    """Links of every page; `feed`, `search` (its script) and `subscribe` are empty where there is none.
+
+    `logo` and `logo_dark` stand in the place of the name, and are None where theme.toml names none.
+    """
 
     home: str
     archive: str
     essays: str
     feed: str
     style: str
+    search: str
     subscribe: str
+    icons: tuple[IconView, ...]
+    logo: ImageView | None = None
+    logo_dark: ImageView | None = None
 
 
 @dataclass(frozen=True)
 class PageView:
     """The page itself, for its head. `canonical` and `image` are whole addresses, or empty.
 
+    `dir` is the direction of its own words, ``ltr`` or ``rtl``.
     `data` is JSON-LD; a page that is not `indexed` asks search engines to leave it out.
     """
 
     view: str
     language: str
+    dir: str
     title: str
     description: str
     canonical: str = ""
@@ -126,13 +152,14 @@ class EssayView:
     lang: str
     dir: str
     image: ImageView | None
+    about_author: AuthorView | None
     html: Markup
     corrections: tuple[CorrectionView, ...]
 
 
 @dataclass(frozen=True)
 class IssueEntry:
-    """An issue in a list."""
+    """An issue in a list, and with `greeting` on its own page. `feeds_title` is empty for the usual one."""
 
     id: str
     subject: str
@@ -141,7 +168,10 @@ class IssueEntry:
     day: str
     url: str
     lang: str
+    dir: str
     essays: tuple[EssayView, ...]
+    greeting: Markup = field(default_factory=Markup)
+    feeds_title: str = ""
 
 
 @dataclass(frozen=True)
@@ -218,8 +248,11 @@ class WebImage(DisplayedImage):
 class SiteViewModelBuilder(ViewModelBuilder):
     """Builds views whose links and images lead to files of the archive.
 
-    `language` is the page's; without `anchors` (in the feed) footnotes are numbers, as in mails.
+    `language` is the page's, and `templates` are those that pages are made with; without `anchors` (in
+    the feed) footnotes are numbers, as in mails.
     """
+
+    macros = PAGE_PIECES
 
     def __init__(
         self,
@@ -228,22 +261,33 @@ class SiteViewModelBuilder(ViewModelBuilder):
         links: RelativeLinks,
         *,
         language: str,
+        templates: Mapping[str, str],
         anchors: bool = True,
     ) -> None:
         super().__init__(manifest, strings)
-        self.language = language
+        self.language, self.templates = language, templates
         self.links, self.anchors = links, anchors
 
     def html(self, essay: Essay, tokens: Sequence[Token]) -> Markup:
         """Return an essay's tokens as HTML."""
         labels = (self.strings("note"), self.strings("note_back")) if self.anchors else None
         images = self.body_images(essay)
-        html = markdown.to_html(tokens, images, essay.language, note_labels=labels)
+        html = markdown.to_html(
+            tokens,
+            images,
+            essay.language,
+            write_block=self.pieces(essay).html,
+            note_labels=labels,
+        )
         return Markup(html)  # noqa: S704  markdown-it escaped it, html is off
 
     def essay_url(self, slug: str) -> str:
         """Return the link to the essay's page in the archive."""
         return self.links.to(essay_path(slug))
+
+    def calendar_url(self, essay: Essay, number: int) -> str:
+        """Return the link to the calendar file of an essay's event."""
+        return self.links.to(event_path(essay.slug, number)) if essay.slug else ""
 
     def displayed_image(self, source: str, line: int | None, path: str) -> DisplayedImage:
         """Return an image as a file of the archive; `images` collects those that are shown."""

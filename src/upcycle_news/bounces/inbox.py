@@ -18,6 +18,7 @@ from typing import Literal, Protocol
 
 from upcycle_news.bounces.parser import MAX_BYTES
 from upcycle_news.errors import UpcycleError
+from upcycle_news.fileio import os_reason
 from upcycle_news.i18n.messages import LocalizedText, localized
 
 
@@ -77,11 +78,12 @@ def open_imap(account: ImapAccount) -> Iterator[Inbox]:
             yield _Imap(opened, account)
     except ImapToolsError as error:
         raise UpcycleError(
-            f"{where} refused ({type(error).__name__}): check inbox.username, password, folder and "
-            "processed"
+            localized("inbox-refused", where=where, kind=type(error).__name__)
         ) from None
     except (OSError, imaplib.IMAP4.error) as error:
-        raise UpcycleError(f"{where} broke off ({type(error).__name__}): try again later") from None
+        raise UpcycleError(
+            localized("inbox-broke-off", where=where, kind=type(error).__name__)
+        ) from None
 
 
 def _why_closed(error: Exception, where: str, seconds: float) -> LocalizedText:
@@ -144,9 +146,7 @@ class _Imap:
 def open_maildir(folder: Path, processed: str) -> Iterator[Inbox]:
     """Yield the inbox in a local Maildir; raises `UpcycleError` when it is none."""
     if not (folder / "new").is_dir() or not (folder / "cur").is_dir():
-        raise UpcycleError(
-            f"{folder}: is no Maildir (it has no new/ and cur/): check inbox.maildir"
-        )
+        raise UpcycleError(localized("inbox-no-maildir", folder=folder))
     yield _Maildir(folder, folder / f".{processed.strip('./').replace('/', '.')}")
 
 
@@ -172,8 +172,7 @@ class _Maildir:
             )
         except OSError as error:
             raise UpcycleError(
-                f"{self.target}: a handled mail cannot be moved there ({error.strerror}); make the "
-                "folder writable"
+                localized("inbox-not-moved", target=self.target, why=os_reason(error))
             ) from None
 
     def skip(self, key: str) -> None:

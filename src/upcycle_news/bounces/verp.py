@@ -11,6 +11,7 @@ import hmac
 from dataclasses import dataclass
 
 from upcycle_news.errors import UpcycleError
+from upcycle_news.i18n.messages import localized
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _MAC = 13  # characters of five bits each
@@ -27,10 +28,7 @@ class BounceAddresses:
     def __post_init__(self) -> None:
         """Refuse a base that is too long for what is added after its +."""
         if len(self.base.rpartition("@")[0]) > 28:
-            raise UpcycleError(
-                "sender.envelope is too long to carry a signature (sender.verp): use at most 28 "
-                "characters before the @"
-            )
+            raise UpcycleError(localized("envelope-too-long"))
 
     def address_for(self, issue: int, subscriber: int) -> str:
         """Return the envelope sender of one delivery, from the issue's number and the subscriber's id."""
@@ -46,7 +44,7 @@ class BounceAddresses:
         delivery, _, mac = token.rpartition("-")
         valid = hmac.compare_digest(mac.encode(), self._mac(delivery).encode())
         if not valid or (its_local, its_domain) != (local, domain) or len(tagged) > _LOCAL_LIMIT:
-            raise UpcycleError("this is not a bounce address of ours: it was made elsewhere")
+            raise UpcycleError(localized("bounce-address-foreign"))
         subscriber, _, issue = delivery.partition("-")
         return int(issue, 36), int(subscriber, 36)
 

@@ -34,12 +34,16 @@ class Link:
 
 @dataclass(frozen=True)
 class Image:
-    """An ``img`` element; None for missing attributes."""
+    """An ``img`` element; None for missing attributes.
+
+    `is_decoration`: its ``role`` says that it has nothing to say (WAI-ARIA 1.2, presentation).
+    """
 
     source: str
     alt: str | None
     width: str | None
     line: int
+    is_decoration: bool
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,10 @@ class _Parser(HTMLParser):
         elif tag == "img":
             alt = values.get("alt", "") or "" if "alt" in values else None
             width = values.get("width")
-            self.document.images.append(Image(values.get("src") or "", alt, width, line))
+            decoration = values.get("role") in ("none", "presentation")
+            self.document.images.append(
+                Image(values.get("src") or "", alt, width, line, decoration)
+            )
             self._add_link_name(alt or "")
         elif re.fullmatch(r"h[1-6]", tag):
             self.document.headings.append(Heading(int(tag[1]), line))

@@ -83,6 +83,8 @@ def preflight(
         finding for essay in issue.essays[:1] for finding in check_essay(essay, None, head_line)
     ]
     in_essays += [finding for essay in issue.essays[1:] for finding in check_further_essay(essay)]
+    if issue.greeting_essay is not None:
+        in_essays += check_essay(issue.greeting_essay)
     # A mistake of an essay shows in the HTML as well: it is reported once, at its source.
     reported = {finding.code.replace("-missing", "-empty") for finding in in_essays}
     reported |= {finding.code for finding in in_essays}
@@ -221,7 +223,7 @@ def _pictures(check_input: CheckInput) -> Iterator[Finding]:
                 where,
                 localized("image-alt-missing-in-html", source=source[:60]),
             )
-        elif not image.alt.strip():
+        elif not image.alt.strip() and not image.is_decoration:
             yield warning(
                 "image-alt-empty", where, localized("image-alt-empty", source=source[:60])
             )
@@ -297,10 +299,15 @@ def _parity(check_input: CheckInput) -> Iterator[Finding]:
 
 
 def _text_forms(url: str) -> tuple[str, ...]:
-    """Return how the text part may show an address: whole, as it is read, and as it was typed (``www.…``)."""
+    """Return how the text part may show an address: whole, as it is read, and as it was typed (``www.…``).
+
+    Of a mail whose subject is given the receiver will do.
+    """
     read = normalizeLinkText(url)
+    if url.startswith("mailto:"):
+        return (url.removeprefix("mailto:").partition("?")[0], read.removeprefix("mailto:"))
     typed = [form.removeprefix("https://") for form in (url, read) if "://www." in form]
-    return (url.removeprefix("mailto:"), read.removeprefix("mailto:"), *typed)
+    return (url, read, *typed)
 
 
 def _parts(rendered: RenderedIssue) -> tuple[tuple[str, str], ...]:

@@ -17,21 +17,25 @@ from jinja2 import nodes
 from upcycle_news.archive_site.pages import FOLDER, VIEWS
 from upcycle_news.archive_site.view_models import ArchiveContext
 from upcycle_news.checks.findings import error, warning
-from upcycle_news.checks.theme import THEME, check_theme
+from upcycle_news.checks.theme import check_colours
+from upcycle_news.checks.theme_values import check_theme_values
 from upcycle_news.errors import TemplateError
 from upcycle_news.fileio import did_you_mean
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Essay, Finding
 from upcycle_news.rendering.essay_fields import ExtraFields
-from upcycle_news.rendering.render import HTML_TEMPLATE, STYLE_TEMPLATE, TEXT_TEMPLATE
+from upcycle_news.rendering.pieces import MAIL_PIECES, PAGE_PIECES
+from upcycle_news.rendering.render import HTML_TEMPLATE, STYLE_TEMPLATES, TEXT_TEMPLATE
 from upcycle_news.rendering.template_strings import TemplateStrings, read_toml
+from upcycle_news.rendering.theme import THEME, read_theme
 from upcycle_news.rendering.view_models import TemplateContext
+from upcycle_news.text.markdown.fenced_blocks import KINDS
 
 _BUILT_IN = frozenset({"loop", "range", "dict", "lipsum", "cycler", "joiner", "namespace", "super",
                        "caller", "self", "varargs", "kwargs"})  # fmt: skip
 
 
-_MAIL = (HTML_TEMPLATE, TEXT_TEMPLATE, STYLE_TEMPLATE)
+_MAIL = (HTML_TEMPLATE, TEXT_TEMPLATE, *STYLE_TEMPLATES, MAIL_PIECES)
 # Mails to a single reader: the bundled one stands for a missing one (services/subscribers/mail_templates.py).
 _TRANSACTIONAL = tuple(
     f"{name}.{part}"
@@ -39,6 +43,7 @@ _TRANSACTIONAL = tuple(
     for part in ("mjml", "txt")
 )
 _ARCHIVE = tuple(f"{FOLDER}/{view}.html" for view in VIEWS)
+_PIECES = frozenset(KINDS.values())
 _ENTRY = f"{FOLDER}/entry.html"
 
 
@@ -80,7 +85,7 @@ def check_templates(
     `extra` are the names that essays have in their tables of own fields, None if they are not known.
     """
     try:
-        theme = read_toml(templates, THEME)
+        theme = read_theme(templates)
         catalogues = {
             name: read_toml(templates, name)
             for name in templates
@@ -88,16 +93,18 @@ def check_templates(
         }
     except TemplateError as problem:
         return (error("template", problem.place, problem.localized_text),)
-    findings = list(check_theme(theme, templates[THEME]))
+    findings = [*check_theme_values(theme, templates[THEME]), *check_colours(templates)]
     mail, pages = get_type_hints(TemplateContext), get_type_hints(ArchiveContext)
     entry = {name: pages[name] for name in ("essays", "related")}
-    for roots, known in ((_MAIL, mail), (_ARCHIVE, pages), ((_ENTRY,), entry)):
+    for roots, known in ((_MAIL, mail), ((*_ARCHIVE, PAGE_PIECES), pages), ((_ENTRY,), entry)):
         trees: dict[str, nodes.Template] = {}
         findings += _parse(templates, theme, list(roots), trees)
         types = _VariableTypes(trees, theme, known, extra)
         for name, tree in trees.items():
             findings += types.unknown_names(f"templates/{name}", tree)
             findings += _check_strings(f"templates/{name}", tree, catalogues)
+            if name in (MAIL_PIECES, PAGE_PIECES):
+                findings += _missing_macros(f"templates/{name}", tree)
     findings += (
         _template_error(f"templates/{name}", None, localized("template-missing"))
         for name in (*_ARCHIVE, _ENTRY, f"{FOLDER}/style.css")
@@ -109,6 +116,12 @@ def check_templates(
         if name not in templates
     )
     return tuple(dict.fromkeys(findings))
+
+
+def _missing_macros(where: str, tree: nodes.Template) -> Iterator[Finding]:
+    """Yield an error for each kind of block in essays that no macro shows."""
+    for name in sorted(_PIECES - {macro.name for macro in tree.find_all(nodes.Macro)}):
+        yield _template_error(where, None, localized("macro-missing", name=name))
 
 
 def _template_error(where: str, line: int | None, text: LocalizedText) -> Finding:
@@ -170,6 +183,8 @@ def _template_expressions(tree: nodes.Template) -> Iterator[tuple[int, nodes.Exp
     referring = (nodes.Include, nodes.Extends, nodes.Import, nodes.FromImport)
     for node in tree.find_all(referring):
         assert isinstance(node, referring)
+        if isinstance(node, nodes.Include) and node.ignore_missing:
+            continue
         named = node.template
         items = named.items if isinstance(named, nodes.List | nodes.Tuple) else [named]
         yield from ((node.lineno, item) for item in items)

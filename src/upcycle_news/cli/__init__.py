@@ -16,16 +16,22 @@ def main() -> None:
 
     try:
         try:
-            commands()
-        except SystemExit:  # Typer ends so; what is still buffered has to be written before
-            if sys.stdout is not None:
-                sys.stdout.flush()
-            raise
+            code = commands(standalone_mode=False)
+        except Exception as error:
+            code = _shown(error)
+        if sys.stdout is not None:  # what is still buffered has to be written before the end
+            sys.stdout.flush()
+        sys.exit(code if isinstance(code, int) else 0)
     except UpcycleError as error:
-        _say(str(error))
+        from upcycle_news.cli.output import language
+
+        _say(error.in_language(language()))
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        _say("interrupted; nothing is lost, the same command goes on")
+        from upcycle_news.cli.output import in_language
+        from upcycle_news.i18n.messages import localized
+
+        _say(in_language(localized("interrupted")))
         sys.exit(130)
     except BrokenPipeError:
         # Whatever read our output (head, less) has ended: print nothing more, at interpreter exit neither.
@@ -37,6 +43,20 @@ def main() -> None:
         _discard_output()  # it may be what could not be written
         _say(str(from_system_error(error)))
         sys.exit(1)
+
+
+def _shown(error: Exception) -> int:
+    """Print an error that is Typer's own, and return its exit code; raises any other one again."""
+    import typer
+
+    from upcycle_news.cli.usage import CommandError, show_usage_error
+
+    if isinstance(error, CommandError):
+        show_usage_error(error)
+        return int(error.exit_code)  # type: ignore[attr-defined]
+    if isinstance(error, typer.Abort):
+        return 1
+    raise error
 
 
 def _open_closed_streams() -> None:

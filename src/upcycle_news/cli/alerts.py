@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-from upcycle_news.cli.output import JsonOption, open_publication, print_json
+from upcycle_news.cli.output import JsonOption, in_language, open_publication, print_json, say
+from upcycle_news.i18n.messages import localized
+from upcycle_news.i18n.recognition import recognise
 
 
 def list_(as_json: JsonOption = False) -> None:
@@ -21,9 +23,10 @@ def list_(as_json: JsonOption = False) -> None:
         if as_json:
             print_json({"event": alert.event, "subject": alert.subject, "at": alert.at.isoformat()})
         else:
-            typer.echo(f"{alert.at:%Y-%m-%d %H:%M} UTC  {alert.event}: {alert.subject}")
+            subject = in_language(recognise(alert.subject, "subjects"))
+            typer.echo(f"{alert.at:%Y-%m-%d %H:%M} UTC  {alert.event}: {subject}")
     if not alerts and not as_json:
-        typer.echo("nothing is the matter that operators were told of")
+        say(localized("alarms-none"))
 
 
 def apply(
@@ -35,4 +38,6 @@ def apply(
     """
     with open_publication() as app:
         for automation in app.alerts.apply(file):
-            typer.echo(f"{automation.name}: {'created' if automation.is_new else 'renewed'}")
+            is_new = automation.is_new
+            done = localized("alarm-created") if is_new else localized("alarm-renewed")
+            typer.echo(f"{automation.name}: {in_language(done)}")

@@ -51,9 +51,17 @@ FEEDS = {
     "export": ("feeds:export", "Print the list of feeds as OPML, which other programs can import."),
 }
 ISSUE = {
+    "new": (
+        "issue.new:new",
+        "Begin the file of an issue, content/issues/ISSUE.md, and print its path.",
+    ),
     "preview": (
         "issue.preview:preview",
         "Compose and render an issue; files lie under var/issues/ISSUE/.",
+    ),
+    "correct": (
+        "issue.correct:correct",
+        "Compose a correction of an issue and render it; files lie under var/issues/ISSUE-c1/.",
     ),
     "status": (
         "issue.status:status",
@@ -190,6 +198,17 @@ STORE = {
         "Let a restored store send again, or one that was set back, once you know what is in doubt.",
     ),
 }
+TEMPLATES = {
+    "list": (
+        "templates:list_",
+        "List the templates: the publication's own, and those that the look has.",
+    ),
+    "copy": ("templates:copy", "Copy templates of the look into templates/, to be changed there."),
+    "gallery": (
+        "templates:gallery",
+        "Show every piece of mails and pages on one page, light and dark, with the lines that make it.",
+    ),
+}
 SECRETS = {
     "list": (
         "secrets:list_keys",
@@ -244,6 +263,12 @@ class Commands(SectionedGroup):
                 "Check content, feeds.toml, newsletter.toml, templates and today's issue; "
                 "nothing is sent.",
             ),
+            LazyCommand(
+                "pull-request",
+                "pull_request:pull_request",
+                "Check a branch, and show what it changes for the readers; "
+                "uses no store, feeds or secrets.",
+            ),
             lazy_group("issue", "Look at an issue, approve it, send it, follow it.", ISSUE),
             lazy_group("archive", "The web pages of all issues that were sent.", ARCHIVE),
         ),
@@ -260,7 +285,7 @@ class Commands(SectionedGroup):
             LazyCommand(
                 "up",
                 "up:up",
-                "Start Prefect's server and run all schedules of prefect.yaml until Ctrl-C.",
+                "Start Prefect's server, all schedules of prefect.yaml and the web pages; Ctrl-C ends them.",
             ),
             LazyCommand(
                 "flow",
@@ -284,9 +309,15 @@ class Commands(SectionedGroup):
                 "confirm it.",
             ),
             lazy_group("store", "The store: look at it, upgrade it, move it.", STORE),
+            lazy_group("templates", "What mails and pages are made of.", TEMPLATES),
             lazy_group("secrets", "The keys that sign the readers' links.", SECRETS),
             lazy_group("dkim", "Sign mail with one's own key.", DKIM),
             lazy_group("alarms", "Notifications for operators and editors.", ALARMS),
+            LazyCommand(
+                "report",
+                "report:report",
+                "Make a page of the figures: list, issues, relays, feeds and quotas, each chart with its table.",
+            ),
             LazyCommand(
                 "metrics",
                 "metrics:metrics",

@@ -12,9 +12,12 @@ from upcycle_news.cli.output import (
     JsonOption,
     confirm_or_abort,
     display_path,
+    in_language,
+    note,
     open_publication,
     print_json,
 )
+from upcycle_news.i18n.messages import localized
 
 
 def build(
@@ -36,7 +39,7 @@ def build(
     if as_json:
         print_json(report.as_dict())
         return
-    typer.echo(f"{display_path(report.folder)}: {report.summary}")
+    typer.echo(f"{display_path(report.folder)}: {in_language(report.summary)}")
 
 
 def correct(
@@ -53,7 +56,8 @@ def correct(
     """
     with open_publication() as app:
         report = app.archive.correct(essay, text, by=current_user())
-    typer.echo(f"{display_path(report.folder)}: {report.summary}")
+    typer.echo(f"{display_path(report.folder)}: {in_language(report.summary)}")
+    note(localized("archive-correct-next"))
 
 
 def withdraw(
@@ -72,7 +76,7 @@ def withdraw(
     """
     with open_publication() as app:
         if not yes and not undo:
-            confirm_or_abort(f"Withdraw '{what}' from the public archive?")
+            confirm_or_abort(localized("archive-withdraw-question", what=what))
         decide = app.archive.undo if undo else app.archive.withdraw
         report = decide(what, text, by=current_user())
-    typer.echo(f"{display_path(report.folder)}: {report.summary}")
+    typer.echo(f"{display_path(report.folder)}: {in_language(report.summary)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -13,13 +14,15 @@ from upcycle_news.cli.output import (
     JsonOption,
     confirm_or_abort,
     display_path,
+    in_language,
     note,
     open_publication,
     print_json,
     progress_bar,
+    say,
 )
 from upcycle_news.errors import StoreError
-from upcycle_news.i18n.messages import format_count
+from upcycle_news.i18n.messages import LocalizedText, localized
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
@@ -44,7 +47,7 @@ def backup(
     Example: upcycle-news backup --to /mnt/backups --keep 14
     """
     with open_publication() as app:
-        with progress_bar("copying rows", 0) as progress:
+        with progress_bar(localized("bar-copying"), 0) as progress:
             backup_file = app.backups.create(to, keep=keep, on_rows=progress)
         if as_json:
             result = {
@@ -57,14 +60,13 @@ def backup(
                 {**result, "at": backup_file.made_at.isoformat(), "tables": backup_file.tables}
             )
             return
-        typer.echo(
-            f"{display_path(backup_file.file)}: {format_count(backup_file.rows, 'row')}, {backup_file.bytes // 1000} kB"
-        )
+        rows = in_language(localized("count-rows", count=backup_file.rows))
+        typer.echo(f"{display_path(backup_file.file)}: {rows}, {backup_file.bytes // 1000} kB")
         for name in backup_file.pruned:
-            note(f"deleted the old backup {name}")
+            note(localized("backup-pruned", name=name))
         for name in backup_file.spared:
-            note(f"kept the old backup {name}: it holds issues or readers that this store lacks")
-        note("it holds addresses and keys: keep a copy elsewhere, encrypted")
+            note(localized("backup-spared", name=name))
+        note(localized("backup-is-secret"))
 
 
 def restore(
@@ -92,20 +94,24 @@ def restore(
         manifest = app.backups.inspect(file)
         if check:
             rows = sum(manifest.tables.values())
-            description = (
-                f"{file.name}: backup of '{manifest.publication}' of "
-                f"{manifest.made_at:%Y-%m-%d %H:%M} UTC, {format_count(rows, 'row')}, "
-                f"{format_count(len(manifest.files) - 1, 'secret')}, migration {manifest.migration}; the backup is complete"
+            description = localized(
+                "restore-checked",
+                name=file.name,
+                publication=manifest.publication,
+                made_at=manifest.made_at,
+                rows=localized("count-rows", count=rows),
+                secrets=localized("count-secrets", count=len(manifest.files) - 1),
+                migration=manifest.migration,
             )
             if as_json:
                 print_json({"at": manifest.made_at.isoformat(), "tables": dict(manifest.tables)})
             else:
-                typer.echo(description)
+                say(description)
             return
         current = app.backups.current_store()
         if not current.is_new and not yes:
-            _confirm_replacing(current, f"{manifest.made_at:%Y-%m-%d %H:%M} UTC")
-        with progress_bar("restoring rows", sum(manifest.tables.values())) as progress:
+            _confirm_replacing(current, _moment(manifest.made_at))
+        with progress_bar(localized("bar-restoring"), sum(manifest.tables.values())) as progress:
             report = app.backups.restore(file, merge=merge, on_rows=progress)
     if as_json:
         print_json(
@@ -127,57 +133,70 @@ def restore(
         note(report.trouble)
 
 
-def _confirm_replacing(current: StoreState, made_at: str) -> None:
+def _confirm_replacing(current: StoreState, made_at: LocalizedText) -> None:
     if current.readable:
-        changed = f"{current.changed_at:%Y-%m-%d %H:%M} UTC" if current.changed_at else "never"
-        description = (
-            f"the store here holds {format_count(current.subscribers, 'subscriber')} and "
-            f"{format_count(current.issues, 'issue')} and changed last on {changed}; the backup is of {made_at}"
+        changed = _moment(current.changed_at) if current.changed_at else localized("never")
+        description = localized(
+            "restore-replaces",
+            subscribers=localized("count-subscribers", count=current.subscribers),
+            issues=localized("count-issues", count=current.issues),
+            changed=changed,
+            made_at=made_at,
         )
     else:
-        description = f"the store here is damaged; the backup is of {made_at}"
+        description = localized("restore-replaces-damaged", made_at=made_at)
     if not sys.stdin.isatty():
-        raise StoreError(f"{description}: to replace it (it is kept aside), say --yes")
+        raise StoreError(localized("restore-needs-yes", description=description))
     note(description)
-    confirm_or_abort("Keep it aside and restore the backup?")
+    confirm_or_abort(localized("restore-question"))
+
+
+def _moment(at: datetime) -> LocalizedText:
+    return localized("moment-utc", at=at)
 
 
 def _print_report(report: RestoreReport) -> None:
-    made_at = f"{report.manifest.made_at:%Y-%m-%d %H:%M} UTC"
-    rows = format_count(sum(report.manifest.tables.values()), "row")
-    typer.echo(f"restored the backup of {made_at}: {rows}")
+    made_at = _moment(report.manifest.made_at)
+    rows = localized("count-rows", count=sum(report.manifest.tables.values()))
+    say(localized("restore-done", made_at=made_at, rows=rows))
     if report.aside is not None:
-        typer.echo(f"what was here before: {display_path(report.aside)}")
+        say(localized("restore-aside", aside=display_path(report.aside)))
     if report.secrets:
-        typer.echo(f"{format_count(len(report.secrets), 'secret')} restored")
+        say(
+            localized(
+                "restore-secrets", secrets=localized("count-secrets", count=len(report.secrets))
+            )
+        )
     for issue, count in report.unknown.items():
-        typer.echo(
-            f"issue {issue}: {format_count(count, 'delivery', 'deliveries')} in doubt "
-            f"('upcycle-news issue status {issue} --list unknown' names them)"
+        say(
+            localized(
+                "restore-in-doubt",
+                issue=issue,
+                deliveries=localized("count-deliveries", count=count),
+            )
         )
     merged = report.taken_over
     if report.merged:
-        typer.echo(
-            f"taken over from the replaced store: {merged.unsubscribed} who left, {merged.suppressed} "
-            f"suppressed, {merged.erased} forgotten, {format_count(merged.issues, 'issue')}, "
-            f"{format_count(merged.results, 'result')} of deliveries"
+        say(
+            localized(
+                "restore-merged",
+                unsubscribed=merged.unsubscribed,
+                suppressed=merged.suppressed,
+                erased=merged.erased,
+                issues=localized("count-issues", count=merged.issues),
+                results=localized("count-results", count=merged.results),
+            )
         )
         if merged.joined:
-            typer.echo(f"{merged.joined} who joined since are not in the restored store")
+            say(localized("restore-joined", joined=merged.joined))
     else:
-        typer.echo(
-            f"who unsubscribed after {made_at} is unknown, and would get mail again; unsubscribe "
-            "those you know of before you confirm"
-        )
+        say(localized("restore-not-merged", made_at=made_at))
     for issue in report.unsent:
-        typer.echo(
-            f"issue {issue} was not sent when the backup was made; if it was sent since: "
-            f"'upcycle-news issue cancel {issue}'"
-        )
+        say(localized("restore-unsent", issue=issue))
     if report.unsent_essays:
-        typer.echo(
-            f"ready, and in no issue that this store knows: {', '.join(report.unsent_essays)}; what went out after "
-            f"{made_at} would go out again: say 'upcycle-news issue preview ISSUE --essay ESSAY' and "
-            "'upcycle-news issue cancel ISSUE' with the number of the issue it was in"
+        say(
+            localized(
+                "restore-unsent-essays", essays=", ".join(report.unsent_essays), made_at=made_at
+            )
         )
-    note("nothing goes out until you say 'upcycle-news store confirm'")
+    note(localized("restore-holds"))

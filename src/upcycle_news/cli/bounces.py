@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from upcycle_news.cli.output import JsonOption, note, open_publication, print_json
+from upcycle_news.cli.output import JsonOption, note, open_publication, print_json, say
 
 
 def collect(as_json: JsonOption = False) -> None:
@@ -20,7 +20,7 @@ def collect(as_json: JsonOption = False) -> None:
     if as_json:
         print_json(counts.as_dict())
     else:
-        typer.echo(counts.summary)
+        say(counts.summary)
     if counts.notice:
         note(counts.notice)
 

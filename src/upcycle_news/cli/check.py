@@ -9,6 +9,7 @@ from upcycle_news.cli.output import (
     JsonOption,
     note,
     open_publication,
+    print_findings,
     print_json,
 )
 from upcycle_news.i18n.messages import localized
@@ -26,14 +27,11 @@ def check(issue: IssueArgument = None, as_json: JsonOption = False) -> None:
     with open_publication() as app:
         contradiction = app.store.contradiction()
         report = app.check(issue)
-    for finding in report.findings:
-        if as_json:
+    if as_json:
+        for finding in report.findings:
             print_json(finding.as_dict(report.language))
-        else:
-            file, line = finding.place
-            message = finding.in_language(report.language)
-            typer.echo(f"{file}:{line}: {finding.level} {finding.code} {message}")
-    if not as_json:
+    else:
+        print_findings(report.findings, report.language)
         note(report.unsubscribe_methods)
     if contradiction:
         note(contradiction)

@@ -11,7 +11,7 @@ import os
 import re
 from pathlib import Path
 
-_ISSUE = re.compile(r"\d{4}-\d\d-\d\d(?:-[1-9]\d?)?")
+_ISSUE = re.compile(r"\d{4}-\d\d-\d\d(?:-[1-9]\d?)?(?:-c[1-9])?")
 _DAY = re.compile(r"^\d{4}-\d\d-\d\d-(?=.)")
 
 

@@ -7,12 +7,8 @@ from typing import Annotated
 
 import typer
 
-from upcycle_news.cli.output import (
-    JsonOption,
-    note,
-    open_publication,
-    print_json,
-)
+from upcycle_news.cli.output import JsonOption, note, open_publication, print_json, usage_error
+from upcycle_news.i18n.messages import localized
 
 
 def keygen(
@@ -29,7 +25,7 @@ def keygen(
     Example: upcycle-news dkim keygen --selector news2026
     """
     if kind not in ("rsa", "ed25519"):
-        raise typer.BadParameter("the kind is rsa or ed25519")
+        raise usage_error(localized("dkim-kind"))
     with open_publication() as app:
         key = app.keys.generate_dkim(selector, "rsa" if kind == "rsa" else "ed25519", file=out)
     if as_json:
@@ -41,5 +37,11 @@ def keygen(
     pieces = [key.record[at : at + 255] for at in range(0, len(key.record), 255)]
     typer.echo(f"{key.name}. IN TXT " + " ".join(f'"{piece}"' for piece in pieces))
     note(
-        f"publish this record, then set dkim.{key.setting} = {selector!r} and {key.variable}={key.file}"
+        localized(
+            "dkim-publish",
+            setting=key.setting,
+            selector=selector,
+            variable=key.variable,
+            file=key.file,
+        )
     )

@@ -15,8 +15,9 @@ from upcycle_news.api.doctor import (
     settings_lines,
     unknown_checks,
 )
-from upcycle_news.cli.output import JsonOption, open_publication, print_json
+from upcycle_news.cli.output import JsonOption, language, open_publication, print_json, usage_error
 from upcycle_news.errors import SettingsError
+from upcycle_news.i18n.messages import localized
 
 _COLOURS = {"problem": "red", "warning": "yellow", "ok": "green", "skipped": "bright_black"}
 _WIDEST = 100
@@ -47,7 +48,9 @@ def doctor(
     """
     unknown, known = unknown_checks(checks or ())
     if unknown:
-        raise typer.BadParameter(f"{unknown[0][:40]!r} is no check: {', '.join(known)}")
+        raise usage_error(
+            localized("doctor-no-check", name=unknown[0][:40], known=", ".join(known))
+        )
     if settings:
         _settings(as_json)
         return
@@ -69,7 +72,7 @@ def _show(report: Report) -> None:
         return typer.style(text, fg=_COLOURS[state], bold=state == "problem")
 
     width = min(shutil.get_terminal_size((_WIDEST, 24)).columns, _WIDEST)
-    for line in report_lines(report, width, paint):
+    for line in report_lines(report, width, paint, language()):
         typer.echo(line)
 
 

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from upcycle_news.cli.output import JsonOption, note, open_publication, print_json
+from upcycle_news.cli.output import JsonOption, note, open_publication, print_json, say
+from upcycle_news.i18n.messages import localized
 
 
 def drain(
@@ -26,9 +27,9 @@ def drain(
     if as_json:
         print_json(asdict(done))
     elif not done.asked:
-        typer.echo("no worker runs here")
+        say(localized("drain-none"))
     else:
-        typer.echo(f"{done.asked - done.left} of {done.asked} workers have stopped")
+        say(localized("drain-done", stopped=done.asked - done.left, asked=done.asked))
     if done.left:
-        note(f"after {seconds:g} s {done.left} still finish the mails in transit")
+        note(localized("drain-unfinished", seconds=seconds, left=done.left))
         raise typer.Exit(1)

@@ -18,6 +18,8 @@ from upcycle_news.cli.output import (
     note,
     open_publication,
     print_json,
+    say,
+    usage_error,
 )
 from upcycle_news.errors import UpcycleError
 from upcycle_news.i18n.messages import localized
@@ -85,7 +87,7 @@ def import_(
     Example: upcycle-news essay import kleinstadt.docx
     """
     if language not in (None, "de", "en"):
-        raise typer.BadParameter("--language takes de or en")
+        raise usage_error(localized("essay-language"))
     with open_publication() as app:
         results = app.essays.import_files(
             files, title=title, day=_day(day), author=author, language=language, draft=draft
@@ -111,7 +113,7 @@ def _day(text: str | None) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise typer.BadParameter("--date is not a day: write it as 2026-11-26") from None
+        raise usage_error(localized("essay-date")) from None
 
 
 def _open(path: Path) -> None:
@@ -119,12 +121,9 @@ def _open(path: Path) -> None:
     try:
         done = subprocess.run([*shlex.split(editor), str(path)], check=False)  # noqa: S603  their own editor
     except (OSError, ValueError, IndexError):
-        raise UpcycleError(
-            "the essay is written, but no editor opens: name yours in EDITOR, such as "
-            "export EDITOR=nano"
-        ) from None
+        raise UpcycleError(localized("essay-no-editor")) from None
     if done.returncode:
-        raise UpcycleError(f"the essay is written; the editor ended with {done.returncode}")
+        raise UpcycleError(localized("essay-editor-ended", code=done.returncode))
 
 
 def collect(
@@ -246,6 +245,6 @@ def list_(as_json: JsonOption = False) -> None:
             place = {"file": error.where, "line": error.line, "problem": error.message}
             print_json({"slug": None, "status": "broken", **place})
         else:
-            typer.echo(f"broken    {error}")
+            say(localized("essay-broken", error=error))
     if not listed.essays and not listed.errors and not as_json:
-        typer.echo("there is no essay yet: see 'upcycle-news essay new'")
+        say(localized("essay-none"))

@@ -7,12 +7,7 @@ from typing import Annotated
 
 import typer
 
-from upcycle_news.cli.output import (
-    JsonOption,
-    note,
-    open_publication,
-    print_json,
-)
+from upcycle_news.cli.output import JsonOption, note, open_publication, print_json
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.i18n.recognition import recognise
 

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from upcycle_news.cli.output import open_publication
+from upcycle_news.cli.output import open_publication, usage_error
+from upcycle_news.i18n.messages import localized
 
 
 def flow(
@@ -26,8 +27,8 @@ def flow(
     """
     with open_publication() as app:
         if name.replace("-", "_") not in app.flows.names():
-            raise typer.BadParameter(
-                f"there is no flow {name[:60]!r}; there are: {', '.join(app.flows.names())}"
+            raise usage_error(
+                localized("flow-not-there", name=name[:60], names=", ".join(app.flows.names()))
             )
         process = app.flows.process(name, parameters)
     os.chdir(process.folder)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,8 +14,8 @@ import typer
 
 from upcycle_news.cli.completion import issue_ids
 from upcycle_news.errors import UpcycleError
-from upcycle_news.i18n.messages import LocalizedText, localized
-from upcycle_news.models import DeliveryState, IssueState, IssueStatus
+from upcycle_news.i18n.messages import LocalizedText, localized, supported_language
+from upcycle_news.models import DeliveryState, Finding, IssueState, IssueStatus
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -38,13 +39,63 @@ def print_json(value: Any) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False))
 
 
-def note(text: str) -> None:
+def print_findings(findings: Iterable[Finding], language: str) -> None:
+    """Print a line for each finding, ``file:line: level code sentence``, as compilers do."""
+    for finding in findings:
+        file, line = finding.place
+        sentence = finding.in_language(language)
+        typer.echo(f"{file}:{line}: {finding.level} {finding.code} {sentence}")
+
+
+def tells_contradiction(app: App) -> bool:
+    """Note what went out and the store does not know; return whether there is any."""
+    if contradiction := app.store.contradiction():
+        note(contradiction)
+    return bool(contradiction)
+
+
+def note(text: str | LocalizedText) -> None:
     """Print a sentence on standard error, so that standard output stays readable by programs.
 
     One that cannot be written (a full disk behind standard error) stops no command.
     """
     with suppress(OSError):
-        typer.echo(text, err=True)
+        typer.echo(in_language(text), err=True)
+
+
+def say(text: str | LocalizedText) -> None:
+    """Print a sentence on standard output, in the publication's language."""
+    typer.echo(in_language(text))
+
+
+def format_time(local: datetime) -> str:
+    """Return a local time in the publication's language, such as Samstag, 28. November 2026, 07:00."""
+    from babel.dates import format_datetime  # late: few commands need it
+
+    base = supported_language(language())
+    forms = {"de": "EEEE, d. MMMM y, HH:mm", "en": "EEEE, dd MMMM y, HH:mm"}
+    text: str = format_datetime(local, forms[base], locale=base)
+    return text
+
+
+def usage_error(text: LocalizedText) -> typer.BadParameter:
+    """Return the error for a wrong argument, in the publication's language: exit code 2."""
+    return typer.BadParameter(text.in_language(language()))
+
+
+def language() -> str:
+    """Return the language of the publication that the command has opened, or of the one in this folder."""
+    from upcycle_news.api.publications import publication_language
+
+    return _opened[-1] if _opened else publication_language()
+
+
+_opened: list[str] = []
+
+
+def in_language(text: str | LocalizedText) -> str:
+    """Return a sentence in the publication's language."""
+    return text if isinstance(text, str) else text.in_language(language())
 
 
 def display_path(path: Path) -> str:
@@ -63,9 +114,11 @@ def open_publication() -> Iterator[App]:
     """
     from upcycle_news.api import open_app
 
+    _opened.clear()  # of the command before, in a process that runs several
     with open_app() as app:
         try:
             app.require_publication()
+            _opened.append(app.language)
             yield app
         except BrokenPipeError:
             raise
@@ -117,21 +170,18 @@ def _status_line(status: IssueStatus) -> LocalizedText:
     )
 
 
-def confirm(question: LocalizedText, language: str) -> bool:
+def confirm(question: LocalizedText) -> bool:
     """Ask on the terminal in the publication's language; anything but a yes is a no."""
-    asked = question.in_language(language)
-    choices = localized("confirm-choices").in_language(language)
+    asked, choices = in_language(question), in_language(localized("confirm-choices"))
     with _answered(asked):
         answer = typer.prompt(f"{asked} {choices}", default="", show_default=False, err=True)
-    return answer.strip().lower() in localized("confirm-yes").in_language(language).split()
+    return answer.strip().lower() in in_language(localized("confirm-yes")).split()
 
 
-def confirm_or_abort(question: str) -> None:
+def confirm_or_abort(question: LocalizedText) -> None:
     """Ask on the terminal; anything but a yes ends the command with exit code 1."""
-    with _answered(question):
-        agreed = typer.confirm(question)
-    if not agreed:
-        raise typer.Abort
+    if not confirm(question):
+        raise UpcycleError(localized("confirm-declined"))
 
 
 @contextmanager
@@ -170,13 +220,13 @@ class DeliveryBar:
         with suppress(OSError):  # a terminal that is gone ends no delivery
             if self._task is None:
                 self._bar.start()
-                self._task = self._bar.add_task("delivering", total=status.audience)
+                self._task = self._bar.add_task("", total=status.audience)
             ended = report.sent + report.rejected + report.unknown
             completed = status.audience - status.waiting + ended
-            text = "delivering"
+            text = localized("bar-delivering")
             if report.away_since is not None:
-                text = f"the relay is away since {report.away_since.astimezone():%H:%M}"
-            self._bar.update(self._task, completed=completed, description=text)
+                text = localized("bar-relay-away", since=report.away_since.astimezone())
+            self._bar.update(self._task, completed=completed, description=in_language(text))
 
 
 @contextmanager
@@ -196,7 +246,7 @@ def delivery_progress() -> Iterator[DeliveryBar]:
 
 
 @contextmanager
-def progress_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
+def progress_bar(what: str | LocalizedText, total: int) -> Iterator[Callable[[int], None]]:
     """Show a bar on a terminal; yields a function that takes how many more are done."""
     if not sys.stderr.isatty():
         yield lambda _: None
@@ -205,5 +255,5 @@ def progress_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=total)
+        task = bar.add_task(in_language(what), total=total)
         yield lambda more: bar.advance(task, more)

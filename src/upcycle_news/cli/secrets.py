@@ -6,7 +6,15 @@ from typing import Annotated
 
 import typer
 
-from upcycle_news.cli.output import JsonOption, confirm_or_abort, note, open_publication, print_json
+from upcycle_news.cli.output import (
+    JsonOption,
+    confirm_or_abort,
+    note,
+    open_publication,
+    print_json,
+    say,
+)
+from upcycle_news.i18n.messages import localized
 
 
 def list_keys(as_json: JsonOption = False) -> None:
@@ -20,8 +28,8 @@ def list_keys(as_json: JsonOption = False) -> None:
         if as_json:
             print_json({"key": key.number, "made_at": key.made_at.isoformat(), "signs": key.signs})
         else:
-            does = "signs and reads" if key.signs else "reads the links it signed"
-            typer.echo(f"token key {key.number}: made {key.made_at:%Y-%m-%d %H:%M} UTC, {does}")
+            does = localized("key-signs") if key.signs else localized("key-reads")
+            say(localized("key-line", number=key.number, made_at=key.made_at, does=does))
 
 
 def rotate() -> None:
@@ -31,11 +39,8 @@ def rotate() -> None:
     """
     with open_publication() as app:
         number = app.keys.rotate()
-    typer.echo(f"token key {number} signs from now on")
-    note(
-        "make a backup now, and copy the secrets folder to every machine that serves pages "
-        "before the next issue goes out"
-    )
+    say(localized("key-rotated", number=number))
+    note(localized("key-back-up"))
 
 
 def drop(
@@ -51,9 +56,7 @@ def drop(
     with open_publication() as app:
         app.keys.raise_unless_droppable(number)
         if not yes:
-            confirm_or_abort(
-                f"End every link that key {number} signed, in mails that were sent too?"
-            )
+            confirm_or_abort(localized("key-drop-question", number=number))
         app.keys.drop(number)
-        typer.echo(f"token key {number} is gone, and its links with it")
-        note("backups made before still hold it: a restore brings it back; drop it again then")
+        say(localized("key-dropped", number=number))
+        note(localized("key-in-backups"))

@@ -12,13 +12,15 @@ from upcycle_news.cli.output import (
     JsonOption,
     confirm_or_abort,
     display_path,
+    in_language,
     note,
     open_publication,
     print_json,
     progress_bar,
+    say,
 )
 from upcycle_news.errors import StoreError
-from upcycle_news.i18n.messages import format_count, localized
+from upcycle_news.i18n.messages import LocalizedText, localized
 
 if TYPE_CHECKING:
     from upcycle_news.api.store import PendingConfirmation
@@ -35,12 +37,14 @@ def info(as_json: JsonOption = False) -> None:
         print_json(store_info.as_dict())
         return
     if store_info.facts.trouble:
-        raise StoreError(f"store {store_info.facts.name}: {store_info.facts.trouble}")
+        raise StoreError(
+            localized("store-trouble", name=store_info.facts.name, trouble=store_info.facts.trouble)
+        )
     if not store_info.facts.exists:
-        typer.echo(f"store {store_info.facts.name}: there is none yet; the first command makes it")
+        say(localized("store-none", name=store_info.facts.name))
         return
     for name, text in store_info.lines():
-        typer.echo(f"{name:<10} {text}")
+        typer.echo(f"{in_language(name):<11} {in_language(text)}")
 
 
 def upgrade(
@@ -56,11 +60,11 @@ def upgrade(
     with open_publication() as app:
         done = app.store.upgrade(with_backup=with_backup)
     if done.before == done.after:
-        typer.echo(f"the store is at migration {done.after} already")
+        say(localized("store-up-to-date", after=done.after))
         return
     if done.backup is not None:
-        typer.echo(f"backup: {display_path(done.backup)}")
-    typer.echo(f"the store was migrated from {done.before or 'nothing'} to {done.after}")
+        say(localized("store-backup", backup=display_path(done.backup)))
+    say(localized("store-migrated", before=done.before or localized("nothing"), after=done.after))
 
 
 def copy(
@@ -76,7 +80,7 @@ def copy(
     """
     with (
         open_publication() as app,
-        progress_bar("copying rows", app.store.count_rows()) as progress,
+        progress_bar(localized("bar-copying"), app.store.count_rows()) as progress,
     ):
         moved = app.store.copy(to, on_rows=progress)
     if as_json:
@@ -86,10 +90,18 @@ def copy(
         return
     for name, table in moved.tables.items():
         if table.rows:
-            typer.echo(f"{name:<14} {table.rows:>9} rows  {table.fingerprint}  equal in both")
-    typer.echo(f"{format_count(moved.rows, 'row')} copied to {moved.target}")
-    note("to use it: set UPCYCLE_NEWS_STORE to its address wherever this publication runs")
-    note("sending from the old store is on hold; to use it after all: store confirm")
+            say(
+                localized(
+                    "store-copied-table", name=name, rows=table.rows, fingerprint=table.fingerprint
+                )
+            )
+    say(
+        localized(
+            "store-copied", rows=localized("count-rows", count=moved.rows), target=moved.target
+        )
+    )
+    note(localized("store-copied-use"))
+    note(localized("store-copied-hold"))
     if moved.trouble:
         note(moved.trouble)
 
@@ -109,14 +121,14 @@ def confirm(
             if as_json:
                 print_json({"confirmed": False, "unknown": pending.unknown, "sent": []})
             else:
-                typer.echo("sending is not on hold: there is nothing to confirm")
+                say(localized("store-no-hold"))
             return
         language = app.language
         _show(pending, language)
         if not yes:
             if not sys.stdin.isatty():
-                raise StoreError("to end the hold, say 'upcycle-news store confirm --yes'")
-            confirm_or_abort("May this store send again?")
+                raise StoreError(localized("store-needs-yes"))
+            confirm_or_abort(localized("store-question"))
         report = app.store.settle(by=current_user())
     if report.trouble:
         note(report.trouble)
@@ -126,11 +138,11 @@ def confirm(
         print_json({"confirmed": True, "unknown": report.unknown, "sent": list(report.sent)})
         return
     for issue in report.sent:
-        typer.echo(localized("confirmed-as-sent", issue=issue).in_language(language))
+        say(localized("confirmed-as-sent", issue=issue))
     for issue, count in report.unknown.items():
         if count != pending.unknown.get(issue):
-            typer.echo(_unknown(issue, count))
-    typer.echo("confirmed: what is queued from now on is sent")
+            say(_unknown(issue, count))
+    say(localized("store-confirmed"))
 
 
 def _show(pending: PendingConfirmation, language: str) -> None:
@@ -145,8 +157,8 @@ def _show(pending: PendingConfirmation, language: str) -> None:
         note(_unknown(issue, count))
     for issue in pending.unsent:
         if pending.difference is None or issue not in pending.difference.issues:
-            note(f"issue {issue} is not sent as far as this store knows")
+            note(localized("store-unsent", issue=issue))
 
 
-def _unknown(issue: str, count: int) -> str:
-    return f"issue {issue}: {count} unknown ('upcycle-news issue status {issue} --list unknown')"
+def _unknown(issue: str, count: int) -> LocalizedText:
+    return localized("store-unknown", issue=issue, count=count)

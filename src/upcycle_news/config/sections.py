@@ -27,6 +27,9 @@ from upcycle_news.config.types import (
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Length
 
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
 
 class PublicationSettings(Table):
     """`[publication]`: what the newsletter is called and where it lives on the web."""
@@ -67,6 +70,23 @@ class ImprintSettings(Table):
     """`[imprint]`: who is responsible (§ 5 DDG); without it nothing is sent."""
 
     lines: tuple[Line, ...] = Field((), description="Name, postal address, a way to reach you.")
+    url: Url = Field("", description="The page of the imprint, linked below these lines.")
+    privacy_url: Url = Field("", description="The page about privacy, linked beside it.")
+
+
+class ChannelSettings(Table):
+    """`[[channels]]`: another place where you can be followed; a table for each, in the footer."""
+
+    name: Line = Field(min_length=1, description="What it is called.")
+    url: Url = Field(min_length=1, description="Where it is.")
+
+
+class AuthorSettings(Table):
+    """`[[authors]]`: what stands below the texts of an author; a table for each."""
+
+    name: Line = Field(min_length=1, description="The name, as essays have it in `author`.")
+    about: Line = Field("", description="One or two sentences about them.")
+    portrait: Line = Field("", description="A picture below content/images.")
 
 
 class IssueSettings(Table):
@@ -212,8 +232,8 @@ class WindowSettings(Table):
 
     start: TimeOfDay = Field("", description="Such as 08:00; empty: at any time.")
     end: TimeOfDay = Field("", description="Such as 20:00; earlier than start: on the next day.")
-    days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = Field(
-        ("mon", "tue", "wed", "thu", "fri", "sat", "sun"),
+    days: tuple[Weekday, ...] = Field(
+        WEEKDAYS,
         min_length=1,
         description="The days on which it opens.",
     )
@@ -255,8 +275,13 @@ class CockpitSettings(Table):
     operators: Line = Field("", description="The group that gets alerts by mail.")
     webhook: Annotated[SecretStr, AfterValidator(_web_address)] = Field(
         SecretStr(""),
-        description="An address that alerts are posted to as JSON as well, such as a chat's; from "
+        description="An address that alerts are posted to as well, such as a chat's or ntfy's; from "
         "the environment or a file only.",
+    )
+    webhook_format: Literal["json", "slack", "matrix", "ntfy"] = Field(
+        "json",
+        description="How that service wants alerts: json (title, message, event, run), slack and matrix "
+        "(one text), ntfy (plain text, with title and priority).",
     )
     approval_hours: float = Field(
         48.0, gt=0, description="How long a flow run waits for the approval of an issue."
@@ -264,11 +289,46 @@ class CockpitSettings(Table):
     reminder_hours: float = Field(
         6.0, ge=0, description="So long before the end the editors are reminded; 0: never."
     )
+    reminder_from: TimeOfDay = Field(
+        "08:00",
+        min_length=5,
+        description="No reminder before this; one that would come at night or on a free day comes on the "
+        "last morning of a working day before.",
+    )
+    reminder_until: TimeOfDay = Field("18:00", min_length=5, description="No reminder after this.")
+    reminder_days: tuple[Weekday, ...] = Field(
+        ("mon", "tue", "wed", "thu", "fri"),
+        min_length=1,
+        description="The days on which editors work; holidays are not known.",
+    )
     slow_relay_seconds: float = Field(
         10.0, ge=0, description="A relay is slow when its median reply takes longer; 0: never."
     )
     slow_relay_factor: float = Field(
         5.0, ge=0, description="Or so many times as long as in the five issues before; 0: never."
+    )
+
+    @model_validator(mode="after")
+    def _reminders_have_hours(self) -> Self:
+        if self.reminder_from >= self.reminder_until:
+            raise UnusableValueError(localized("value-reminder-hours"))
+        return self
+
+
+class BrowserSettings(Table):
+    """`[browser]`: the Chromium that takes pictures of issues, where one is installed."""
+
+    chromium: Line = Field(
+        "auto",
+        min_length=1,
+        description="Its program; `auto`: chromium, chromium-browser, google-chrome or chrome in "
+        "PATH; `off`: no pictures.",
+    )
+    axe: Line = Field(
+        "auto",
+        min_length=1,
+        description="axe-core's file `axe.min.js`, which examines issues in that Chromium for the report; "
+        "`auto`: node_modules of the publication or the system; `off`: not examined.",
     )
 
 
@@ -386,6 +446,15 @@ class BouncesSettings(Table):
     keep_days: int = Field(30, ge=1, description="How long raw reports are kept for inspection.")
     alarm_bounces_percent: float = Field(5.0, gt=0, description="Of an issue; more is an alert.")
     alarm_complaints_percent: float = Field(0.1, gt=0, description="Of an issue; more is an alert.")
+
+
+class TemplatesSettings(Table):
+    """`[templates]`: where the templates are from that `templates/` does not have."""
+
+    look: Literal["", "letter", "bulletin", "magazine"] = Field(
+        "",
+        description="The look that comes with the program; empty: `templates/` has all of them.",
+    )
 
 
 class ArchiveSettings(Table):

@@ -32,8 +32,11 @@ from upcycle_news.config.errors import (
 from upcycle_news.config.sections import (
     ArchiveSettings,
     AudienceSettings,
+    AuthorSettings,
     BackupSettings,
     BouncesSettings,
+    BrowserSettings,
+    ChannelSettings,
     CockpitSettings,
     CollectSettings,
     DkimSettings,
@@ -50,6 +53,7 @@ from upcycle_news.config.sections import (
     RetrySettings,
     SenderSettings,
     SourceSettings,
+    TemplatesSettings,
     WebSettings,
     WindowSettings,
 )
@@ -86,6 +90,8 @@ class Settings(BaseSettings):
     publication: PublicationSettings = Field(default_factory=PublicationSettings)
     sender: SenderSettings = Field(default_factory=SenderSettings)
     imprint: ImprintSettings = Field(default_factory=ImprintSettings)
+    channels: tuple[ChannelSettings, ...] = Field((), description="Where else you can be followed.")
+    authors: tuple[AuthorSettings, ...] = Field((), description="What is said about authors.")
     issue: IssueSettings = Field(default_factory=IssueSettings)
     feeds: FeedsSettings = Field(default_factory=FeedsSettings)
     sources: tuple[SourceSettings, ...] = Field(
@@ -98,6 +104,7 @@ class Settings(BaseSettings):
     window: WindowSettings = Field(default_factory=WindowSettings)
     dkim: DkimSettings = Field(default_factory=DkimSettings)
     cockpit: CockpitSettings = Field(default_factory=CockpitSettings)
+    browser: BrowserSettings = Field(default_factory=BrowserSettings)
     backup: BackupSettings = Field(default_factory=BackupSettings)
     journal: JournalSettings = Field(default_factory=JournalSettings)
     audience: AudienceSettings = Field(default_factory=AudienceSettings)
@@ -105,6 +112,7 @@ class Settings(BaseSettings):
     inbox: InboxSettings = Field(default_factory=InboxSettings)
     bounces: BouncesSettings = Field(default_factory=BouncesSettings)
     archive: ArchiveSettings = Field(default_factory=ArchiveSettings)
+    templates: TemplatesSettings = Field(default_factory=TemplatesSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     doctor: DoctorSettings = Field(default_factory=DoctorSettings)
 

@@ -158,7 +158,7 @@ def title_error(title: str) -> LocalizedText | None:
     """Return what is wrong with a title: it is empty, or no mail can show what it holds."""
     if not normalise_whitespace(title):
         return localized("title-empty")
-    return _leftover("title", title)
+    return leftover("title", title)
 
 
 def _refuse_leftovers(head: FrontMatter, extra: Mapping[str, Any]) -> None:
@@ -166,8 +166,8 @@ def _refuse_leftovers(head: FrontMatter, extra: Mapping[str, Any]) -> None:
     written = {key: head.written(key) for key in (*PROSE, "topics")}
     written["extra"] = "\n".join(_texts(extra))
     for key, text in written.items():
-        if (leftover := _leftover(key, text)) is not None:
-            head.add_error(head.line(key), leftover)
+        if (objection := leftover(key, text)) is not None:
+            head.add_error(head.line(key), objection)
 
 
 def _texts(value: object) -> Iterator[str]:
@@ -179,7 +179,8 @@ def _texts(value: object) -> Iterator[str]:
             yield from _texts(item)
 
 
-def _leftover(key: str, text: str) -> LocalizedText | None:
+def leftover(key: str, text: str) -> LocalizedText | None:
+    """Return what must not stand in a sentence of the front matter: a template's piece, a private note."""
     if mark := re.search(r"\{[{%]", text):
         return localized("leftover", mark=mark[0])
     if re.search(r"%%|<!--", text):

@@ -19,10 +19,10 @@ import yaml
 from upcycle_news.content import toml_head
 from upcycle_news.content.foreign_keys import explain_foreign_key
 from upcycle_news.content.head_mistakes import cut_entries, cut_value, explain_yaml_error
-from upcycle_news.content.written_days import guess_day, read_day
 from upcycle_news.errors import ContentError
 from upcycle_news.fileio import did_you_mean
 from upcycle_news.i18n.messages import LocalizedText, localized
+from upcycle_news.text.written_days import guess_day, read_day
 
 _PLAIN_TAGS = {
     f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "timestamp", "value")
@@ -75,15 +75,18 @@ class FrontMatter:
         prose: Collection[str] = (),
         worded: Collection[str] = (),
         is_toml: bool = False,
+        explain_unknown: Callable[[str, yaml.Node], LocalizedText] | None = None,
     ) -> None:
         """Parse `head`, from line 2 of `where` on; keys that are not in `known` are errors.
 
         The values of `prose` are sentences, where an unquoted `` #`` is hardly meant as a comment;
-        `worded` are lists and tables of words, where ``#3`` is not.
+        `worded` are lists and tables of words, where ``#3`` is not. `explain_unknown` words the error
+        for an unknown key; without it, it is one of an essay.
         """
         self.where = where
         self.errors: list[ContentError] = []
         self._known = known
+        self._explain_unknown = explain_unknown or self._explain_unknown_key
         self._nodes: dict[str, tuple[yaml.Node, int]] = {}
         self._lines = head.split("\n")
         self._cut: set[str] = set()  # keys whose value a comment sign cuts off: reported already
@@ -113,7 +116,7 @@ class FrontMatter:
             line = key.start_mark.line + 2
             name = key.value if isinstance(key, yaml.ScalarNode) else "?"
             if name not in self._known:
-                self.add_error(line, self._explain_unknown_key(name, value))
+                self.add_error(line, self._explain_unknown(name, value))
             elif name in self._nodes:
                 first = self._nodes[name][1]
                 self.add_error(line, localized("key-twice", key=name, first=first))
@@ -246,6 +249,30 @@ class FrontMatter:
             self.add_error(line, localized("key-no-list", key=key, example=example))
             return ()
         return tuple(dict.fromkeys(" ".join(item.value.split()) for item in node.value))
+
+    def entries(self, key: str, example: str) -> list[tuple[str, str, int]]:
+        """Return `key`, a list of names of which each may have a value, as (name, value, line).
+
+        An entry is ``name`` or ``name: value``; the value is empty where there is none.
+        """
+        if not self.has(key):
+            return []
+        node, line = self._nodes[key]
+        entries: list[tuple[str, str, int]] = []
+        for item in node.value if isinstance(node, yaml.SequenceNode) else [node]:
+            pair = (item, None)
+            if isinstance(item, yaml.MappingNode) and len(item.value) == 1:
+                pair = item.value[0]
+            name, value = pair
+            if node is item or not _is_text(name) or not (value is None or _is_text(value)):
+                self.add_error(
+                    line if node is item else item.start_mark.line + 2,
+                    localized("key-no-list", key=key, example=example),
+                )
+                return []
+            said = " ".join(value.value.split()) if value is not None else ""
+            entries.append((" ".join(name.value.split()), said, item.start_mark.line + 2))
+        return entries
 
     def choice(self, key: str, allowed: Collection[str], default: str | None) -> str | None:
         """Return `key`, which must be one of `allowed`; `default`, with an error, if it is not."""

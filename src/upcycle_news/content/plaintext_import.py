@@ -8,6 +8,7 @@ from datetime import date
 
 from upcycle_news.content.essays import join_front_matter, yaml_quoted
 from upcycle_news.errors import ContentError
+from upcycle_news.i18n.messages import localized
 from upcycle_news.text.bylines import byline_author, leading_byline_author
 from upcycle_news.text.excerpts import summary_of_markdown
 from upcycle_news.text.markdown.lists import BULLET
@@ -41,7 +42,7 @@ def import_text(
     """
     paragraphs = [typeset(paragraph, language) for paragraph in split_paragraphs(text)]
     if not paragraphs:
-        raise ContentError("the text", None, "there is nothing to import (the file is empty)")
+        raise ContentError("the text", None, localized("import-empty"))
     own_title = typeset(title, language)
     leading_author, heading, paragraphs = _without_heading(paragraphs, own_title)
     closing_author = byline_author(paragraphs[-1]) if len(paragraphs) > 1 else None

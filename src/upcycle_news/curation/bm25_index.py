@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Self
 
 from upcycle_news.errors import UpcycleError
+from upcycle_news.i18n.messages import localized
 
 # In a pool of three items document frequencies are chance: filler rows make it a pool of some
 # hundreds, so that the IDF of a term, and with it a score, means the same in every issue.
@@ -46,9 +47,7 @@ class BM25Index:
                 f'CREATE VIRTUAL TABLE texts USING fts5({fields}, tokenize="unicode61 remove_diacritics 0")'
             )
         except sqlite3.OperationalError:
-            raise UpcycleError(
-                "this Python's SQLite has no full-text search (FTS5): install one that has"
-            ) from None
+            raise UpcycleError(localized("no-fts")) from None
         rows = [[" ".join(terms) for terms in document] for document in documents]
         rows += _filler_rows(documents, len(weights))
         marks = ", ".join("?" * len(weights))

@@ -12,9 +12,11 @@ from upcycle_news.errors import NothingNew
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import (
     Essay,
+    EssayPlace,
     Feed,
     FeedItem,
     Issue,
+    IssueFile,
     IssueId,
     Related,
     Story,
@@ -59,27 +61,41 @@ def compose(
     limits: Limits,
     vocabulary: Vocabulary | None = None,
     excluded: Collection[str] = (),
-    rejections: Mapping[FeedItem, str] | None = None,
+    rejections: Mapping[FeedItem, LocalizedText] | None = None,
+    file: IssueFile | None = None,
+    overruled: tuple[str, ...] = (),
+    withheld: int = 0,
 ) -> Issue:
     """Choose essays and the items that belong to them; raises `NothingNew` when there is no issue.
 
-    `published` are slugs, `used` keys and canonical links of items of earlier issues.
+    `published` are slugs, `used` keys and canonical links of items of earlier issues. `file` is what
+    editors wrote for this issue; which essays it names is decided before, their order and lengths here.
+    So many essays are `withheld` by the files of issues.
     """
-    chosen = choose_essays(essays, published, id.day)[: limits.essays]
+    chosen = choose_essays(essays, published, id.day, _places(file))[: limits.essays]
     decided = select_candidates(
-        chosen, candidates, used, feeds, limits.selection, id.day, vocabulary, excluded, rejections
+        chosen,
+        candidates,
+        used,
+        feeds,
+        limits.selection,
+        id.day,
+        vocabulary,
+        excluded,
+        rejections,
+        file.pin if file else (),
     )
     waiting = sum(_is_news(candidate) for candidate in decided)
     if not chosen and not (limits.items_only and waiting):
-        raise NothingNew(_nothing_new(id.day, essays, published, waiting, limits))
+        raise NothingNew(_nothing_new(id.day, essays, published, waiting, limits, withheld))
     picked = tuple(
         replace(candidate.as_related(), story=excerpt_story(candidate.story, limits.excerpt))
         for candidate in decided
         if candidate.chosen
     )
     if not chosen and not picked:
-        raise NothingNew(_nothing_new(id.day, essays, published, 0, limits))
-    return _issue(id, language, chosen, picked)
+        raise NothingNew(_nothing_new(id.day, essays, published, 0, limits, withheld))
+    return _issue(id, language, chosen, picked, file, overruled)
 
 
 def recompose(
@@ -89,33 +105,48 @@ def recompose(
     essays: Sequence[Essay],
     published: Collection[str],
     limits: Limits,
+    file: IssueFile | None = None,
 ) -> Issue:
-    """Return an issue with its essays as they are now and the feed items that it has.
+    """Return an issue with its essays and its `file` as they are now, and the feed items that it has.
 
     No item is chosen. `essays` are those of the issue; raises `NothingNew` when none of them is
     ready any more and the issue may not consist of items only.
     """
     day = issue.id.day
-    chosen = choose_essays(essays, published, day)[: limits.essays]
+    chosen = choose_essays(essays, published, day, _places(file))[: limits.essays]
     if not chosen and not (limits.items_only and issue.related):
         raise NothingNew(_nothing_new(day, essays, published, len(issue.related), limits))
-    return _issue(issue.id, language, chosen, issue.related)
+    return _issue(issue.id, language, chosen, issue.related, file, issue.overruled)
 
 
 def _issue(
-    id: IssueId, language: str, chosen: tuple[Essay, ...], picked: tuple[Related, ...]
+    id: IssueId,
+    language: str,
+    chosen: tuple[Essay, ...],
+    picked: tuple[Related, ...],
+    file: IssueFile | None,
+    overruled: tuple[str, ...],
 ) -> Issue:
-    """Return the issue of these essays and items, or of these items alone."""
+    """Return the issue of these essays and items, or of these items alone, in the words of its file."""
     lead = picked[0].story.lead if picked else None
+    written = file or IssueFile("")
     return Issue(
         id=id,
         language=language,
-        subject=chosen[0].title if chosen or lead is None else lead.title,
-        preheader=chosen[0].summary if chosen or lead is None else lead.summary,
+        subject=written.subject or (chosen[0].title if chosen or lead is None else lead.title),
+        preheader=written.preheader
+        or (chosen[0].summary if chosen or lead is None else lead.summary),
         essays=chosen,
         related=picked,
         topics=_topics(chosen, picked),
+        greeting=written.greeting,
+        file=file,
+        overruled=overruled,
     )
+
+
+def _places(file: IssueFile | None) -> Sequence[EssayPlace]:
+    return file.essays if file else ()
 
 
 def explain(
@@ -129,17 +160,27 @@ def explain(
     limits: Limits,
     vocabulary: Vocabulary | None = None,
     excluded: Collection[str] = (),
-    rejections: Mapping[FeedItem, str] | None = None,
+    rejections: Mapping[FeedItem, LocalizedText] | None = None,
+    file: IssueFile | None = None,
 ) -> tuple[Candidate, ...]:
     """Return every candidate of an issue of `day`, the best first, with the decision and its reason."""
-    chosen = choose_essays(essays, published, day)[: limits.essays]
+    chosen = choose_essays(essays, published, day, _places(file))[: limits.essays]
     decided = select_candidates(
-        chosen, candidates, used, feeds, limits.selection, day, vocabulary, excluded, rejections
+        chosen,
+        candidates,
+        used,
+        feeds,
+        limits.selection,
+        day,
+        vocabulary,
+        excluded,
+        rejections,
+        file.pin if file else (),
     )
     if chosen or limits.items_only:
         return decided
     return tuple(
-        replace(candidate, why_not=candidate.why_not or "there is no new essay")
+        replace(candidate, why_not=candidate.why_not or localized("explain-no-essay"))
         for candidate in decided
     )
 
@@ -150,15 +191,32 @@ def _is_news(candidate: Candidate) -> bool:
 
 
 def choose_essays(
-    essays: Sequence[Essay], published: Collection[str], day: date
+    essays: Sequence[Essay],
+    published: Collection[str],
+    day: date,
+    places: Sequence[EssayPlace] = (),
 ) -> tuple[Essay, ...]:
-    """Return the essays that are ready, due and not published yet; the newest leads."""
+    """Return the essays that are ready, due and not published yet; the newest leads.
+
+    Those that `places` name come first, in that order and with that length.
+    """
+    order = {place.slug: number for number, place in enumerate(places)}
+    lengths = {place.slug: place.length for place in places if place.length}
     due = (
-        essay
+        replace(essay, length=lengths[essay.slug]) if essay.slug in lengths else essay
         for essay in essays
         if essay.status == "ready" and essay.date <= day and essay.slug not in published
     )
-    return tuple(sorted(due, key=lambda essay: (-essay.date.toordinal(), essay.slug)))
+    return tuple(
+        sorted(
+            due,
+            key=lambda essay: (
+                order.get(essay.slug, len(order)),
+                -essay.date.toordinal(),
+                essay.slug,
+            ),
+        )
+    )
 
 
 def excerpt_story(story: Story, length: int) -> Story:
@@ -194,7 +252,12 @@ def _topics(essays: Sequence[Essay], picked: Sequence[Related]) -> tuple[str, ..
 
 
 def _nothing_new(
-    day: date, essays: Sequence[Essay], published: Collection[str], fresh: int, limits: Limits
+    day: date,
+    essays: Sequence[Essay],
+    published: Collection[str],
+    fresh: int,
+    limits: Limits,
+    withheld: int = 0,
 ) -> LocalizedText:
     """Say which essays and items there are, and what to do to get an issue."""
     drafts = sum(essay.status == "draft" for essay in essays)
@@ -204,6 +267,7 @@ def _nothing_new(
         *([localized("nothing-new-published", count=known)] if known else []),
         *([localized("nothing-new-draft", count=drafts)] if drafts else []),
         *([localized("nothing-new-later", count=later)] if later else []),
+        *([localized("nothing-new-withheld", count=withheld)] if withheld else []),
     ]
     items_only_would_do = bool(fresh) and not limits.items_only
     return localized(

@@ -16,7 +16,7 @@ from upcycle_news.text.typography import base_language
 
 MIN_COMPOUND_LENGTH = 8
 MIN_PART_LENGTH = 3
-_LINKING_ELEMENTS = ("", "s", "es", "n", "en", "e", "er")
+LINKING_ELEMENTS = ("", "s", "es", "n", "en", "e", "er")
 _EXCLUDED_PARTS = word_set(
     """
     schaft heit keit werk haft lich isch ung ungen bar sam los reich voll frei haus heim stell
@@ -29,8 +29,11 @@ _EXCLUDED_PARTS = word_set(
 class CompoundSplitter:
     """Splits words into parts that occur in `texts`. German only: other words stay whole."""
 
-    def __init__(self, texts: Iterable[tuple[str, str]]) -> None:
-        """Learn from (text, language) pairs."""
+    def __init__(
+        self, texts: Iterable[tuple[str, str]], *, min_length: int = MIN_COMPOUND_LENGTH
+    ) -> None:
+        """Learn from (text, language) pairs; words of fewer than `min_length` letters stay whole."""
+        self._min_length = min_length
         self._known = frozenset(
             stem(word, language)
             for text, language in texts
@@ -41,7 +44,7 @@ class CompoundSplitter:
 
     def parts(self, word: str, language: str) -> frozenset[str]:
         """Return the stems of the corpus words that `word` begins or ends with."""
-        if base_language(language) != "de" or len(word) < MIN_COMPOUND_LENGTH:
+        if base_language(language) != "de" or len(word) < self._min_length:
             return frozenset()
         word = word.lower()
         if word not in self._parts:
@@ -54,7 +57,7 @@ class CompoundSplitter:
         for length in range(MIN_PART_LENGTH, len(word) - 3):
             parts.add(stem(word[-length:], "de"))
             head = word[:length]
-            for element in _LINKING_ELEMENTS:
+            for element in LINKING_ELEMENTS:
                 if head.endswith(element):
                     start = head[: length - len(element)]
                     if len(start) >= MIN_PART_LENGTH:

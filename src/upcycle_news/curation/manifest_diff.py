@@ -13,7 +13,9 @@ from typing import Literal
 
 from upcycle_news.models import (
     Essay,
+    EssayPlace,
     ImageRef,
+    IssueFile,
     Manifest,
     Related,
 )
@@ -54,11 +56,13 @@ class ManifestDiff:
     """All differences between two manifests. `pictures` are (path, "new" | "dropped" | "changed").
 
     An item whose text alone was changed by its publisher is in `items`; `settings` are those that
-    show in a mail. `order`: the same essays lead and follow in another order.
+    show in a mail, `file` is that of the issue. `order`: the same essays lead and follow in another order.
     """
 
     subject: TextChange | None = None
     preheader: TextChange | None = None
+    greeting: TextChange | None = None
+    file: TextChange | None = None
     essays_in: tuple[Essay, ...] = ()
     essays_out: tuple[Essay, ...] = ()
     essays: tuple[TextChange, ...] = ()
@@ -78,6 +82,11 @@ class ManifestDiff:
         """Name what editors changed, in contrast to feeds: such a change voids an approval."""
         changes = [f"essay {essay.name}" for essay in self.essays]
         changes += [f"essay {essay.slug}" for essay in self.essays_out]
+        if self.file is not None:
+            changes.append(self.file.name)
+        if not changes:  # an essay brings its own subject and preheader, and so does a file
+            texts = (self.subject, self.preheader, self.greeting)
+            changes += [text.name for text in texts if text is not None]
         changes += [f"templates/{template.name}" for template in self.templates]
         changes += [f"content/images/{path}" for path, _ in self.pictures]
         return [*changes, "newsletter.toml"] if self.settings else changes
@@ -93,6 +102,12 @@ def diff_manifests(old: Manifest, new: Manifest) -> ManifestDiff:
     return ManifestDiff(
         subject=_changed("subject", old.issue.subject, new.issue.subject),
         preheader=_changed("preheader", old.issue.preheader, new.issue.preheader),
+        greeting=_changed("greeting", old.issue.greeting, new.issue.greeting),
+        file=_changed(
+            (new.issue.file or old.issue.file or IssueFile("")).source,
+            _file_text(old.issue.file),
+            _file_text(new.issue.file),
+        ),
         essays_in=tuple(essay for slug, essay in new_essays.items() if slug not in old_essays),
         essays_out=tuple(essay for slug, essay in old_essays.items() if slug not in new_essays),
         essays=_texts(
@@ -122,8 +137,23 @@ def essay_text(essay: Essay) -> str:
     return "\n".join([*lines, "", essay.body])
 
 
+def _file_text(file: IssueFile | None) -> str:
+    """Return the file of an issue as the text that is compared; empty without one."""
+    if file is None:
+        return ""
+    lines = [
+        line
+        for name in front_matter_keys(IssueFile)
+        if name != "greeting" and (value := getattr(file, name))
+        for line in _front_matter_lines(name, value)
+    ]
+    return "\n".join([*lines, "", file.greeting])
+
+
 def _front_matter_lines(name: str, value: object) -> list[str]:
     """Return a key of the front matter as lines, a table's fields as ``extra.series: …``."""
+    if isinstance(value, EssayPlace):
+        return [f"{name}: {value.slug}" + (f" ({value.length})" if value.length else "")]
     if isinstance(value, Mapping):
         return [
             line
@@ -133,7 +163,9 @@ def _front_matter_lines(name: str, value: object) -> list[str]:
     if isinstance(value, ImageRef):
         below = " · ".join(filter(None, (value.caption, value.credit)))
         return [f"{name}: {value.path} ({value.alt})" + (f" {below}" if below else "")]
-    if isinstance(value, tuple | list) and not any(isinstance(item, Mapping) for item in value):
+    if isinstance(value, tuple | list) and not any(
+        isinstance(item, Mapping | EssayPlace) for item in value
+    ):
         return [f"{name}: {', '.join(map(str, value))}"]
     if isinstance(value, tuple | list):
         return [
@@ -154,10 +186,16 @@ def _item_text(related: Related) -> str:
 
 
 def _flat(settings: Mapping[str, object]) -> dict[str, str]:
-    return {
-        key: "\n".join(map(str, value)) if isinstance(value, tuple) else str(value)
-        for key, value in settings.items()
-    }
+    return {key: _flat_value(value) for key, value in settings.items()}
+
+
+def _flat_value(value: object) -> str:
+    """Return a setting as lines of text, a table as one line."""
+    if isinstance(value, tuple):
+        return "\n".join(map(_flat_value, value))
+    if isinstance(value, Mapping):
+        return " ".join(filter(None, map(str, value.values())))
+    return str(value)
 
 
 def _changed(name: str, old: str, new: str) -> TextChange | None:

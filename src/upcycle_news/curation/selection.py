@@ -11,6 +11,7 @@ from typing import Any
 
 from upcycle_news.curation import ranking, story_clusters
 from upcycle_news.curation.vocabulary import Vocabulary
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import (
     Essay,
     Feed,
@@ -33,7 +34,7 @@ class SelectionLimits:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A story, its score and the decision; `why_not` is a sentence, empty when it was chosen.
+    """A story, its score and the decision; `why_not` is a sentence, None when it was chosen.
 
     `essay` is the slug of the essay it is most relevant to, empty without essays. `identity` is what
     its leading item is recognised by from one collection to the next.
@@ -43,14 +44,14 @@ class Candidate:
     essay: str
     score: float
     words: tuple[str, ...]
-    why_not: str = ""
+    why_not: LocalizedText | None = None
     pinned: bool = False
     identity: str = ""
 
     @property
     def chosen(self) -> bool:
         """True when it is in the issue."""
-        return not self.why_not
+        return self.why_not is None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON object of `issue explain`."""
@@ -62,7 +63,7 @@ class Candidate:
             "score": round(self.score, 4),
             "chosen": self.chosen,
             "reasons": list(self.words),
-            "why_not": self.why_not or None,
+            "why_not": str(self.why_not) if self.why_not else None,
             "pinned": self.pinned,
             "feed": lead.feed,
             "also": [item.feed for item in self.story.items[1:]],
@@ -83,19 +84,22 @@ def select_candidates(
     day: date,
     vocabulary: Vocabulary | None = None,
     excluded: Collection[str] = (),
-    rejections: Mapping[FeedItem, str] | None = None,
+    rejections: Mapping[FeedItem, LocalizedText] | None = None,
+    issue_pins: Sequence[str] = (),
 ) -> tuple[Candidate, ...]:
     """Decide on every candidate; return the chosen ones in the order of the issue, then the others.
 
     What is related to no essay stays out even if nothing else is there; a pin is the editor's
     decision and comes first, however old or unrelated. Without essays there is no floor. `used`
     and `excluded` hold keys and canonical links: of items in earlier issues, and of those that an
-    editor left out of this one. `rejections` are items that are out for a reason of their own.
+    editor left out of this one. `rejections` are items that are out for a reason of their own, `issue_pins` the
+    links that the issue itself pins, before those of its essays.
 
     Leaving out an item, or banning it, takes away that item and nothing else: all are scored and chosen
     as if nobody had, what was chosen stays, and the places that become free are filled.
     """
-    pins = list(dict.fromkeys(canonical_link(pin) for essay in essays for pin in essay.pin))
+    written = [*issue_pins, *(pin for essay in essays for pin in essay.pin)]
+    pins = list(dict.fromkeys(map(canonical_link, written)))
     sorted_out = _sort_out(
         essays, candidates, used, feeds, limits, day, pins, excluded, rejections or {}
     )
@@ -106,9 +110,13 @@ def select_candidates(
     for story in story_clusters.cluster_stories(sorted_out.eligible, weights):
         sent = any(_is_used(item, used) for item in story.items)
         if sent or any(item in sorted_out.story_left_out for item in story.items):
-            reason = "its story was in an earlier issue" if sent else "an editor left its story out"
+            reason = (
+                localized("explain-story-in-earlier")
+                if sent
+                else localized("explain-story-left-out")
+            )
             rejected += [
-                _rejected(item, reason)
+                Candidate(Story((item,)), "", 0.0, (), reason)
                 for item in story.items
                 if item not in sorted_out.recognised and item not in sorted_out.left_out
             ]
@@ -159,7 +167,7 @@ def _sort_out(
     day: date,
     pins: Sequence[str],
     excluded: Collection[str],
-    rejections: Mapping[FeedItem, str],
+    rejections: Mapping[FeedItem, LocalizedText],
 ) -> _SortedOut:
     active = {feed.name for feed in feeds if feed.active}
     bans = [ban for essay in essays for ban in essay.ban]
@@ -172,15 +180,16 @@ def _sort_out(
     for item in unique.values():
         pinned, is_excluded = is_pinned(item, pins), _is_used(item, excluded)
         choice = (
-            "an editor left it out of this issue"
+            localized("explain-left-out")
             if is_excluded
-            else "an essay bans it"
+            else localized("explain-banned")
             if is_banned(item, bans)
-            else ""
+            else None
         )
         rule = _rule_against(item, used, active, limits, day, pinned, rejections)
         if choice or rule:
-            rejected.append(_rejected(item, choice if is_excluded else rule or choice))
+            why_not = choice if is_excluded else rule or choice
+            rejected.append(Candidate(Story((item,)), "", 0.0, (), why_not))
         if is_excluded and not pinned:
             story_left_out.add(item)
         if not rule:
@@ -206,23 +215,23 @@ def _rule_against(
     limits: SelectionLimits,
     day: date,
     pinned: bool,
-    rejections: Mapping[FeedItem, str],
-) -> str:
-    """Return why an item cannot be in the issue, whatever a person chose; empty when it can."""
+    rejections: Mapping[FeedItem, LocalizedText],
+) -> LocalizedText | None:
+    """Return why an item cannot be in the issue, whatever a person chose; None when it can."""
     age = (day - item.date.date()).days
     if _is_used(item, used):
-        return "it was in an earlier issue"
+        return localized("explain-in-earlier")
     if item in rejections:
         return rejections[item]
     if item.feed not in active:
-        return "its feed is inactive or no longer in feeds.toml"
+        return localized("explain-feed-gone")
     if age < 0:
-        return "it is dated after the issue"
+        return localized("explain-dated-after")
     if item.date_source == "archive" and not pinned:
-        return "it has no date and was there when its feed was first read: it may be old"
+        return localized("explain-undated")
     if age > limits.max_age_days and not pinned:
-        return f"it is {age} days old; the limit is {limits.max_age_days}"
-    return ""
+        return localized("explain-too-old", age=age, limit=limits.max_age_days)
+    return None
 
 
 def is_pinned(item: FeedItem, pins: Collection[str]) -> bool:
@@ -232,10 +241,6 @@ def is_pinned(item: FeedItem, pins: Collection[str]) -> bool:
 
 def _is_used(item: FeedItem, used: Collection[str]) -> bool:
     return item.key in used or item.canonical in used
-
-
-def _rejected(item: FeedItem, why_not: str) -> Candidate:
-    return Candidate(Story((item,)), "", 0.0, (), why_not)
 
 
 def _by_date(candidate: Candidate) -> tuple[object, ...]:
@@ -283,29 +288,34 @@ def _choose(
                 take(scored, Story(items), pinned=True)
             else:
                 decided.append(
-                    _left_out(scored, f"the issue has its {limits.items} items", pinned=True)
+                    _left_out(
+                        scored, localized("explain-issue-full", items=limits.items), pinned=True
+                    )
                 )
     pinned_count = len(decided)
     floor = ranking.FLOOR if essays else 0.0
     for ranked in sorted(per_story.values(), key=lambda ranked: ranked[0].story not in kept):
         scored = ranked[0]
+        why_not: LocalizedText | None
         feed = scored.story.lead.feed
         allowed = feed_limits.get(feed, limits.per_feed)
         if scored.evidence < floor:
-            why_not = "it shares too little with any essay" if scored.words else "no word is shared"
+            why_not = (
+                localized("explain-too-little") if scored.words else localized("explain-no-word")
+            )
         elif len([candidate for candidate in decided if candidate.chosen]) >= limits.items:
-            why_not = f"the issue has its {limits.items} items"
+            why_not = localized("explain-issue-full", items=limits.items)
         elif taken[feed] >= allowed:
-            why_not = f"'{feed}' has its {allowed} items"
+            why_not = localized("explain-feed-full", feed=feed, allowed=allowed)
         elif scored.essay and sections[scored.essay] >= limits.per_section:
-            why_not = f"its essay has its {limits.per_section} items"
+            why_not = localized("explain-essay-full", items=limits.per_section)
         else:
             take(scored, scored.story, pinned=False)
-            why_not = ""
+            why_not = None
         if why_not:
             decided.append(_left_out(scored, why_not))
         decided += [
-            _left_out(other, "it belongs to another essay more")
+            _left_out(other, localized("explain-other-essay"))
             for other in ranked[1:]
             if other.evidence >= floor
         ]
@@ -321,7 +331,9 @@ def _score_for_pin(
     return next((scored for scored in scores if scored.essay in pinning), scores[0])
 
 
-def _left_out(scored: ranking.StoryScore, why_not: str, pinned: bool = False) -> Candidate:
+def _left_out(
+    scored: ranking.StoryScore, why_not: LocalizedText, pinned: bool = False
+) -> Candidate:
     return Candidate(scored.story, scored.essay, scored.score, scored.words, why_not, pinned)
 
 

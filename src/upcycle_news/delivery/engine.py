@@ -74,8 +74,8 @@ class RetryingLedger:
     """A ledger whose store may be away for some seconds, as during a restart of the database.
 
     Raises `StoreError` when it stays away. Every call may be repeated: a verdict recorded twice for
-    a delivery of this run counts once, and a claim that was committed without an answer is not
-    granted again, so that no subscriber gets two mails.
+    a delivery of this run counts once, and a claim that was committed without an answer is undone
+    first, so that its delivery does not stay in ``sending`` without a mail on the wire.
     """
 
     def __init__(
@@ -112,8 +112,18 @@ class RetryingLedger:
     def commit(
         self, records: Sequence[Record], claims: Sequence[LeasedDelivery], now: datetime
     ) -> Sequence[ClaimResult]:
-        """As `Ledger.commit`."""
-        return self._retry(lambda: self._ledger.commit(records, claims, now))
+        """As `Ledger.commit`. What is claimed here has not been sent, whatever came of a commit before."""
+        repeated = False
+
+        def commit() -> Sequence[ClaimResult]:
+            nonlocal repeated
+            if repeated:
+                for claim in claims:
+                    self._ledger.return_unsent(claim, now)
+            repeated = True
+            return self._ledger.commit(records, claims, now)
+
+        return self._retry(commit)
 
     def return_unsent(self, claim: LeasedDelivery, now: datetime) -> None:
         """As `Ledger.return_unsent`."""

@@ -22,6 +22,8 @@ from datetime import datetime
 from upcycle_news.delivery.ports import Record, Transport
 from upcycle_news.delivery.run_state import RunState
 from upcycle_news.errors import RelayError
+from upcycle_news.i18n.messages import localized
+from upcycle_news.i18n.recognition import recognise
 from upcycle_news.mail.dot_stuffing import DotStuffedMessage
 from upcycle_news.models import (
     ClaimResult,
@@ -240,7 +242,8 @@ class SmtpEventLoop:
             self._disconnect(connection)
         if isinstance(outcome, LostBeforeBody | LostInBody):
             in_body = isinstance(outcome, LostInBody)
-            self.session.on_connection_lost(connection.epoch, in_body=in_body)
+            why = recognise(outcome.reason, "reasons")
+            self.session.on_connection_lost(connection.epoch, why, in_body=in_body)
         elif not isinstance(outcome, UnsupportedAddress):
             self.session.on_reply(verdict, connection.epoch)
             self._open_no_more = self._open_no_more and verdict.state is not DeliveryState.SENT
@@ -259,7 +262,7 @@ class SmtpEventLoop:
                 continue
             with suppress(Exception):
                 if connection.started and connection.transport.in_body:
-                    lost = LostInBody("the program was interrupted while the message was sent")
+                    lost = LostInBody(str(localized("reason-interrupted")))
                     verdict = replace(self.session.verdict(claim, lost), suppress=False)
                     self._unrecorded.append((claim, verdict))
                 else:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import DeliveryState, SmtpReply, Verdict
 from upcycle_news.transports.outcomes import (
     Accepted,
@@ -131,7 +132,9 @@ def _deferred_or_given_up(
     deadline = queued_at + policy.give_up_after
     if attempt > 1 and now >= deadline:
         hours = policy.give_up_after.total_seconds() / 3600
-        reason = f"gave up after {hours:g} hours: {verdict.reason}".removesuffix(": ")
+        reason = str(localized("reason-gave-up", hours=hours, reason=verdict.reason)).removesuffix(
+            ": "
+        )
         return replace(verdict, state=DeliveryState.REJECTED, reason=reason)
     due = now + policy.delay(attempt, jitter)
     return replace(verdict, next_at=min(due, deadline) if now < deadline else due)

@@ -236,24 +236,27 @@ class RunState:
         away. A greylisting one is not: it says so to each recipient once.
         """
         if verdict.code == 421 and not _GREYLISTING.search(verdict.reason):
-            self.on_connection_lost(epoch)
+            why = localized("reason-said", reply=f"421 {verdict.reason}".strip())
+            self.on_connection_lost(epoch, why)
         else:
             self.backoff.on_reply(verdict, self.clock())
 
-    def on_connection_lost(self, epoch: int, *, in_body: bool = False) -> None:
-        """Handle a connection that broke without a reply, or was closed with 421.
+    def on_connection_lost(self, epoch: int, why: LocalizedText, *, in_body: bool = False) -> None:
+        """Handle a connection that broke without a reply, or was closed with 421; `why` is what happened.
 
         `epoch` is the back-off's when the message began: connections that break together count as
         one failure.
         """
         if epoch != self.backoff.epoch:
             return
-        self._on_failure(lambda: localized("relay-hangs-up", count=self.backoff.failures), in_body)
+        self._on_failure(
+            lambda: localized("relay-hangs-up", count=self.backoff.failures, why=why), in_body
+        )
 
     def on_unreachable(self, error: RelayError, *, permanent: bool) -> None:
         """Handle a connection that could not be opened again; if `permanent`, no retry helps."""
         if permanent:
-            self.stopped, self.relay_gone = str(error), True
+            self.stopped, self.relay_gone = str(error.localized_text), True
         else:
             self._on_failure(lambda: error.localized_text)
 
@@ -272,10 +275,7 @@ class RunState:
         """Return when the next message may go, None for now; ends the run of an expired issue."""
         now = self.clock()
         if self.send_limits.expires_at is not None and now >= self.send_limits.expires_at:
-            self.stopped = (
-                "the issue has become too old to be sent (retry.max_lateness_hours): cancel it, "
-                "or allow more and resume it"
-            )
+            self.stopped = str(localized("reason-too-old"))
         times = [self.backoff.until(now), self.quota_until, self.send_limits.next_opening(now)]
         later = [at for at in times if at is not None and at > now]
         return max(later, default=None)

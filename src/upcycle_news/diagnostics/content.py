@@ -13,7 +13,7 @@ from upcycle_news.diagnostics.results import (
     skipped,
     warning,
 )
-from upcycle_news.i18n.messages import format_count
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Finding
 from upcycle_news.rendering.render import MAX_HTML_BYTES, WARN_HTML_BYTES
 from upcycle_news.services.feeds.collect import FeedStatus
@@ -35,14 +35,16 @@ def evaluate_feeds(health: Sequence[FeedStatus], now: datetime) -> list[CheckRes
     """Evaluate the rows of `feeds health`, one per feed."""
     active = [feed for feed in health if feed.active]
     if not active:
-        return [skipped("feeds", "no feed is listed: issues are made of essays alone")]
+        return [skipped("feeds", localized("doctor-no-feed"))]
     tried = [feed.tried_at for feed in active if feed.tried_at]
     if not tried:
         return [
             skipped(
                 "feeds",
-                f"none of {format_count(len(active), 'feed')} was asked yet",
-                fix="run 'upcycle-news feeds collect'",
+                localized(
+                    "doctor-feeds-unasked", feeds=localized("count-feeds", count=len(active))
+                ),
+                fix=localized("doctor-feeds-collect"),
             )
         ]
     results = []
@@ -50,9 +52,9 @@ def evaluate_feeds(health: Sequence[FeedStatus], now: datetime) -> list[CheckRes
         results.append(
             warning(
                 "feeds",
-                f"no feed was asked since {max(tried):%Y-%m-%d %H:%M} UTC",
-                impact="issues are made of old news",
-                fix="look whether the schedule of collect-feeds runs, or collect by hand",
+                localized("doctor-feeds-stale", at=max(tried)),
+                impact=localized("doctor-feeds-stale-means"),
+                fix=localized("doctor-feeds-stale-cure"),
             )
         )
     dead = [feed for feed in active if feed.stopped or feed.errors >= _DEAD_AFTER]
@@ -63,18 +65,23 @@ def evaluate_feeds(health: Sequence[FeedStatus], now: datetime) -> list[CheckRes
         results.append(
             make(
                 "feeds",
-                f"{len(dead)} of {format_count(len(active), 'feed')} dead: {_named(dead)}",
-                impact="nothing of them gets into an issue",
-                fix="'upcycle-news feeds health' says why; correct the url in feeds.toml, or remove the feed",
+                localized(
+                    "doctor-feeds-dead",
+                    dead=len(dead),
+                    feeds=localized("count-feeds", count=len(active)),
+                    names=_named(dead),
+                ),
+                impact=localized("doctor-feeds-dead-means"),
+                fix=localized("doctor-feeds-dead-cure"),
             )
         )
     if moved:
         results.append(
             warning(
                 "feeds",
-                f"{format_count(len(moved), 'feed has', 'feeds have')} moved: {_named(moved)}",
-                impact="they are fetched from the new address; once the redirect ends they are lost",
-                fix="write the new url into feeds.toml; 'upcycle-news feeds health' names it",
+                localized("doctor-feeds-moved", count=len(moved), names=_named(moved)),
+                impact=localized("doctor-feeds-moved-means"),
+                fix=localized("doctor-feeds-moved-cure"),
             )
         )
     odd = [feed for feed in active if feed.odd]
@@ -82,47 +89,60 @@ def evaluate_feeds(health: Sequence[FeedStatus], now: datetime) -> list[CheckRes
         results.append(
             warning(
                 "feeds",
-                f"{len(odd)} of {format_count(len(active), 'feed')} odd: {_named(odd)}",
-                impact="they answer, but little or nothing of them gets into an issue, or not as it was written",
-                fix="'upcycle-news feeds health' says of each what is odd and what to do",
+                localized(
+                    "doctor-feeds-odd",
+                    odd=len(odd),
+                    feeds=localized("count-feeds", count=len(active)),
+                    names=_named(odd),
+                ),
+                impact=localized("doctor-feeds-odd-means"),
+                fix=localized("doctor-feeds-odd-cure"),
             )
         )
     if results:
         return results
-    retried = f"; {len(failing)} failed lately and are tried again" if failing else ""
-    return [ok("feeds", f"{format_count(len(active), 'feed')}{retried or ', all well'}")]
+    feeds = localized("count-feeds", count=len(active))
+    if failing:
+        return [ok("feeds", localized("doctor-feeds-retried", feeds=feeds, failing=len(failing)))]
+    return [ok("feeds", localized("doctor-feeds-fine", feeds=feeds))]
 
 
-def _named(feeds: Sequence[FeedStatus]) -> str:
-    more = f" and {len(feeds) - 4} more" if len(feeds) > 4 else ""
-    return ", ".join(feed.name for feed in feeds[:4]) + more
+def _named(feeds: Sequence[FeedStatus]) -> LocalizedText:
+    more = localized("doctor-and-more", count=len(feeds) - 4) if len(feeds) > 4 else ""
+    names = ", ".join(feed.name for feed in feeds[:4])
+    return localized("doctor-names", names=names, more=more)
 
 
 def evaluate_issue_size(last: LastIssue | None) -> CheckResult:
     """Compare the HTML part of the last issue with the size at which Gmail clips a message."""
     if last is None:
-        return skipped("issue-size", "no issue was rendered yet")
-    finding = f"the HTML part of issue {last.id} has {last.html / 1000:.0f} kB"
-    clipped = f"Gmail cuts mails off above {MAX_HTML_BYTES / 1000:.0f} kB, and with it imprint and unsubscribe link"
-    fix = 'fewer essays or items, or issue.length = "teaser"'
+        return skipped("issue-size", localized("doctor-no-issue"))
+    finding = localized("doctor-issue-size", issue=last.id, size=last.html / 1000)
+    clipped = localized("doctor-gmail-cuts", limit=MAX_HTML_BYTES / 1000)
+    fix = localized("doctor-issue-shorter")
     if last.html > MAX_HTML_BYTES:
         return problem("issue-size", finding, impact=clipped, fix=fix)
     if last.html > WARN_HTML_BYTES:
         return warning("issue-size", finding, impact=clipped, fix=fix)
-    return ok("issue-size", f"{finding}; Gmail shows up to {MAX_HTML_BYTES / 1000:.0f} kB")
+    return ok(
+        "issue-size",
+        localized("doctor-issue-size-ok", finding=finding, limit=MAX_HTML_BYTES / 1000),
+    )
 
 
 def evaluate_findings(findings: Sequence[Finding]) -> CheckResult:
     """Summarise the findings of `upcycle-news check`."""
     errors = [finding for finding in findings if finding.level == "error"]
     if errors:
-        count = format_count(len(errors), "error")
+        count = localized("count-errors", count=len(errors))
         return warning(
             "content",
-            f"{count} in the content, the first: {errors[0].where}: {errors[0].code}",
-            impact="until they are corrected the next issue is refused, or its scheduled run fails",
-            fix="'upcycle-news check' lists all of them with file and line",
+            localized(
+                "doctor-content-errors", errors=count, where=errors[0].where, code=errors[0].code
+            ),
+            impact=localized("doctor-content-errors-mean"),
+            fix=localized("doctor-content-errors-cure"),
         )
-    count = format_count(len(findings), "warning")
-    hints = f"; {count}, see 'upcycle-news check'" if findings else ""
-    return ok("content", f"essays, feeds.toml and templates are in order{hints}")
+    count = localized("count-warnings", count=len(findings))
+    hints = localized("doctor-content-hints", count=count) if findings else ""
+    return ok("content", localized("doctor-content-ok", hints=hints))

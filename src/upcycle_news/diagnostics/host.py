@@ -16,13 +16,14 @@ from upcycle_news.diagnostics.results import (
     skipped,
     warning,
 )
+from upcycle_news.i18n.messages import LocalizedText, localized
 
 DISTRIBUTION = "upcycle-news"
 LOCK = "requirements.lock"
 # What happens beyond the bounds of our own pyproject.toml (docs/dependencies.md, "Pins").
 _CONSEQUENCES = {
-    "sqlalchemy": "Prefect looks healthy and never creates a scheduled run",
-    "fastapi": "Prefect's server cannot start, and every flow fails",
+    "sqlalchemy": localized("doctor-sqlalchemy"),
+    "fastapi": localized("doctor-fastapi"),
 }
 
 
@@ -119,16 +120,19 @@ def inspect_secret(path: Path, name: str) -> SecretFile:
 
 def evaluate(facts: HostFacts) -> list[CheckResult]:
     """Evaluate Python and the packages."""
-    results = [ok("python", f"Python {facts.python}")]
+    results = [ok("python", localized("doctor-python", version=facts.python))]
     for package in facts.unfit:
         results.append(
             problem(
                 "packages",
-                f"{package.name} {package.installed} is installed, {package.wanted} is needed",
-                impact=_CONSEQUENCES.get(
-                    package.name, "it is not tested, and may break at any time"
+                localized(
+                    "doctor-package-unfit",
+                    name=package.name,
+                    installed=package.installed,
+                    wanted=package.wanted,
                 ),
-                fix=f"pip install '{package.name}{package.wanted}'",
+                impact=_CONSEQUENCES.get(package.name, localized("doctor-package-unfit-means")),
+                fix=localized("doctor-pip-install", name=package.name, wanted=package.wanted),
                 about=package.name,
             )
         )
@@ -137,33 +141,37 @@ def evaluate(facts: HostFacts) -> list[CheckResult]:
     if facts.unlocked is None:
         return [
             *results,
-            ok("packages", "the installed packages are within the bounds of upcycle-news"),
+            ok("packages", localized("doctor-packages-fit")),
         ]
     if facts.unlocked:
         named = ", ".join(f"{p.name} {p.installed} ({p.wanted})" for p in facts.unlocked[:4])
-        more = f" and {len(facts.unlocked) - 4} more" if len(facts.unlocked) > 4 else ""
+        more = (
+            localized("doctor-and-more", count=len(facts.unlocked) - 4)
+            if len(facts.unlocked) > 4
+            else ""
+        )
         return [
             *results,
             warning(
                 "packages",
-                f"other versions than locked: {named}{more}",
-                impact="the tests ran with the locked ones (in brackets)",
-                fix=f"install from {LOCK}: 'make .venv/.installed', or pip with --require-hashes",
+                localized("doctor-packages-differ", named=named, more=more),
+                impact=localized("doctor-packages-differ-mean"),
+                fix=localized("doctor-packages-differ-cure", lock=LOCK),
             ),
         ]
-    return [*results, ok("packages", f"the installed packages are those of {LOCK}")]
+    return [*results, ok("packages", localized("doctor-packages-locked", lock=LOCK))]
 
 
 def evaluate_zones(publication: str, schedules: Iterable[str]) -> CheckResult:
     """Compare the time zones of the schedules with the publication's."""
     others = sorted(set(schedules) - {publication})
     if not others:
-        return ok("timezone", f"publication and schedules use the time zone {publication}")
+        return ok("timezone", localized("doctor-zone-ok", publication=publication))
     return warning(
         "timezone",
-        f"the publication's time zone is {publication}, schedules run in {', '.join(others)}",
-        impact="an issue planned for the morning may be dated and sent on another day",
-        fix="write the same zone into newsletter.toml and prefect.yaml",
+        localized("doctor-zone-differs", publication=publication, others=", ".join(others)),
+        impact=localized("doctor-zone-differs-means"),
+        fix=localized("doctor-zone-differs-cure"),
     )
 
 
@@ -173,15 +181,14 @@ def evaluate_keys(
     """Evaluate the keys in var/secrets; `in_use`: mails with links they signed may have gone out."""
     tokens = [key for key in keys if key.name.startswith("token-")]
     if not tokens and not in_use:
-        return [skipped("secrets", "there are no keys yet: the first issue makes them")]
+        return [skipped("secrets", localized("doctor-keys-none"))]
     if not tokens:
         return [
             problem(
                 "secrets",
-                f"the key of the subscribers' links is missing in {folder.name}",
-                impact="no unsubscribe link in mails that were sent works; the next command makes a "
-                "new key, and then they never will again",
-                fix="restore the folder from a backup before anything else",
+                localized("doctor-keys-gone", folder=folder.name),
+                impact=localized("doctor-keys-gone-mean"),
+                fix=localized("doctor-keys-gone-cure"),
             )
         ]
     exposed = [file.name for file in (folder, *keys) if file.is_exposed]
@@ -189,21 +196,21 @@ def evaluate_keys(
         return [
             problem(
                 "secrets",
-                f"others on this machine can read {', '.join(exposed)}",
-                impact="they can sign links in every subscriber's name, and mail in ours",
-                fix=f"chmod 700 {folder.name}; chmod 600 {folder.name}/*",
+                localized("doctor-exposed", names=", ".join(exposed)),
+                impact=localized("doctor-keys-exposed-mean"),
+                fix=localized("doctor-keys-exposed-cure", folder=folder.name),
             )
         ]
-    return [ok("secrets", f"the keys in {folder.name} are there, and readable by their owner only")]
+    return [ok("secrets", localized("doctor-keys-ok", folder=folder.name))]
 
 
-def unreadable_keys(path: str, reason: str) -> CheckResult:
+def unreadable_keys(path: str, reason: LocalizedText) -> CheckResult:
     """Return the result for keys, or a folder of them, that this user may not read."""
     return problem(
         "secrets",
-        f"{path} cannot be read ({reason})",
-        impact="no mail can be made and no subscriber can confirm or unsubscribe",
-        fix="run as the user that it belongs to, or make it readable for this one (folder 700, files 600)",
+        localized("doctor-not-readable", path=path, why=reason),
+        impact=localized("doctor-keys-unreadable-means"),
+        fix=localized("doctor-keys-unreadable-cure"),
     )
 
 
@@ -215,8 +222,8 @@ def evaluate_secret_files(files: Iterable[SecretFile]) -> list[CheckResult]:
     return [
         warning(
             "secret-files",
-            f"others on this machine can read the file that {', '.join(exposed)} names",
-            impact="passwords and keys are as safe as the files they stand in",
-            fix="chmod 600 these files",
+            localized("doctor-secret-files", names=", ".join(exposed)),
+            impact=localized("doctor-secret-files-mean"),
+            fix=localized("doctor-secret-files-cure"),
         )
     ]

@@ -6,15 +6,11 @@ from collections.abc import Collection, Sequence
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from upcycle_news.diagnostics.results import (
-    CheckResult,
-    ok,
-    problem,
-    skipped,
-    warning,
-)
+from upcycle_news.diagnostics.results import CheckResult, ok, problem, skipped, split_cure, warning
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.prefect_api.environment import is_loopback
-from upcycle_news.prefect_api.schedules import FILE
+from upcycle_news.prefect_api.flow_process import PACKAGE
+from upcycle_news.prefect_api.schedules import FILE, function_of
 from upcycle_news.prefect_api.status import (
     POOL,
     Deployment,
@@ -40,12 +36,12 @@ def evaluate(
     `operators` the number of operators who get the alarm mails.
     """
     if facts.error:
-        finding, _, fix = facts.error.rpartition(": ")
+        finding, fix = split_cure(facts.error, localized("doctor-colon"))
         return [
             problem(
                 "prefect",
                 finding,
-                impact="no schedule runs: no issue is made, no feed fetched, no bounce read",
+                impact=localized("doctor-prefect-silent-means"),
                 fix=fix,
             )
         ]
@@ -64,19 +60,24 @@ def no_server() -> CheckResult:
     """Return the result for an installation without a Prefect server."""
     return skipped(
         "prefect",
-        "no Prefect server is known: nothing happens on a schedule, only by hand",
-        fix="start 'upcycle-news up', or set PREFECT_API_URL",
+        localized("doctor-prefect-none"),
+        fix=localized("doctor-prefect-none-cure"),
     )
 
 
 def _version(facts: PrefectFacts) -> CheckResult:
     if facts.version.split(".")[:2] == facts.installed.split(".")[:2]:
-        return ok("prefect", f"Prefect {facts.version} answers at {facts.url}")
+        return ok("prefect", localized("doctor-prefect-ok", version=facts.version, url=facts.url))
     return warning(
         "prefect",
-        f"Prefect {facts.version} answers at {facts.url}, here {facts.installed} is installed",
-        impact="servers understand clients of their own or an older version",
-        fix="install the same version on both sides, the server's first",
+        localized(
+            "doctor-prefect-version",
+            version=facts.version,
+            url=facts.url,
+            installed=facts.installed,
+        ),
+        impact=localized("doctor-prefect-version-means"),
+        fix=localized("doctor-prefect-version-cure"),
     )
 
 
@@ -86,19 +87,23 @@ def _login(facts: PrefectFacts) -> CheckResult:
     if facts.answers_without_login and not is_local:
         return problem(
             "prefect-login",
-            f"Prefect's API at {facts.url} answers without a login",
-            impact="whoever reaches it can approve an issue and start any run",
-            fix="set PREFECT_SERVER_API_AUTH_STRING where the server runs, PREFECT_API_AUTH_STRING here",
+            localized("doctor-login-missing", url=facts.url),
+            impact=localized("doctor-login-missing-means"),
+            fix=localized("doctor-login-missing-cure"),
         )
     if not is_local and parts.scheme != "https":
         return warning(
             "prefect-login",
-            f"the login for {facts.url} is sent unencrypted",
-            impact="whoever can read the network traffic can approve an issue",
-            fix="put TLS in front of the server",
+            localized("doctor-login-plain", url=facts.url),
+            impact=localized("doctor-login-plain-means"),
+            fix=localized("doctor-login-plain-cure"),
         )
-    how = "only from this machine" if is_local and facts.answers_without_login else "with a login"
-    return ok("prefect-login", f"Prefect's API is reached {how}")
+    how = (
+        localized("doctor-login-local")
+        if is_local and facts.answers_without_login
+        else localized("doctor-login-asked")
+    )
+    return ok("prefect-login", localized("doctor-login-ok", how=how))
 
 
 def _deployments(
@@ -106,14 +111,19 @@ def _deployments(
 ) -> Sequence[CheckResult]:
     deployed = {deployment.key: deployment for deployment in facts.deployments}
     missing = [deployment.name for deployment in wanted if deployment.key not in deployed]
-    apply = "run 'prefect deploy --all', or restart 'upcycle-news up'"
+    apply = localized("doctor-deploy")
     if missing:
         return [
             problem(
                 "prefect-deployments",
-                f"{len(missing)} of {len(wanted)} deployments of {FILE} are not in Prefect: "
-                + ", ".join(missing[:5]),
-                impact="their flows do not run",
+                localized(
+                    "doctor-deployments-missing",
+                    missing=len(missing),
+                    wanted=len(wanted),
+                    file=FILE,
+                    names=", ".join(missing[:5]),
+                ),
+                impact=localized("doctor-deployments-missing-mean"),
                 fix=apply,
             )
         ]
@@ -129,106 +139,136 @@ def _deployments(
         results.append(
             problem(
                 "prefect-deployments",
-                f"paused in Prefect: {', '.join(paused)}",
-                impact="their schedules do not run, though they stand in " + FILE,
-                fix="switch them on in Prefect's pages, or with 'prefect deployment schedule resume'",
+                localized("doctor-paused", names=", ".join(paused)),
+                impact=localized("doctor-paused-means", file=FILE),
+                fix=localized("doctor-paused-cure"),
             )
         )
     if rescheduled:
         results.append(
             warning(
                 "prefect-deployments",
-                f"other schedules than in {FILE}: {', '.join(rescheduled)}",
-                impact="they run at other times than the file says, or not at all",
+                localized("doctor-rescheduled", file=FILE, names=", ".join(rescheduled)),
+                impact=localized("doctor-rescheduled-means"),
                 fix=apply,
+            )
+        )
+    if left := _left_over(facts, wanted):
+        results.append(
+            warning(
+                "prefect-deployments",
+                localized("doctor-left-over", file=FILE, names=", ".join(left)),
+                impact=localized("doctor-left-over-means"),
+                fix=localized("doctor-left-over-cure", name=left[0]),
             )
         )
     if results:
         return results
-    next_issue = ""
+    next_issue: LocalizedText | str = ""
     if facts.next_issue is not None:
-        next_issue = (
-            f"; the next issue is made on {facts.next_issue.astimezone(zone):%A, %d %B, %H:%M}"
+        next_issue = localized("doctor-next-issue", at=facts.next_issue.astimezone(zone))
+    return [
+        ok(
+            "prefect-deployments",
+            localized("doctor-deployments-ok", count=len(wanted), file=FILE, next_issue=next_issue),
         )
-    return [ok("prefect-deployments", f"{len(wanted)} deployments are as in {FILE}{next_issue}")]
+    ]
+
+
+def _left_over(facts: PrefectFacts, wanted: Sequence[Deployment]) -> list[str]:
+    """Return the deployments of the program's flows that prefect.yaml has no more, as Prefect's commands name them."""
+    keys = {deployment.key for deployment in wanted}
+    return sorted(
+        f"{function_of(deployment.entrypoint).replace('_', '-')}/{deployment.name}"
+        for deployment in facts.deployments
+        if deployment.entrypoint.startswith(f"{PACKAGE}.") and deployment.key not in keys
+    )
 
 
 def _workers(facts: PrefectFacts) -> CheckResult:
     pooled = [deployment for deployment in facts.deployments if deployment.pool]
     if pooled and not facts.workers:
-        finding = f"no worker of the pool '{POOL}' is online"
-        fix = f"run 'prefect worker start --pool {POOL}'"
+        finding = localized("doctor-no-worker", pool=POOL)
+        fix = localized("doctor-start-worker", pool=POOL)
         if facts.workers is None:
-            finding = f"there is no pool '{POOL}'"
-            fix += f" after 'prefect work-pool create {POOL} --type process'"
-        return problem(
-            "prefect-workers", finding, impact="runs are scheduled and never start", fix=fix
-        )
+            finding = localized("doctor-no-pool", pool=POOL)
+            fix = localized("doctor-create-pool", pool=POOL)
+        return problem("prefect-workers", finding, impact=localized("doctor-never-start"), fix=fix)
     not_ready = [deployment.name for deployment in facts.deployments if not deployment.ready]
     if not_ready:
         return problem(
             "prefect-workers",
-            f"no runner has polled for runs of {', '.join(sorted(not_ready)[:5])} for a minute",
-            impact="runs are scheduled and never start",
-            fix="start 'upcycle-news up' or upcycle_news_flows.serve again, or a worker of the pool",
+            localized("doctor-no-poll", names=", ".join(sorted(not_ready)[:5])),
+            impact=localized("doctor-never-start"),
+            fix=localized("doctor-no-poll-cure"),
         )
     if not facts.deployments:
-        return skipped("prefect-workers", "nothing is deployed, so no worker is needed")
-    count = "one worker" if facts.workers == 1 else f"{facts.workers} workers"
-    executor = f"{count} of the pool '{POOL}'" if pooled else "a runner (upcycle_news_flows.serve)"
-    return ok("prefect-workers", f"runs are executed by {executor}")
+        return skipped("prefect-workers", localized("doctor-nothing-deployed"))
+    count = (
+        localized("doctor-one-worker")
+        if facts.workers == 1
+        else localized("doctor-workers", number=facts.workers)
+    )
+    executor = (
+        localized("doctor-workers-of", workers=count, pool=POOL)
+        if pooled
+        else localized("doctor-runner")
+    )
+    return ok("prefect-workers", localized("doctor-executor", executor=executor))
 
 
 def _late_runs(facts: PrefectFacts) -> CheckResult:
     if facts.late_runs >= _MANY_LATE:
         return warning(
             "prefect-late",
-            f"{facts.late_runs} runs are late",
-            impact="no worker takes them, or too many run at the same time",
-            fix="look at the runs in Prefect's pages; more workers, or a larger --limit",
+            localized("doctor-late-runs", number=facts.late_runs),
+            impact=localized("doctor-late-means"),
+            fix=localized("doctor-late-cure"),
         )
     return ok(
         "prefect-late",
-        "no run is late" if not facts.late_runs else f"{facts.late_runs} runs are late",
+        localized("doctor-no-late-run")
+        if not facts.late_runs
+        else localized("doctor-late-runs", number=facts.late_runs),
     )
 
 
 def _clock(facts: PrefectFacts) -> CheckResult:
     seconds = abs(facts.skew)
     if seconds <= _SKEW:
-        return ok("clock", "the clocks of the server and of this machine agree")
+        return ok("clock", localized("doctor-clock-ok"))
     make = problem if seconds > _BAD_SKEW else warning
-    ahead = "ahead of" if facts.skew > 0 else "behind"
+    ahead = localized("doctor-ahead") if facts.skew > 0 else localized("doctor-behind")
     return make(
         "clock",
-        f"the server's clock is {seconds:.0f} s {ahead} this machine's",
-        impact="runs start too early or too late, links and approval requests expire at other times",
-        fix="let both keep time with NTP (timedatectl set-ntp true)",
+        localized("doctor-clock", seconds=seconds, ahead=ahead),
+        impact=localized("doctor-clock-means"),
+        fix=localized("doctor-clock-cure"),
     )
 
 
 def _automations(facts: PrefectFacts, wanted: Collection[str], operators: int) -> CheckResult:
     missing = sorted(set(wanted) - facts.alert_events)
-    apply = "run 'upcycle-news alarms apply deploy/automations.yaml'"
+    apply = localized("doctor-alarms-apply")
     if not facts.alert_events:
         return warning(
             "alarms",
-            "Prefect has no automation of ours that is switched on",
-            impact="no operator is told when an issue is late or refused",
+            localized("doctor-alarms-none"),
+            impact=localized("doctor-alarms-none-mean"),
             fix=apply,
         )
     if missing:
         return warning(
             "alarms",
-            f"Prefect's automations do not know {', '.join(missing)}",
-            impact="they are older than deploy/automations.yaml: no operator is told of these",
+            localized("doctor-alarms-old", missing=", ".join(missing)),
+            impact=localized("doctor-alarms-old-mean"),
             fix=apply,
         )
     if not operators:
         return warning(
             "alarms",
-            "alarms are raised, but no operator receives them",
-            impact="the group cockpit.operators is not named, or has no members",
-            fix="set cockpit.operators, and 'upcycle-news subscribers add … --group' for its members",
+            localized("doctor-alarms-nobody"),
+            impact=localized("doctor-alarms-nobody-means"),
+            fix=localized("doctor-alarms-nobody-cure"),
         )
-    return ok("alarms", "alarms are mailed to the operators")
+    return ok("alarms", localized("doctor-alarms-ok"))

@@ -27,14 +27,10 @@ from upcycle_news.diagnostics.content import LastIssue
 from upcycle_news.diagnostics.dns import sender_domain
 from upcycle_news.diagnostics.dns.dkim import Key
 from upcycle_news.diagnostics.dns.resolver import Resolver
-from upcycle_news.diagnostics.results import (
-    CheckResult,
-    ok,
-    problem,
-    skipped,
-)
+from upcycle_news.diagnostics.results import CheckResult, ok, problem, skipped, text_of
 from upcycle_news.errors import SettingsError, UpcycleError
-from upcycle_news.fileio import list_folder
+from upcycle_news.fileio import list_folder, os_reason
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.prefect_api.client import PrefectClient, read_automations
 from upcycle_news.prefect_api.environment import is_loopback
 from upcycle_news.prefect_api.schedules import FILE
@@ -54,7 +50,7 @@ from upcycle_news.subscribers.link_tokens import Purpose
 from upcycle_news.subscribers.signing_keys import token_key_files
 from upcycle_news.transports.probe import inspect_relay
 
-_OFFLINE = "not asked (--offline)"
+_OFFLINE = localized("doctor-offline")
 
 
 @dataclass(frozen=True)
@@ -85,15 +81,15 @@ class CheckContext:
 def probe_settings(check_context: CheckContext) -> list[CheckResult]:
     """Check the configuration, and the files with secrets that variables name."""
     settings = check_context.app.settings
-    results = [ok("settings", "newsletter.toml and the environment can be read")]
+    results = [ok("settings", localized("doctor-settings-ok"))]
     [store] = [origin for origin in origins.origins(settings) if origin.key == "store"]
     if store.kind.endswith(".toml") and origins.has_password(settings.store):
         results.append(
             problem(
                 "settings",
-                f"{store.where} holds the password of the store",
-                impact="a password does not belong in git",
-                fix=f"set {PREFIX}STORE, or {PREFIX}STORE_FILE, instead",
+                localized("doctor-store-password", where=store.where),
+                impact=localized("doctor-store-password-means"),
+                fix=localized("doctor-store-password-cure", prefix=PREFIX),
             )
         )
     files = [
@@ -129,7 +125,7 @@ def _check_keys(check_context: CheckContext) -> list[CheckResult]:
             with file.open("rb"):
                 pass
     except OSError as error:
-        return [host.unreadable_keys(error.filename or str(folder), error.strerror or str(error))]
+        return [host.unreadable_keys(error.filename or str(folder), os_reason(error))]
     return host.evaluate_keys(
         host.inspect_secret(folder, str(folder)),
         [host.inspect_secret(path, path.name) for path in files],
@@ -148,9 +144,9 @@ def _check_zones(check_context: CheckContext) -> CheckResult:
     except SettingsError as error:
         return problem(
             "timezone",
-            str(error),
-            impact="no schedule can be deployed",
-            fix=f"correct {FILE}",
+            text_of(error),
+            impact=localized("doctor-no-schedule"),
+            fix=localized("doctor-correct-file", file=FILE),
         )
     return host.evaluate_zones(settings.publication.timezone, zones)
 
@@ -167,7 +163,7 @@ def probe_store(check_context: CheckContext) -> list[CheckResult]:
     try:
         results.append(_check_history(check_context))
     except UpcycleError as error:
-        results.append(storage.history_unreadable(str(error)))
+        results.append(storage.history_unreadable(error.localized_text))
     newest = next(iter(create.list_backups(check_context.app)), None)
     made = None if newest is None else datetime.fromtimestamp(newest.stat().st_mtime, UTC)
     return [*results, storage.evaluate_backup(made, check_context.now, has_store=facts.exists)]
@@ -177,7 +173,7 @@ def _check_history(check_context: CheckContext) -> CheckResult:
     """Compare the store with what the keys, the journal and the archive know of what went out."""
     context, facts = check_context.app, check_context.store
     if facts.trouble or facts.version not in (None, facts.newest):
-        return skipped("journal", "the store cannot be compared with the journal as it is")
+        return skipped("journal", localized("doctor-journal-not-compared"))
     if not facts.exists or facts.version is None:
         return storage.evaluate_history(find_contradiction(context, None), entries=0, places=0)
     with create.open_unmigrated(context) as store:
@@ -196,8 +192,8 @@ def probe_relays(check_context: CheckContext) -> list[CheckResult]:
         return [
             skipped(
                 "relay",
-                "no relay is configured: the embedded mailbox stores the mails (var/mailbox)",
-                fix="set relays.main.host when mails are to reach subscribers",
+                localized("doctor-no-relay"),
+                fix=localized("doctor-set-relay"),
             )
         ]
     size = check_context.last.message if check_context.last else 0
@@ -206,7 +202,13 @@ def probe_relays(check_context: CheckContext) -> list[CheckResult]:
         if not settings.host:
             continue
         if check_context.offline and not is_loopback(settings.host):
-            results.append(skipped("relay", f"the relay {name}: {_OFFLINE}", about=name))
+            results.append(
+                skipped(
+                    "relay",
+                    localized("doctor-relay-offline", name=name, offline=_OFFLINE),
+                    about=name,
+                )
+            )
             continue
         results += relay.evaluate(
             inspect_relay(build_relay(name, settings)), check_context.now, message_bytes=size
@@ -219,12 +221,10 @@ def probe_dns(check_context: CheckContext) -> list[CheckResult]:
     settings = check_context.app.settings
     domain = settings.sender.address.rpartition("@")[2].lower()
     if not domain or is_sample_host(domain):
-        why = "sender.address is empty" if not domain else f"{domain} is a sample domain"
-        return [
-            _not_configured(
-                check_context, "dns", f"{why}: nothing to look up", "set sender.address to yours"
-            )
-        ]
+        why = localized("doctor-sender-empty")
+        if domain:
+            why = localized("doctor-sender-sample", domain=domain)
+        return [_not_configured(check_context, "dns", why, localized("doctor-set-sender"))]
     if check_context.offline:
         return [skipped("dns", _OFFLINE)]
     sender = _sender(check_context.app, domain)
@@ -233,12 +233,14 @@ def probe_dns(check_context: CheckContext) -> list[CheckResult]:
     return sender_domain.evaluate(sender, answers)
 
 
-def _not_configured(check_context: CheckContext, check: str, why: str, fix: str) -> CheckResult:
+def _not_configured(
+    check_context: CheckContext, check: str, why: LocalizedText, fix: LocalizedText
+) -> CheckResult:
     """Report a sample's value: skipped while trying out, a problem once a relay is configured."""
     configured = check_context.app.configured_relay
     if configured is None or is_loopback(configured.host):
         return skipped(check, why, fix=fix)
-    return problem(check, why, impact="a relay is configured, but nothing can be sent", fix=fix)
+    return problem(check, why, impact=localized("doctor-relay-but-nothing"), fix=fix)
 
 
 def _sender(context: AppContext, domain: str) -> sender_domain.Sender:
@@ -280,9 +282,9 @@ def _check_inbox(check_context: CheckContext) -> CheckResult:
         return skipped("inbox", _OFFLINE)
     try:
         with process.open_inbox(check_context.app, settings.doctor.timeout):
-            return unsubscribe_endpoint.evaluate_inbox("")
+            return unsubscribe_endpoint.evaluate_inbox(None)
     except UpcycleError as error:
-        return unsubscribe_endpoint.evaluate_inbox(str(error))
+        return unsubscribe_endpoint.evaluate_inbox(text_of(error))
 
 
 def _check_unsubscribe_endpoint(check_context: CheckContext) -> list[CheckResult]:
@@ -290,20 +292,18 @@ def _check_unsubscribe_endpoint(check_context: CheckContext) -> list[CheckResult
     url = context.settings.publication.public_url
     is_local = is_loopback(urlsplit(url).hostname or "")
     if url and is_sample_host(url) and not is_local:
-        why = f"{url} is a sample address: nobody could unsubscribe there"
-        return [
-            _not_configured(check_context, "one-click", why, "set publication.public_url to yours")
-        ]
+        why = localized("doctor-sample-url", url=url)
+        return [_not_configured(check_context, "one-click", why, localized("doctor-set-url"))]
     results = [
         unsubscribe_endpoint.evaluate_methods(
-            str(subscriptions.describe_unsubscribe_methods(context)),
+            subscriptions.describe_unsubscribe_methods(context),
             possible=bool(url) or context.unsubscribes_by_mail,
         )
     ]
     if not url:
         return [
             *results,
-            unsubscribe_endpoint.endpoint_unchecked("there is no publication.public_url to ask"),
+            unsubscribe_endpoint.endpoint_unchecked(localized("doctor-no-url")),
         ]
     if check_context.offline and not is_local:
         return [*results, unsubscribe_endpoint.endpoint_unchecked(_OFFLINE)]
@@ -359,7 +359,7 @@ def probe_content(check_context: CheckContext) -> list[CheckResult]:
     """Check the feeds, the size of the last issue, and the content as `check` does."""
     size = content.evaluate_issue_size(check_context.last)
     if not check_context.usable:
-        why = "the store does not exist yet, or cannot be opened as it is"
+        why = localized("doctor-store-not-there")
         return [skipped("feeds", why), size, skipped("content", why)]
     context = check_context.app
     try:
@@ -368,9 +368,9 @@ def probe_content(check_context: CheckContext) -> list[CheckResult]:
         feeds = [
             problem(
                 "feeds",
-                str(error),
-                impact="no feed can be fetched",
-                fix="correct that place; 'upcycle-news check' says when it is in order",
+                text_of(error),
+                impact=localized("doctor-feeds-broken-mean"),
+                fix=localized("doctor-feeds-broken-cure"),
             )
         ]
     findings = run.check_everything(context, ids.current_issue(context))

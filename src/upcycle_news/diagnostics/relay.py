@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from upcycle_news.diagnostics.results import (
-    CheckResult,
-    ok,
-    problem,
-    warning,
-)
+from upcycle_news.diagnostics.results import CheckResult, ok, problem, split_cure, warning
 from upcycle_news.diagnostics.tls import expiring, valid_until
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.prefect_api.environment import is_loopback
 from upcycle_news.transports.probe import RelayFacts
 
 _SLOW = 5.0  # seconds: a greeting is delayed on purpose, or the relay's DNS look-up of us times out
-_OLD_TLS = ("SSLv3", "TLSv1", "TLSv1.1")  # RFC 8996
+_OLD_TLS = ("SSLv3", localized("doctor-clock-ok"), "TLSv1.1")  # RFC 8996
 
 
 def evaluate(facts: RelayFacts, now: datetime, *, message_bytes: int = 0) -> list[CheckResult]:
@@ -26,14 +22,14 @@ def evaluate(facts: RelayFacts, now: datetime, *, message_bytes: int = 0) -> lis
     results = [_reached(facts), *_tls(facts, now)]
     if relay.username:
         results.append(
-            ok("relay-login", f"the relay {relay.name} accepts our login", about=relay.name)
+            ok("relay-login", localized("doctor-login-accepted", name=relay.name), about=relay.name)
         )
     elif not is_loopback(relay.host):
         results.append(
             ok(
                 "relay-login",
-                f"the relay {relay.name} is used without a login",
-                impact="it must know us by our address, or it refuses the first mail",
+                localized("doctor-no-login", name=relay.name),
+                impact=localized("doctor-no-login-means"),
                 about=relay.name,
             )
         )
@@ -41,16 +37,17 @@ def evaluate(facts: RelayFacts, now: datetime, *, message_bytes: int = 0) -> lis
 
 
 def _failed(facts: RelayFacts) -> CheckResult:
-    finding, _, fix = facts.failure.rpartition(": ")
-    check = "relay"
-    if "certificate" in finding or "TLS" in finding:
+    assert facts.failure is not None
+    finding, fix = split_cure(facts.failure, localized("doctor-colon"))
+    check, said = "relay", str(finding)
+    if "certificate" in said or "TLS" in said:
         check = "relay-tls"
-    elif "login" in finding or "log in" in finding:
+    elif "login" in said or "log in" in said:
         check = "relay-login"
     return problem(
         check,
         finding,
-        impact="no mail leaves; what is queued waits until it works again",
+        impact=localized("doctor-no-mail-leaves"),
         fix=fix,
         about=facts.relay.name,
     )
@@ -63,30 +60,37 @@ def _reached(facts: RelayFacts) -> CheckResult:
     if seconds is not None and seconds > _SLOW:
         return warning(
             "relay",
-            f"the relay {where} takes {seconds:.0f} s to greet us",
-            impact="each connection waits that long; often the relay waits for a DNS answer about our name",
-            fix="ask its operator, and give this machine's address a name (PTR)",
+            localized("doctor-relay-slow", where=where, seconds=seconds),
+            impact=localized("doctor-relay-slow-means"),
+            fix=localized("doctor-relay-slow-cure"),
             about=relay.name,
         )
-    timing = "" if seconds is None else f", it greets us within {max(seconds, 0.001) * 1000:.0f} ms"
-    return ok("relay", f"the relay {where} answers{timing}", about=relay.name)
+    timing = (
+        ""
+        if seconds is None
+        else localized("doctor-relay-timing", milliseconds=max(seconds, 0.001) * 1000)
+    )
+    return ok(
+        "relay", localized("doctor-relay-answers", where=where, timing=timing), about=relay.name
+    )
 
 
 def _tls(facts: RelayFacts, now: datetime) -> list[CheckResult]:
     relay = facts.relay
     if not facts.tls:
         if is_loopback(relay.host):
-            return [ok("relay-tls", "no TLS, the relay is on this machine", about=relay.name)]
+            return [ok("relay-tls", localized("doctor-tls-local"), about=relay.name)]
         offered = "starttls" in facts.offers
-        fix = 'set security = "starttls"' if offered else 'set security = "tls" and its port'
+        fix = localized("doctor-set-starttls") if offered else localized("doctor-set-tls")
         make = problem if relay.username else warning
         return [
             make(
                 "relay-tls",
-                f"mail goes to the relay {relay.name} unencrypted",
-                impact="whoever can read the network traffic sees every address"
-                + (" and the password" if relay.username else ""),
-                fix=f"{fix} for relays.{relay.name}",
+                localized("doctor-plain", name=relay.name),
+                impact=localized("doctor-plain-login-means")
+                if relay.username
+                else localized("doctor-plain-means"),
+                fix=localized("doctor-fix-for-relay", fix=fix, name=relay.name),
                 about=relay.name,
             )
         ]
@@ -94,18 +98,20 @@ def _tls(facts: RelayFacts, now: datetime) -> list[CheckResult]:
         return [
             warning(
                 "relay-tls",
-                f"the relay {relay.name} speaks {facts.tls}",
-                impact="it is broken and withdrawn (RFC 8996)",
-                fix="ask its operator for TLS 1.2 or newer",
+                localized("doctor-tls-old", name=relay.name, tls=facts.tls),
+                impact=localized("doctor-tls-old-means"),
+                fix=localized("doctor-tls-old-cure"),
                 about=relay.name,
             )
         ]
     until = valid_until(facts.certificate)
-    owner = f"the relay {relay.name}"
-    soon = expiring("relay-tls", owner, until, now, about=relay.name, renews="its operator")
+    owner = localized("doctor-the-relay", name=relay.name)
+    soon = expiring(
+        "relay-tls", owner, until, now, about=relay.name, renews=localized("doctor-relays-operator")
+    )
     if soon:
         return soon
-    finding = f"{facts.tls}, the certificate is trusted until {until:%Y-%m-%d}"
+    finding = localized("doctor-tls-ok", tls=facts.tls, until=until)
     return [ok("relay-tls", finding, about=relay.name)]
 
 
@@ -114,33 +120,39 @@ def _size(facts: RelayFacts, message_bytes: int) -> CheckResult:
     value = facts.offers.get("size", "")
     limit = int(value) if value.isdecimal() else 0
     if not limit:  # RFC 1870, section 3: a bare SIZE or 0 names no limit
-        return ok("relay-size", f"the relay {relay.name} names no limit of size", about=relay.name)
+        return ok("relay-size", localized("doctor-size-none", name=relay.name), about=relay.name)
     if message_bytes > limit:
         return problem(
             "relay-size",
-            f"the relay {relay.name} takes {limit / 1e6:.1f} MB, the last issue has "
-            f"{message_bytes / 1e6:.1f} MB",
-            impact="an issue of this size is refused for every subscriber",
-            fix='make pictures smaller, or publish them: issue.images = "hosted"',
+            localized(
+                "doctor-size-too-large",
+                name=relay.name,
+                limit=limit / 1e6,
+                size=message_bytes / 1e6,
+            ),
+            impact=localized("doctor-size-too-large-means"),
+            fix=localized("doctor-size-too-large-cure"),
             about=relay.name,
         )
-    compared = f", the last issue has {message_bytes / 1e6:.2f} MB" if message_bytes else ""
+    compared: LocalizedText | str = (
+        localized("doctor-last-issue-has", size=message_bytes / 1e6) if message_bytes else ""
+    )
     return ok(
         "relay-size",
-        f"the relay {relay.name} takes up to {limit / 1e6:.1f} MB{compared}",
+        localized("doctor-size-ok", name=relay.name, limit=limit / 1e6, compared=compared),
         about=relay.name,
     )
 
 
 def _extensions(facts: RelayFacts) -> CheckResult:
     offered = [name for name in ("pipelining", "8bitmime", "smtputf8") if name in facts.offers]
-    impact = ""
+    impact = None
     if "smtputf8" not in facts.offers:
-        impact = "addresses with umlauts before the @ cannot be written to; they are rare"
-    named = ", ".join(name.upper() for name in offered) or "no extension that matters to us"
+        impact = localized("doctor-utf8-means")
+    named = ", ".join(name.upper() for name in offered) or localized("doctor-offers-nothing")
     return ok(
         "relay-offers",
-        f"the relay {facts.relay.name} offers {named}",
+        localized("doctor-offers", name=facts.relay.name, named=named),
         impact=impact,
         about=facts.relay.name,
     )

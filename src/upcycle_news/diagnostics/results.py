@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+from upcycle_news.errors import UpcycleError
+from upcycle_news.i18n.messages import FALLBACK, LocalizedText, localized, supported_language
 
 
 class State(StrEnum):
@@ -34,18 +37,59 @@ class Record:
 
 
 @dataclass(frozen=True)
+class TextPart(LocalizedText):
+    """What stands before, or behind, the last `mark` of a text; without the mark, all of it, or nothing."""
+
+    whole: LocalizedText = field(default_factory=lambda: LocalizedText(""))
+    mark: LocalizedText = field(default_factory=lambda: LocalizedText(""))
+    behind: bool = False
+
+    def in_language(self, language: str) -> str:
+        """Return the part of the text in `language`."""
+        text = self.whole.in_language(language)
+        before, mark, behind = text.rpartition(self.mark.in_language(language))
+        part = (behind if mark else "") if self.behind else (before if mark else text)
+        return part if supported_language(language) == FALLBACK else part[:1].upper() + part[1:]
+
+
+@dataclass(frozen=True)
+class ErrorText(LocalizedText):
+    """An error as a text, with its place."""
+
+    error: UpcycleError = field(default_factory=UpcycleError)
+
+    def in_language(self, language: str) -> str:
+        """Return what the error says in `language`."""
+        return self.error.in_language(language)
+
+
+def text_of(error: UpcycleError) -> LocalizedText:
+    """Return an error as a text, with its place."""
+    return ErrorText("", (), error)
+
+
+def split_cure(
+    text: LocalizedText, mark: LocalizedText
+) -> tuple[LocalizedText, LocalizedText | None]:
+    """Return what an error says, and the cure behind its last `mark`; None when it names none."""
+    if str(mark) not in str(text):
+        return text, None
+    return TextPart("", (), text, mark), TextPart("", (), text, mark, behind=True)
+
+
+@dataclass(frozen=True)
 class CheckResult:
     """One result of the check `check`; `about` tells several results of one check apart.
 
     No text holds a subscriber's address or a secret: results are mailed and stored by Prefect.
-    The JSON keys of `finding`, `impact` and `fix` are `found`, `meaning` and `cure`.
+    The JSON keys of `finding`, `impact` and `fix` are `found`, `meaning` and `cure`, in English.
     """
 
     check: str
     state: State
-    finding: str
-    impact: str = ""
-    fix: str = ""
+    finding: LocalizedText
+    impact: LocalizedText | None = None
+    fix: LocalizedText | None = None
     about: str = ""
     records: tuple[Record, ...] = ()
 
@@ -60,9 +104,9 @@ class CheckResult:
             "check": self.check,
             "about": self.about,
             "state": str(self.state),
-            "found": self.finding,
-            "meaning": self.impact,
-            "cure": self.fix,
+            "found": str(self.finding),
+            "meaning": str(self.impact or ""),
+            "cure": str(self.fix or ""),
             "records": [
                 {"name": record.name, "type": record.type, "value": record.value}
                 for record in self.records
@@ -90,17 +134,17 @@ class Report:
         """Return the number of results in `state`."""
         return sum(result.state is state for result in self.results)
 
-    def summary(self) -> str:
+    def summary(self) -> LocalizedText:
         """Return the counts as a sentence, such as "1 problem, 12 ok"."""
-        names = (
-            (State.PROBLEM, "problem", "problems"),
-            (State.WARNING, "warning", "warnings"),
-            (State.OK, "ok", "ok"),
-            (State.SKIPPED, "skipped", "skipped"),
-        )
-        counts = [(self.count(state), singular, plural) for state, singular, plural in names]
-        parts = (f"{n} {singular if n == 1 else plural}" for n, singular, plural in counts if n)
-        return ", ".join(parts) or "nothing was found wrong"
+        counts = {state: self.count(state) for state in State}
+        texts = {
+            State.PROBLEM: localized("doctor-problems", count=counts[State.PROBLEM]),
+            State.WARNING: localized("doctor-warnings", count=counts[State.WARNING]),
+            State.OK: localized("doctor-fine", number=counts[State.OK]),
+            State.SKIPPED: localized("doctor-skipped", number=counts[State.SKIPPED]),
+        }
+        parts = tuple(text for state, text in texts.items() if counts[state])
+        return localized("doctor-summary", parts=parts) if parts else localized("doctor-nothing")
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as `doctor --json` prints it; `healthy` is false with any problem."""
@@ -113,17 +157,19 @@ class Report:
         }
 
 
-def ok(check: str, finding: str, *, impact: str = "", about: str = "") -> CheckResult:
+def ok(
+    check: str, finding: LocalizedText, *, impact: LocalizedText | None = None, about: str = ""
+) -> CheckResult:
     """Return a result in state `OK`."""
     return CheckResult(check, State.OK, finding, impact, about=about)
 
 
 def warning(
     check: str,
-    finding: str,
+    finding: LocalizedText,
     *,
-    impact: str,
-    fix: str,
+    impact: LocalizedText,
+    fix: LocalizedText | None,
     about: str = "",
     records: Iterable[Record] = (),
 ) -> CheckResult:
@@ -133,10 +179,10 @@ def warning(
 
 def problem(
     check: str,
-    finding: str,
+    finding: LocalizedText,
     *,
-    impact: str,
-    fix: str,
+    impact: LocalizedText,
+    fix: LocalizedText | None,
     about: str = "",
     records: Iterable[Record] = (),
 ) -> CheckResult:
@@ -144,6 +190,8 @@ def problem(
     return CheckResult(check, State.PROBLEM, finding, impact, fix, about, tuple(records))
 
 
-def skipped(check: str, reason: str, *, fix: str = "", about: str = "") -> CheckResult:
+def skipped(
+    check: str, reason: LocalizedText, *, fix: LocalizedText | None = None, about: str = ""
+) -> CheckResult:
     """Return a result in state `SKIPPED` with the reason."""
     return CheckResult(check, State.SKIPPED, reason, fix=fix, about=about)

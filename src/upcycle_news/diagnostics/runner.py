@@ -9,10 +9,10 @@ from pathlib import Path
 from upcycle_news.app.context import AppContext
 from upcycle_news.diagnostics.content import LastIssue
 from upcycle_news.diagnostics.probes import PROBES, CheckContext
-from upcycle_news.diagnostics.results import CheckResult, Report, problem
+from upcycle_news.diagnostics.results import CheckResult, Report, problem, text_of
 from upcycle_news.errors import UpcycleError
-from upcycle_news.fileio import read_file
-from upcycle_news.i18n.messages import FALLBACK
+from upcycle_news.fileio import os_reason, read_file
+from upcycle_news.i18n.messages import localized
 from upcycle_news.rendering.render import encoded_size
 from upcycle_news.services.issues.ids import latest_issue
 from upcycle_news.services.issues.render import RenderedRevision, sample_message
@@ -52,9 +52,9 @@ def unreadable(error: UpcycleError) -> Report:
     """Return the report for settings that cannot be read, which keeps every check from running."""
     result = problem(
         "settings",
-        error.in_language(FALLBACK),  # as all of the doctor's sentences
-        impact="no command works, and no other check can run",
-        fix="correct that place",
+        text_of(error),
+        impact=localized("doctor-settings-mean"),
+        fix=localized("doctor-correct-place"),
     )
     return Report((("settings", (result,)),))
 
@@ -73,27 +73,27 @@ def _run_probe(
         return [
             problem(
                 name,
-                str(error),
-                impact="the rest of this group could not be checked",
-                fix="correct that first, then run the doctor again",
+                text_of(error),
+                impact=localized("doctor-group-unchecked"),
+                fix=localized("doctor-correct-first"),
             )
         ]
     except PermissionError as error:
         return [
             problem(
                 name,
-                f"{error.filename or name} cannot be read ({error.strerror})",
-                impact="the rest of this group could not be checked",
-                fix="run as the user that it belongs to, or make it readable for this one",
+                localized("doctor-not-readable", path=error.filename or name, why=os_reason(error)),
+                impact=localized("doctor-group-unchecked"),
+                fix=localized("doctor-run-as-owner"),
             )
         ]
     except Exception as error:
         return [
             problem(
                 name,
-                f"the check itself failed ({type(error).__name__})",
-                impact="that is a fault of the doctor, not of the installation",
-                fix="please report it, with the version of upcycle-news",
+                localized("doctor-check-failed", kind=type(error).__name__),
+                impact=localized("doctor-own-fault"),
+                fix=localized("doctor-report-it"),
             )
         ]
 

@@ -8,7 +8,7 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.diagnostics.formatting import markdown
 from upcycle_news.diagnostics.results import CheckResult, Report, State
 from upcycle_news.diagnostics.runner import run_checks
-from upcycle_news.i18n.messages import format_count
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models.runs import RunResult
 from upcycle_news.observability.redaction import redact
 from upcycle_news.services.monitoring.alerts import Event
@@ -29,17 +29,22 @@ class Checkup:
 def check_up(context: AppContext) -> Checkup:
     """Run all checks and record which are red now. No text of the result holds an address."""
     report = run_checks(context)
+    language = context.language
     return Checkup(
-        run_result(report), redact(markdown(report)), _event(new_problems(context, report))
+        run_result(report, language),
+        redact(markdown(report, language)),
+        _event(new_problems(context, report), language),
     )
 
 
-def run_result(report: Report) -> RunResult:
+def run_result(report: Report, language: str = "en") -> RunResult:
     """Return the run's result: "Degraded" with the first three problems, if there are any."""
-    summary = report.summary()
+    summary = report.summary().in_language(language)
     if not report.problems:
         return RunResult("completed", "Completed", summary)
-    worst = "; ".join(redact(result.finding) for result in report.problems[:3])
+    worst = "; ".join(
+        redact(result.finding.in_language(language)) for result in report.problems[:3]
+    )
     return RunResult("completed", "Degraded", f"{summary}: {worst}")
 
 
@@ -66,13 +71,17 @@ def new_problems(context: AppContext, report: Report) -> tuple[CheckResult, ...]
     return tuple(result for result in problems if result.subject in new)
 
 
-def _event(problems: tuple[CheckResult, ...]) -> Event | None:
+def _event(problems: tuple[CheckResult, ...], language: str) -> Event | None:
     if not problems:
         return None
-    sentences = [
-        f"{result.finding}. It means: {result.impact}. Cure: {result.fix}." for result in problems
+    texts = [localized("alarm-found", count=len(problems))]
+    texts += [
+        localized("alarm-finding", found=found.finding, means=found.impact, cure=found.fix)
+        if found.fix
+        else localized("alarm-finding-alone", found=found.finding, means=found.impact)
+        for found in problems
     ]
-    message = "\n\n".join([f"{format_count(len(problems), 'new problem')}.", *sentences])
+    message = "\n\n".join(text.in_language(language) for text in texts)
     return Event(
         RED_EVENT, "doctor", redact(message), {"checks": [result.check for result in problems]}
     )

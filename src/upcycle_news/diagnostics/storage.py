@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from upcycle_news.diagnostics.results import (
-    CheckResult,
-    ok,
-    problem,
-    skipped,
-    warning,
-)
-from upcycle_news.i18n.messages import LocalizedText, format_count
+from upcycle_news.diagnostics.results import CheckResult, ok, problem, skipped, split_cure, warning
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.storage.database import PRE_RELEASES
 from upcycle_news.storage.inspect import StoreFacts
 
@@ -24,17 +18,17 @@ _BACKUP_PROBLEM_AGE = timedelta(days=7)
 def evaluate(facts: StoreFacts) -> list[CheckResult]:
     """Evaluate whether the store can be read, written and trusted, and its migration."""
     if facts.trouble:
-        finding, _, fix = facts.trouble.rpartition("; ")
+        finding, fix = split_cure(facts.trouble, localized("doctor-semicolon"))
         return [
             problem(
                 "store",
-                finding or facts.trouble,
-                impact="no mail can be sent, and no subscriber can confirm or unsubscribe",
-                fix=fix if finding else "check UPCYCLE_NEWS_STORE",
+                finding,
+                impact=localized("doctor-store-means"),
+                fix=fix or localized("doctor-store-address-cure"),
             )
         ]
     if not facts.exists:
-        return [skipped("store", "there is no store yet: the first command that needs it makes it")]
+        return [skipped("store", localized("doctor-store-none"))]
     size = f"{facts.size / 1e6:.1f} MB"
     results = [_access(facts, size), _version(facts)]
     if facts.kind == "sqlite":
@@ -44,12 +38,12 @@ def evaluate(facts: StoreFacts) -> list[CheckResult]:
 
 def _rights(facts: StoreFacts) -> CheckResult:
     if not facts.exposed:
-        return ok("store-rights", "only its owner can read the store")
+        return ok("store-rights", localized("doctor-rights-ok"))
     return problem(
         "store-rights",
-        f"others on this machine can read {', '.join(facts.exposed)}",
-        impact="they hold the addresses of all subscribers",
-        fix=f"chmod 600 {facts.name}*, as their owner; the next command of their owner does it, too",
+        localized("doctor-exposed", names=", ".join(facts.exposed)),
+        impact=localized("doctor-rights-mean"),
+        fix=localized("doctor-rights-cure", name=facts.name),
     )
 
 
@@ -57,101 +51,104 @@ def _access(facts: StoreFacts, size: str) -> CheckResult:
     if facts.busy:
         return warning(
             "store",
-            f"the store {facts.name} has been locked by another writer for more than 5 s",
-            impact="other programs wait meanwhile; the cause is a large import, or a program that hangs",
-            fix="look which other program has it open",
+            localized("doctor-store-locked", name=facts.name),
+            impact=localized("doctor-store-locked-means"),
+            fix=localized("doctor-store-locked-cure"),
         )
     if not facts.writable:
         return problem(
             "store",
-            f"the store {facts.name} can be read, but not written to",
-            impact="nothing can be sent, and no subscriber can confirm or unsubscribe",
-            fix="check owner and permissions of the file and its folder"
+            localized("doctor-store-read-only", name=facts.name),
+            impact=localized("doctor-store-read-only-means"),
+            fix=localized("doctor-store-rights-cure")
             if facts.kind == "sqlite"
-            else "connect to the primary server, not to a replica",
+            else localized("doctor-store-primary-cure"),
         )
     if facts.kind == "sqlite" and facts.journal != "wal":
         return warning(
             "store",
-            f"the store {facts.name} is in journal mode '{facts.journal}', not WAL",
-            impact="programs that read and write it block one another",
-            fix="keep it on a local disk; the next command that opens it switches to WAL",
+            localized("doctor-store-journal", name=facts.name, journal=facts.journal),
+            impact=localized("doctor-store-journal-means"),
+            fix=localized("doctor-store-journal-cure"),
         )
-    mode = f"SQLite, {facts.journal.upper()}" if facts.kind == "sqlite" else facts.journal
-    return ok("store", f"the store can be read and written ({mode}, {size})")
+    mode = (
+        localized("doctor-mode", journal=facts.journal.upper())
+        if facts.kind == "sqlite"
+        else facts.journal
+    )
+    return ok("store", localized("doctor-store-ok", mode=mode, size=size))
 
 
 def _version(facts: StoreFacts) -> CheckResult:
     version = facts.version or "none"
     if facts.version == facts.newest:
-        return ok("store-version", f"the store is up to date (migration {facts.newest})")
+        return ok("store-version", localized("doctor-store-current", newest=facts.newest))
     if facts.version in PRE_RELEASES:
         return problem(
             "store-version",
-            f"the store was made by a pre-release (migration {version}), which has no upgrade",
-            impact="every command refuses to open it; nothing goes out",
-            fix="keep using that version, or import its subscribers and suppressions into a new "
-            "store (docs/backup.md, Upgrade)",
+            localized("doctor-store-pre-release", version=version),
+            impact=localized("doctor-store-pre-release-means"),
+            fix=localized("doctor-store-pre-release-cure"),
         )
     if facts.version is None or facts.version < facts.newest:
         return warning(
             "store-version",
-            f"the store is at migration {version}, this program at {facts.newest}",
-            impact="the next command that opens it migrates it; older programs then cannot use it",
-            fix="make a backup first, and stop what still runs with the older version",
+            localized("doctor-store-older", version=version, newest=facts.newest),
+            impact=localized("doctor-store-older-means"),
+            fix=localized("doctor-store-older-cure"),
         )
     return problem(
         "store-version",
-        f"the store is at migration {version}, this program only knows {facts.newest}",
-        impact="this older program refuses to open it",
-        fix="install the newer version of upcycle-news, or restore a backup of that time",
+        localized("doctor-store-newer", version=version, newest=facts.newest),
+        impact=localized("doctor-store-newer-means"),
+        fix=localized("doctor-store-newer-cure"),
     )
 
 
 def _integrity(facts: StoreFacts) -> CheckResult:
     if facts.damage is None:
-        return skipped("store-check", "checking every page took longer than 20 s and was stopped")
+        return skipped("store-check", localized("doctor-store-check-slow"))
     if facts.damage:
         return problem(
             "store-check",
-            f"the store is damaged: {facts.damage}",
-            impact="rows may be lost; if sending goes on, subscribers may get mails twice or not at all",
-            fix="stop everything, keep a copy of the file, and restore the last backup",
+            localized("doctor-store-damaged", damage=facts.damage),
+            impact=localized("doctor-store-damaged-means"),
+            fix=localized("doctor-store-damaged-cure"),
         )
-    return ok("store-check", "every page of the store is intact (quick_check)")
+    return ok("store-check", localized("doctor-store-intact"))
 
 
 def evaluate_disk(folder: str, free: int, total: int, store_bytes: int) -> CheckResult:
     """Compare the free space with what the store and a backup of it need; all in bytes."""
     wanted = max(_COMFORTABLE_FREE, 2 * store_bytes)
-    finding = f"{free / 1e9:.1f} GB of {total / 1e9:.0f} GB are free on the disk of {folder}"
+    finding = localized("doctor-disk", free=free / 1e9, total=total / 1e9, folder=folder)
     if free < _MINIMUM_FREE:
         return problem(
             "disk",
             finding,
-            impact="a send stops when the disk is full",
-            fix="make room; old issues, mailbox and images below var may be deleted",
+            impact=localized("doctor-disk-full-means"),
+            fix=localized("doctor-disk-cure"),
         )
     if free < wanted:
         return warning(
             "disk",
             finding,
-            impact="a backup needs as much space as the store, and a send needs some more",
-            fix="make room; old issues, mailbox and images below var may be deleted",
+            impact=localized("doctor-disk-low-means"),
+            fix=localized("doctor-disk-cure"),
         )
     return ok("disk", finding)
 
 
 def evaluate_backup(last: datetime | None, now: datetime, *, has_store: bool) -> CheckResult:
     """Evaluate the time of the newest backup, None when there is none."""
-    impact = "without one, a broken disk loses all subscribers, consents and unsubscribe links"
-    fix = "run 'upcycle-news backup', and every night"
+    impact = localized("doctor-backup-means")
+    fix = localized("doctor-backup-cure")
     if last is None:
         if not has_store:
-            return skipped("backup", "there is nothing to back up yet")
-        return warning("backup", "there is no backup yet", impact=impact, fix=fix)
+            return skipped("backup", localized("doctor-backup-nothing"))
+        return warning("backup", localized("doctor-backup-none"), impact=impact, fix=fix)
     age = now - last
-    finding = f"the newest backup is of {last:%Y-%m-%d %H:%M} UTC"
+    finding = localized("doctor-backup-newest", at=last)
     if age > _BACKUP_PROBLEM_AGE:
         return problem("backup", finding, impact=impact, fix=fix)
     if age > _BACKUP_WARNING_AGE:
@@ -159,12 +156,10 @@ def evaluate_backup(last: datetime | None, now: datetime, *, has_store: bool) ->
     return ok("backup", finding)
 
 
-def send_hold_active(sentence: str) -> CheckResult:
+def send_hold_active(sentence: LocalizedText) -> CheckResult:
     """Return the result for a store with a send hold, which lasts until an operator confirms."""
-    finding, _, fix = sentence.rpartition("; ")
-    return problem(
-        "pause", finding, impact="queued issues wait, and planned issues are missed", fix=fix
-    )
+    finding, fix = split_cure(sentence, localized("doctor-semicolon"))
+    return problem("pause", finding, impact=localized("doctor-pause-means"), fix=fix)
 
 
 def evaluate_history(
@@ -175,20 +170,20 @@ def evaluate_history(
     `places` are the files that hold it.
     """
     if contradiction is not None:
-        finding, _, rest = str(contradiction).partition("; nothing is sent, ")
+        finding, fix = split_cure(contradiction, localized("doctor-hold-mark"))
         return problem(
             "journal",
             finding,
-            impact="nothing is sent, no old backup and no page of the archive is deleted",
-            fix=rest.partition("; ")[2],
+            impact=localized("doctor-journal-means"),
+            fix=fix,
         )
     if not entries:
-        return ok("journal", "nothing went out that the store does not know")
-    where = format_count(places, "place")
-    return ok("journal", f"the store knows what the journal says ({entries} lines in {where})")
+        return ok("journal", localized("doctor-journal-fine"))
+    where = localized("count-places", count=places)
+    return ok("journal", localized("doctor-journal-ok", entries=entries, places=where))
 
 
-def history_unreadable(sentence: str) -> CheckResult:
+def history_unreadable(sentence: LocalizedText) -> CheckResult:
     """Return the result when the journal, the archive or the keys cannot be read or written."""
-    finding, _, fix = sentence.partition(": ")
-    return problem("journal", finding, impact="nothing is sent until that is mended", fix=fix)
+    finding, fix = split_cure(sentence, localized("doctor-colon"))
+    return problem("journal", finding, impact=localized("doctor-journal-broken-means"), fix=fix)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from upcycle_news.diagnostics.results import CheckResult, problem, warning
-from upcycle_news.i18n.messages import format_count
+from upcycle_news.i18n.messages import LocalizedText, localized
 
 # Certificates that renew themselves do so a month before their end, or a third of their life.
 _SOON = timedelta(days=14)
@@ -20,20 +20,30 @@ def valid_until(der: bytes) -> datetime:
 
 
 def expiring(
-    check: str, owner: str, until: datetime, now: datetime, *, about: str, renews: str
+    check: str,
+    owner: LocalizedText | str,
+    until: datetime,
+    now: datetime,
+    *,
+    about: str,
+    renews: LocalizedText | str,
 ) -> list[CheckResult]:
     """Return a result if the certificate of `owner` expires within 14 days; `renews`: who renews it."""
     remaining = until - now
     if remaining > _SOON:
         return []
     make = problem if remaining <= _VERY_SOON else warning
-    day = "today" if remaining < timedelta(days=1) else f"in {format_count(remaining.days, 'day')}"
+    day = (
+        localized("doctor-today")
+        if remaining < timedelta(days=1)
+        else localized("doctor-in-days", days=localized("count-days", count=remaining.days))
+    )
     return [
         make(
             check,
-            f"the certificate of {owner} expires {day}, on {until:%Y-%m-%d}",
-            impact="after that no client trusts it, and connections fail",
-            fix=f"{renews} renews it; find out why that has not happened yet",
+            localized("doctor-certificate-ends", owner=owner, day=day, until=until),
+            impact=localized("doctor-certificate-ends-means"),
+            fix=localized("doctor-certificate-ends-cure", renews=renews),
             about=about,
         )
     ]

@@ -14,15 +14,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from upcycle_news.diagnostics.results import (
-    CheckResult,
-    ok,
-    problem,
-    skipped,
-    warning,
-)
+from upcycle_news.diagnostics.results import CheckResult, ok, problem, skipped, split_cure, warning
 from upcycle_news.diagnostics.tls import expiring, valid_until
-from upcycle_news.i18n.messages import format_count
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.prefect_api.environment import is_loopback
 
 FOREIGN = "A" * 43  # as long as a token, but signed by no key
@@ -35,7 +29,7 @@ class Reply:
 
     status: int = 0
     location: str = ""
-    trouble: str = ""
+    trouble: LocalizedText | None = None
 
 
 @dataclass(frozen=True)
@@ -89,22 +83,22 @@ def request(method: str, address: str, timeout: float) -> Reply:
             follow_redirects=False,
         )
     except httpx.TimeoutException:
-        return Reply(trouble=f"no answer within {timeout:g} s")
+        return Reply(trouble=localized("doctor-no-answer", seconds=timeout))
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         return Reply(trouble=_reason(error))
     return Reply(response.status_code, response.headers.get("location", ""))
 
 
-def _reason(error: BaseException) -> str:
+def _reason(error: BaseException) -> LocalizedText:
     text = str(error)
     if "CERTIFICATE_VERIFY_FAILED" in text:
         reason = text.partition("certificate verify failed: ")[2].partition(" (_ssl")[0]
-        return f"its certificate cannot be trusted ({reason or 'verification failed'})"
+        return localized("doctor-certificate-untrusted", reason=reason or "verification failed")
     if "Name or service" in text or "getaddrinfo" in text or "name resolution" in text:
-        return "its name is not known in DNS"
+        return localized("doctor-name-unknown")
     if "refused" in text:
-        return "nothing listens there"
-    return f"the connection failed ({type(error).__name__})"
+        return localized("doctor-nobody-listens")
+    return localized("doctor-connection-failed", kind=type(error).__name__)
 
 
 def _certificate(url: str, timeout: float) -> bytes:
@@ -129,31 +123,35 @@ def evaluate(facts: EndpointFacts, now: datetime) -> list[CheckResult]:
         results.append(
             problem(
                 "one-click-tls",
-                f"publication.public_url {facts.url} is not https",
-                impact="RFC 8058 demands https: mail programs show no unsubscribe button, and "
-                "subscribers' links are sent unencrypted",
-                fix="put a proxy with a certificate before 'upcycle-news web' and write https://",
+                localized("doctor-not-https", url=facts.url),
+                impact=localized("doctor-not-https-means"),
+                fix=localized("doctor-not-https-cure"),
             )
         )
     elif facts.certificate:
         until = valid_until(facts.certificate)
         expiry = expiring(
-            "one-click-tls", facts.url, until, now, about="", renews="whoever runs the proxy"
+            "one-click-tls",
+            facts.url,
+            until,
+            now,
+            about="",
+            renews=localized("doctor-proxys-operator"),
         )
         results += expiry or [
-            ok("one-click-tls", f"the certificate of {facts.url} is valid until {until:%Y-%m-%d}")
+            ok("one-click-tls", localized("doctor-certificate-until", url=facts.url, until=until))
         ]
     return [*results, _replies(facts)]
 
 
 def _replies(facts: EndpointFacts) -> CheckResult:
-    broken = "unsubscribe links do not work; subscribers will report the mail as spam instead"
+    broken = localized("doctor-leaving-broken")
     if facts.foreign_get.trouble:
         return problem(
             "one-click",
-            f"{facts.url} cannot be reached: {facts.foreign_get.trouble}",
+            localized("doctor-endpoint-silent", url=facts.url, trouble=facts.foreign_get.trouble),
             impact=broken,
-            fix="start 'upcycle-news web' and the proxy before it, and check publication.public_url",
+            fix=localized("doctor-endpoint-silent-cure"),
         )
     redirect = next(
         (
@@ -171,77 +169,85 @@ def _replies(facts: EndpointFacts) -> CheckResult:
     if redirect is not None:
         return problem(
             "one-click",
-            f"{facts.url} redirects ({redirect.status}) to {_origin(redirect.location)}",
-            impact="a one-click POST follows no redirect (RFC 8058, section 3.1): the click is lost",
-            fix="write the address where it leads into publication.public_url",
+            localized(
+                "doctor-endpoint-redirects",
+                url=facts.url,
+                status=redirect.status,
+                location=_origin(redirect.location),
+            ),
+            impact=localized("doctor-endpoint-redirects-means"),
+            fix=localized("doctor-endpoint-redirects-cure"),
         )
     foreign = [facts.foreign_get.status, facts.foreign_post.status]
     if foreign != [404, 404]:
         wrong = next(status for status in foreign if status != 404)
         return problem(
             "one-click",
-            f"{facts.url} answers {wrong} to an unsubscribe link with an invalid token; our pages answer 404",
-            impact="something else answers there, not 'upcycle-news web'",
-            fix="let the proxy pass /unsubscribe, /confirm, /preferences and /subscribe on to it, "
-            "every method",
+            localized("doctor-endpoint-wrong", url=facts.url, wrong=wrong),
+            impact=localized("doctor-endpoint-wrong-means"),
+            fix=localized("doctor-endpoint-wrong-cure"),
         )
     if not facts.signed:
         return warning(
             "one-click",
-            f"{facts.url} answers; whether with our keys is not known, as there are none here yet",
-            impact="a page that answers 404 to every link looks the same",
-            fix="make them with 'upcycle-news issue preview', then run the doctor again",
+            localized("doctor-endpoint-unsigned", url=facts.url),
+            impact=localized("doctor-endpoint-unsigned-means"),
+            fix=localized("doctor-endpoint-unsigned-cure"),
         )
     if (facts.own_get.status, facts.own_post.status) == (404, 404):
         return problem(
             "one-click",
-            f"{facts.url} does not accept links that are signed here",
-            impact="it runs with other keys than those in var/secrets: no link in our mails works",
-            fix="let 'upcycle-news web' run with this publication and this var/secrets",
+            localized("doctor-endpoint-other-keys", url=facts.url),
+            impact=localized("doctor-endpoint-other-keys-mean"),
+            fix=localized("doctor-endpoint-other-keys-cure"),
         )
     if (facts.own_get.status, facts.own_post.status) != (200, 200):
         return problem(
             "one-click",
-            f"{facts.url} answers our own link with {facts.own_get.status} to GET and "
-            f"{facts.own_post.status} to POST",
+            localized(
+                "doctor-endpoint-odd",
+                url=facts.url,
+                get=facts.own_get.status,
+                post=facts.own_post.status,
+            ),
             impact=broken,
-            fix="look into the log of 'upcycle-news web' and of the proxy; both methods must pass",
+            fix=localized("doctor-endpoint-odd-cure"),
         )
-    return ok("one-click", f"{facts.url} takes a one-click POST, without a redirect, with our keys")
+    return ok("one-click", localized("doctor-one-click-ok", url=facts.url))
 
 
-def _origin(location: str) -> str:
+def _origin(location: str) -> str | LocalizedText:
     """Return scheme and host of a redirect's target, without the token in its path."""
     parts = urlsplit(location)
-    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else "another path"
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else localized("doctor-another-path")
 
 
-def evaluate_methods(sentence: str, *, possible: bool) -> CheckResult:
+def evaluate_methods(sentence: LocalizedText, *, possible: bool) -> CheckResult:
     """Return the result for the configured ways to unsubscribe, which `sentence` names."""
     if possible:
         return ok("leaving", sentence)
     return problem(
         "leaving",
         sentence,
-        impact="the law and every large mailbox provider demand a way to unsubscribe",
-        fix="set publication.public_url, or sender.unsubscribe_mailto with an [inbox]",
+        impact=localized("doctor-leaving-means"),
+        fix=localized("doctor-leaving-cure"),
     )
 
 
-def endpoint_unchecked(reason: str) -> CheckResult:
+def endpoint_unchecked(reason: LocalizedText) -> CheckResult:
     """Return the result for an endpoint that does not exist or was not asked."""
     return skipped("one-click", reason)
 
 
-def evaluate_inbox(trouble: str) -> CheckResult:
-    """Evaluate opening the mailbox for bounces and unsubscribe mails; `trouble` is empty on success."""
+def evaluate_inbox(trouble: LocalizedText | None) -> CheckResult:
+    """Evaluate opening the mailbox for bounces and unsubscribe mails; `trouble` is None on success."""
     if not trouble:
-        return ok("inbox", "the inbox can be opened and read")
-    finding, _, fix = trouble.rpartition(": ")
+        return ok("inbox", localized("doctor-inbox-ok"))
+    finding, fix = split_cure(trouble, localized("doctor-colon"))
     return problem(
         "inbox",
         finding,
-        impact="bounces are not processed, and who unsubscribes by mail gets further issues",
+        impact=localized("doctor-inbox-means"),
         fix=fix,
     )
 
@@ -250,20 +256,18 @@ def no_inbox() -> CheckResult:
     """Return the result for a publication without an inbox."""
     return skipped(
         "inbox",
-        "there is no [inbox]: bounces are not processed, dead addresses stay on the list",
-        fix="set inbox.host, or inbox.maildir, to where sender.envelope's mail arrives",
+        localized("doctor-inbox-none"),
+        fix=localized("doctor-inbox-none-cure"),
     )
 
 
 def evaluate_pending_suppressions(count: int) -> CheckResult:
     """Evaluate how many suppressions wait for a person, since they came in a wave."""
     if not count:
-        return ok("suppressions", "no suppression waits for a decision")
+        return ok("suppressions", localized("doctor-suppressions-none"))
     return warning(
         "suppressions",
-        f"{format_count(count, 'suppression')} of a wave of refusals or returned mail "
-        f"{'waits' if count == 1 else 'wait'} for a decision",
-        impact="until then these readers go on getting mail, also where the address is dead",
-        fix="look at 'upcycle-news subscribers suppressions --pending', then confirm them with "
-        "'subscribers suppress --pending' or drop them with 'subscribers unsuppress --pending'",
+        localized("doctor-pending", count=count),
+        impact=localized("doctor-suppressions-mean"),
+        fix=localized("doctor-suppressions-cure"),
     )

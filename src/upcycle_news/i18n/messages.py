@@ -18,15 +18,22 @@ from typing import Any
 
 FOLDER = Path(__file__).parent
 CATALOGUE_FILES = (
+    "alarms",
+    "commands",
+    "doctor",
     "feeds",
+    "figures",
     "findings",
     "forms",
     "lists",
     "operations",
     "pages",
+    "reasons",
+    "refusals",
     "runs",
     "sending",
     "settings",
+    "subjects",
 )
 LANGUAGES = ("de", "en")
 FALLBACK = "en"

@@ -72,19 +72,16 @@ class DkimSigner:
 
         where = f"dkim.{kind}_key"
         if not _NAME.match(domain) or not _NAME.match(selector):
-            raise UpcycleError("dkim: domain and selector are names as DNS has them")
+            raise UpcycleError(localized("dkim-names"))
         try:
             # Environments often carry line ends as backslash and n.
             key = load_pem_private_key(pem.replace("\\n", "\n").encode(), None)
         except (ValueError, TypeError):
-            raise UpcycleError(
-                f"{where} is not a private key in PEM without a password: make one with "
-                "'upcycle-news dkim keygen'"
-            ) from None
+            raise UpcycleError(localized("dkim-no-key", where=where)) from None
         if not isinstance(key, RSAPrivateKey if kind == "rsa" else Ed25519PrivateKey):
-            raise UpcycleError(f"{where} is a key of another kind: make one with 'dkim keygen'")
+            raise UpcycleError(localized("dkim-other-kind", where=where))
         if isinstance(key, RSAPrivateKey) and key.key_size < 1024:
-            raise UpcycleError(f"{where} is too short: make one of {_RSA_BITS} bits")
+            raise UpcycleError(localized("dkim-short", where=where, bits=_RSA_BITS))
         assert isinstance(key, RSAPrivateKey | Ed25519PrivateKey)
         return cls(domain, selector, key)
 

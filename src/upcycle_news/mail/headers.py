@@ -12,6 +12,7 @@ import re
 import unicodedata
 
 from upcycle_news.errors import UpcycleError
+from upcycle_news.i18n.messages import localized
 
 LINE_LIMIT = 998
 """The longest line without its CRLF (RFC 5322, section 2.1.1)."""
@@ -84,11 +85,9 @@ def unstructured_header(name: str, text: str) -> bytes:
     """
     text = text.strip()
     if not text:
-        raise UpcycleError(f"the {name} of the mail is empty: write one")
+        raise UpcycleError(localized("header-empty", name=name))
     if not is_clean(text):
-        raise UpcycleError(
-            f"the {name} of the mail contains a line break or control character: remove it"
-        )
+        raise UpcycleError(localized("header-control", name=name))
     folded = _fold_plain(name, text)
     if folded is None:
         folded = encoded_words(text, first=_FOLD_AT - len(name) - 2)
@@ -98,12 +97,10 @@ def unstructured_header(name: str, text: str) -> bytes:
 def ascii_header(name: str, value: str) -> bytes:
     """Return the header `name` with `value` as it is; raises `UpcycleError` unless ASCII on one line."""
     if not _PLAIN.match(value) or not value.strip():
-        raise UpcycleError(
-            f"the mail header {name} must be plain ASCII on one line without control characters"
-        )
+        raise UpcycleError(localized("header-not-ascii", name=name))
     line = f"{name}: {value}".encode("ascii")
     if len(line) > LINE_LIMIT:
-        raise UpcycleError(f"the mail header {name} is longer than {LINE_LIMIT} characters")
+        raise UpcycleError(localized("header-long", name=name, limit=LINE_LIMIT))
     return line + b"\r\n"
 
 
@@ -114,10 +111,7 @@ def mailbox_header(name: str, display: str, bracketed: str) -> bytes:
     is an address or a List-Id; a non-ASCII one is written as UTF-8 (RFC 6532).
     """
     if not _BRACKETED.fullmatch(bracketed):
-        raise UpcycleError(
-            f"the address in the mail header {name} contains a space, a bracket or a control "
-            "character: write it as name@example.org"
-        )
+        raise UpcycleError(localized("header-address", name=name))
     phrase = _phrase(clean_name(display), first=_FOLD_AT - len(name) - 2)
     value = f"<{bracketed}>"
     if phrase:
@@ -125,7 +119,7 @@ def mailbox_header(name: str, display: str, bracketed: str) -> bytes:
         separator = " " if last + 1 + len(value) <= _FOLD_AT else "\r\n "
         value = phrase + separator + value
     if len(bracketed.encode()) > LINE_LIMIT - 20:
-        raise UpcycleError(f"the address in the mail header {name} is too long")
+        raise UpcycleError(localized("header-address-long", name=name))
     return f"{name}: {value}\r\n".encode()
 
 

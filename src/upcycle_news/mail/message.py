@@ -18,6 +18,7 @@ from functools import lru_cache
 from typing import Self
 
 from upcycle_news.errors import UpcycleError
+from upcycle_news.i18n.messages import localized
 from upcycle_news.mail.dkim import DkimSigner, TemplateDkimSigner
 from upcycle_news.mail.dot_stuffing import DotStuffedMessage, double_leading_dots
 from upcycle_news.mail.headers import (
@@ -116,7 +117,7 @@ class MessageTemplate:
         Raises `UpcycleError` when a header cannot be written or a part lacks the unsubscribe link.
         """
         if not _DOMAIN.match(sender_headers.message_id_domain):
-            raise UpcycleError("the domain for Message-IDs is not a domain: write example.org")
+            raise UpcycleError(localized("message-id-domain"))
         head, body = _constant_headers(rendered, sender_headers), encode_body(rendered, revision_id)
         return cls(
             issue=rendered.issue,
@@ -218,19 +219,16 @@ def _list_unsubscribe(link: str, sender_headers: SenderHeaders) -> bytes:
     elif mailto and "?" not in mailto:
         mailto = f"{mailto}?subject={link.rpartition('/')[2]}"
     if len(value) > LINE_LIMIT - 20:
-        raise UpcycleError("an unsubscribe link is longer than a mail header may be: shorten it")
+        raise UpcycleError(localized("leave-link-long"))
     header = ascii_header("List-Unsubscribe", value)
     if not mailto:
         return header
     if not re.fullmatch(r"[!-;=?-~]{3,900}", mailto) or "@" not in mailto:
-        raise UpcycleError(
-            "the unsubscribe address is not an address: write leave@example.org, if need be with "
-            "?subject=unsubscribe behind it"
-        )
+        raise UpcycleError(localized("leave-address-bad"))
     return header[:-2] + f",\r\n <mailto:{mailto}>\r\n".encode("ascii")
 
 
 def _checked_link(link: str) -> str:
     if not _LINK.match(link) or "<" in link or ">" in link:
-        raise UpcycleError("a personal link is not a web address in plain ASCII: see public_url")
+        raise UpcycleError(localized("personal-link-bad"))
     return link

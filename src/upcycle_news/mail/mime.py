@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 
 from upcycle_news.errors import UpcycleError
+from upcycle_news.i18n.messages import localized
 from upcycle_news.mail.dot_stuffing import double_leading_dots, end_of_data
 from upcycle_news.mail.headers import SOFT_BREAK, base64_lines, quoted_printable
 from upcycle_news.models import InlineImage, Placeholder, RenderedIssue
@@ -115,12 +116,12 @@ def _quoted(text: str) -> bytes:
     try:
         return quoted_printable(text)
     except UnicodeEncodeError:
-        raise UpcycleError("the issue contains half a character (a lone surrogate)") from None
+        raise UpcycleError(localized("half-character")) from None
 
 
 def _image_part(image: InlineImage) -> bytes:
     if not _CONTENT_TYPE.match(image.content_type) or not _CID.match(image.cid):
-        raise UpcycleError("an inline image has an impossible content type or cid")
+        raise UpcycleError(localized("inline-image-bad"))
     header = (
         f"Content-Type: {image.content_type}\r\nContent-Transfer-Encoding: base64\r\n"
         f"Content-ID: <{image.cid}>\r\nContent-Disposition: inline\r\n\r\n"
@@ -148,12 +149,8 @@ def _join_bytes(pieces: Sequence[Piece]) -> list[Piece]:
 def _check_placeholders(rendered: RenderedIssue) -> None:
     for part, text in (("HTML", rendered.html), ("text", rendered.text)):
         if Placeholder.UNSUBSCRIBE not in text:
-            raise UpcycleError(
-                f"issue {rendered.issue}: the {part} part has no unsubscribe link: put it back "
-                "into the template"
-            )
+            raise UpcycleError(localized("part-no-leave-link", issue=rendered.issue, part=part))
         if _PLACEHOLDER_URL in _PLACEHOLDER.sub("", text):
             raise UpcycleError(
-                f"issue {rendered.issue}: the {part} part has an unknown placeholder: correct the "
-                f"link to {_PLACEHOLDER_URL}"
+                localized("part-placeholder", issue=rendered.issue, part=part, url=_PLACEHOLDER_URL)
             )

@@ -10,6 +10,7 @@ HOME = ""
 ARCHIVE = "archive/"
 ESSAYS = "essays/"
 IMAGES = "images/"
+SEARCH = "search/"
 FEED = "feed.xml"
 SITEMAP = "sitemap.xml"
 ROBOTS = "robots.txt"
@@ -17,6 +18,22 @@ STYLE = "style.css"
 MISSING = "404.html"
 INDEX = "index.html"
 REVISION = "revision.txt"
+
+STATIC = "static"
+"""The folder below content/ whose files a publication adds to the archive itself."""
+
+PERSONAL = ("confirm", "unsubscribe", "preferences", "address", "preview", "report")
+"""The first segments of links that are for one person: behind each is a token."""
+
+_RESERVED = frozenset(
+    {
+        *(folder.rstrip("/") for folder in (ARCHIVE, ESSAYS, IMAGES, SEARCH)),
+        *(FEED, SITEMAP, ROBOTS, STYLE, MISSING, INDEX),
+        # What the web server answers beside the archive.
+        *PERSONAL,
+        *("subscribe", "bounces", "metrics", "healthz"),
+    }
+)
 
 _SUFFIXES = {"image/png": "png", "image/jpeg": "jpg", "image/gif": "gif"}
 
@@ -36,6 +53,11 @@ def essay_path(slug: str) -> str:
     return f"{ESSAYS}{slug.lstrip('.') or 'essay'}/"
 
 
+def event_path(slug: str, number: int) -> str:
+    """Return the path of the calendar file of an essay's event; events are numbered from 1."""
+    return f"{essay_path(slug)}event-{number}.ics"
+
+
 def hosted_name(image: InlineImage) -> str:
     """Return the file name of a hosted image, derived from its content."""
     return f"{sha256(image.data).hexdigest()[:32]}.{_SUFFIXES[image.content_type]}"
@@ -49,3 +71,8 @@ def image_path(image: InlineImage) -> str:
 def file_of(path: str) -> str:
     """Return the file that serves a path: ``index.html`` for a path that ends with a slash."""
     return f"{path}{INDEX}" if path == HOME or path.endswith("/") else path
+
+
+def is_reserved(path: str) -> bool:
+    """Tell whether a path is one of the archive's own or of the web server's, whatever its case."""
+    return path.split("/", 1)[0].casefold() in _RESERVED

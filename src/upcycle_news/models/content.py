@@ -6,9 +6,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from upcycle_news.errors import UpcycleError
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models.front_matter import front_matter
 
 # A language tag in essays and feeds.toml: `de`, `de-AT`.
@@ -17,28 +18,39 @@ LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Z]{2})?")
 
 @dataclass(frozen=True, order=True)
 class IssueId:
-    """One mailing: ``2026-11-26``, and ``2026-11-26-2`` for the second one of that day."""
+    """One mailing: ``2026-11-26``, and ``2026-11-26-2`` for the second one of that day.
+
+    ``2026-11-26-c1`` is the first `correction` of ``2026-11-26`` that goes to those who got that issue.
+    """
 
     day: date
     ordinal: int = 1
+    correction: int = 0
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read an issue id; raises `UpcycleError` with the form that is expected."""
-        match = re.fullmatch(r"(\d{4}-\d{2}-\d{2})(?:-([1-9]\d?))?", text.strip())
+        match = re.fullmatch(
+            r"(\d{4}-\d{2}-\d{2})(?:-([1-9]\d?))?(?:-c([1-9]))?", text.strip(), re.ASCII
+        )
         try:
             if match is None:
                 raise ValueError(text)
             day = date.fromisoformat(match[1])
         except ValueError:
-            raise UpcycleError(
-                f"{text[:40]!r} is not an issue id: write the day, such as 2026-11-26, "
-                "or 2026-11-26-2 for the second issue of that day"
-            ) from None
-        return cls(day, int(match[2] or 1))
+            raise UpcycleError(localized("issue-id-bad", text=text[:40])) from None
+        return cls(day, int(match[2] or 1), int(match[3] or 0))
 
     def __str__(self) -> str:
-        return self.day.isoformat() + (f"-{self.ordinal}" if self.ordinal > 1 else "")
+        number = f"-{self.ordinal}" if self.ordinal > 1 else ""
+        return f"{self.day.isoformat()}{number}" + (
+            f"-c{self.correction}" if self.correction else ""
+        )
+
+    @property
+    def original(self) -> IssueId:
+        """The issue that this one corrects; itself unless it is a correction."""
+        return IssueId(self.day, self.ordinal)
 
 
 @dataclass(frozen=True)
@@ -56,6 +68,8 @@ class ImageRef:
 
 Length = Literal["full", "teaser", "auto"]
 """How much of the leading essay a mail shows; `auto`: all of it as long as the mail stays small."""
+
+LENGTHS: tuple[Length, ...] = get_args(Length)
 
 
 @dataclass(frozen=True)
@@ -122,6 +136,12 @@ class Essay:
     length: Length | None = field(
         default=None,
         metadata=front_matter("How much of it a mail shows when it leads.", "length: teaser"),
+    )
+    kicker: str = field(
+        default="",
+        metadata=front_matter(
+            "A few words above the title.", 'kicker: "Werkstattbericht"', in_templates=True
+        ),
     )
     extra: Mapping[str, Any] = field(
         default_factory=dict,
@@ -215,8 +235,100 @@ class Related:
 
 
 @dataclass(frozen=True)
+class EssayPlace:
+    """An essay that the file of an issue names, by slug; `length` is None where the essay decides."""
+
+    slug: str
+    length: Length | None = None
+
+
+@dataclass(frozen=True)
+class IssueFile:
+    """What editors wrote for one issue in ``content/issues/2026-11-26.md``; empty where they did not.
+
+    A field with `front_matter` is a key of the file. `greeting` is Markdown; mostly it is the text below
+    the front matter, which begins in line `body_line`.
+    """
+
+    source: str
+    subject: str = field(
+        default="",
+        metadata=front_matter(
+            "The subject; without it, the leading essay's title.", 'subject: "…"'
+        ),
+    )
+    preheader: str = field(
+        default="",
+        metadata=front_matter(
+            "What inboxes show beside the subject; without it, the leading essay's summary.",
+            'preheader: "…"',
+        ),
+    )
+    greeting: str = field(
+        default="",
+        metadata=front_matter(
+            "What you say to the readers before the essays; longer ones stand below the front matter.",
+            'greeting: "…"',
+        ),
+    )
+    closing_note: str = field(
+        default="",
+        metadata=front_matter(
+            "The sentence at the end, in place of the one in newsletter.toml.", 'closing_note: "…"'
+        ),
+    )
+    essays: tuple[EssayPlace, ...] = field(
+        default=(),
+        metadata=front_matter(
+            "The essays of the issue in their order, by the name of the file without its date; the "
+            "first one leads, and may have a length: full, teaser or auto.",
+            "essays: [{lob-der-schraube: full}, die-rolltreppe-steht]",
+        ),
+    )
+    leave_out: tuple[str, ...] = field(
+        default=(),
+        metadata=front_matter(
+            "Essays (names) and feed items (links) that stay out of this issue.",
+            "leave_out: [lob-der-schraube, https://example.org/item]",
+        ),
+    )
+    pin: tuple[str, ...] = field(
+        default=(),
+        metadata=front_matter(
+            "Links of feed items that must be in this issue.", "pin: [https://example.org/item]"
+        ),
+    )
+    feeds_title: str = field(
+        default="",
+        metadata=front_matter("The heading above the feed items.", 'feeds_title: "…"'),
+    )
+    not_before: datetime | None = field(
+        default=None,
+        metadata=front_matter(
+            "The time of its day before which nothing is sent, on the publication's clock.",
+            'not_before: "07:30"',
+        ),
+    )
+    body_line: int = 1
+
+
+@dataclass(frozen=True)
+class Told:
+    """A correction that readers are told of: an essay's slug, when it was made, and the editors' note."""
+
+    essay: str
+    at: datetime
+    note: str
+
+
+@dataclass(frozen=True)
 class Issue:
-    """The contents of one mailing. `essays[0]` leads and is shown in full."""
+    """The contents of one mailing. `essays[0]` leads and is shown in full.
+
+    `greeting` is what the editors say to the readers before the essays, as Markdown; mostly empty. `file`
+    is the file of the issue that the contents follow, and `overruled` are its keys that a run, a command
+    or Prefect's form overruled. `told` are the corrections that a correction tells its readers of.
+    """
 
     id: IssueId
     language: str
@@ -225,3 +337,25 @@ class Issue:
     essays: tuple[Essay, ...]
     related: tuple[Related, ...] = ()
     topics: tuple[str, ...] = ()
+    greeting: str = ""
+    file: IssueFile | None = None
+    overruled: tuple[str, ...] = ()
+    told: tuple[Told, ...] = ()
+
+    @property
+    def greeting_essay(self) -> Essay | None:
+        """The greeting as what parses, checks and shows essays takes; None without one."""
+        if not self.greeting:
+            return None
+        file = None if "greeting" in self.overruled else self.file
+        return Essay(
+            slug="",
+            source=file.source if file else "greeting",
+            title="",
+            author="",
+            date=self.id.day,
+            language=self.language,
+            summary="",
+            body=self.greeting,
+            body_line=file.body_line if file else 1,
+        )

@@ -13,6 +13,23 @@ from upcycle_news.models.content import Issue, IssueId, Length
 
 
 @dataclass(frozen=True)
+class Channel:
+    """Another place where the house can be followed."""
+
+    name: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Author:
+    """What a mail says about an author: `portrait` is a path below content/images, or empty."""
+
+    name: str
+    about: str = ""
+    portrait: str = ""
+
+
+@dataclass(frozen=True)
 class Publication:
     """The settings that show in a mail. No URL ends with a slash.
 
@@ -36,6 +53,10 @@ class Publication:
     hosts: tuple[str, ...] = ()
     readers_of: tuple[str, ...] = ()
     archive_url: str = ""
+    imprint_url: str = ""
+    privacy_url: str = ""
+    channels: tuple[Channel, ...] = ()
+    authors: tuple[Author, ...] = ()
 
     @property
     def site_url(self) -> str:

@@ -23,7 +23,9 @@ _ADDRESS = re.compile(
     r"""(?:"[^"\r\n]*"|(?<![^\s<>"])[^\s<>"]*)[ \t]*(?:[@＠﹫]|%40|(?<=[^\W\d_])=40(?=[A-Za-z]))[ \t]*[^\s<>"]*""",
     re.IGNORECASE,
 )
-_PERSONAL_PATH = re.compile(r"/(confirm|unsubscribe|preferences|address|preview)/[^\s\"'<>]+")
+_PERSONAL_PATH = re.compile(
+    r"/(confirm|unsubscribe|preferences|address|preview|report)/[^\s\"'<>]+"
+)
 _TOKEN = re.compile(r"(?<![A-Za-z0-9_-])(?:[A-Za-z0-9_-]{43}|[A-Za-z0-9_-]{51})(?![A-Za-z0-9_-])")
 _KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*", re.DOTALL)
 _LOGIN = re.compile(r"(?i)\b((?:proxy-)?authorization|cookie|password|secret)(\s*[:=]\s*)\S.*")

@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+import ssl
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -18,6 +22,8 @@ from urllib.parse import urlsplit
 import yaml
 
 from upcycle_news.errors import UpcycleError
+from upcycle_news.fileio import os_reason
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models.runs import StaleRun
 
 if TYPE_CHECKING:
@@ -26,6 +32,8 @@ if TYPE_CHECKING:
 ADDRESS_FILE = "api-url"
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED", "CANCELLING")
 TIMEOUT = 15.0  # seconds for one response
+# A server whose SQLite is locked answers 503 and has done nothing: it is asked again after so many seconds.
+BUSY_PAUSES = (0.5, 2.0)
 
 
 class PrefectApiError(UpcycleError):
@@ -114,13 +122,71 @@ class PrefectClient:
                 return str(body["state"]["type"]) in ENDED
         except (ValueError, KeyError, TypeError):
             pass
-        raise PrefectApiError(
-            f"{self.url} does not answer as Prefect's API does: correct PREFECT_API_URL"
-        )
+        raise PrefectApiError(localized("prefect-not-prefect", url=self.url))
 
     def deployment_id(self, name: str) -> str:
         """Return the id of the deployment ``flow/deployment``."""
         return str(self._call("GET", f"/deployments/name/{name}")["id"])
+
+    def deployments(self, flow: str = "") -> list[dict[str, Any]]:
+        """Return the deployments as Prefect has them: all, or those of the flow of that name."""
+        wanted = {"flows": {"name": {"any_": [flow]}}} if flow else {}
+        return list(self._call("POST", "/deployments/filter", {"limit": 200, **wanted}))
+
+    def delete_deployment(self, deployment: str) -> None:
+        """Delete a deployment and the runs it has scheduled; the runs that were started stay."""
+        self._call("DELETE", f"/deployments/{deployment}", lost={})
+
+    def is_paused(self, deployment: str) -> bool:
+        """Return whether a deployment is paused; one that was deleted counts as paused."""
+        return bool(self._call("GET", f"/deployments/{deployment}", lost={}).get("paused", True))
+
+    def start_run(
+        self,
+        deployment: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        name: str = "",
+        key: str = "",
+        at: datetime | None = None,
+        tags: Sequence[str] = (),
+    ) -> str:
+        """Start a run of a deployment, now or `at` a time; return its id, the same one for the same `key`.
+
+        `name` is that of the run until it begins; Prefect invents one without.
+        """
+        body: dict[str, Any] = {"parameters": dict(parameters or {}), "tags": list(tags)}
+        if name:
+            body["name"] = name
+        if key:
+            body["idempotency_key"] = key
+        if at is not None:
+            body["state"] = _scheduled(at)
+        return str(self._call("POST", f"/deployments/{deployment}/create_flow_run", body)["id"])
+
+    def scheduled_runs(self, deployment: str, *, tag: str) -> tuple[str, ...]:
+        """Return the runs of a deployment with this tag that are scheduled and that nobody has taken yet."""
+        return self._runs(deployment, state={"type": {"any_": ["SCHEDULED"]}}, tags={"all_": [tag]})
+
+    def starting_runs(self, deployment: str, since: datetime, until: datetime) -> tuple[str, ...]:
+        """Return the runs of a deployment that were due between these times and have not begun."""
+        return self._runs(
+            deployment,
+            state={"type": {"any_": ["SCHEDULED", "PENDING"]}},
+            expected_start_time={"after_": since.isoformat(), "before_": until.isoformat()},
+        )
+
+    def _runs(self, deployment: str, **wanted: Any) -> tuple[str, ...]:
+        body = {"deployments": {"id": {"any_": [deployment]}}, "flow_runs": wanted, "limit": 200}
+        return tuple(str(row["id"]) for row in self._call("POST", "/flow_runs/filter", body))
+
+    def postpone_run(self, run: str, at: datetime) -> None:
+        """Schedule a run that has not started for another time."""
+        self._call("POST", f"/flow_runs/{run}/set_state", {"state": _scheduled(at)}, lost={})
+
+    def delete_run(self, run: str) -> None:
+        """Delete a run; one that Prefect does not know is no error."""
+        self._call("DELETE", f"/flow_runs/{run}", lost={})
 
     def renew_parameters(
         self, describe: Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
@@ -130,7 +196,7 @@ class PrefectClient:
         Returns how many deployments changed. Types, defaults and what is required stay.
         """
         changed = 0
-        for row in self._call("POST", "/deployments/filter", {"limit": 200}):
+        for row in self.deployments():
             flow = re.split("[.:]", str(row["entrypoint"]))[-1].replace("_", "-")
             schema = row["parameter_openapi_schema"] or {}
             old = schema.get("properties") or {}
@@ -162,37 +228,61 @@ class PrefectClient:
         if response.status_code == 404:
             if lost is not None:
                 return lost
-            raise PrefectApiError(f"Prefect's API refused {method} {path}: 404")
-        return response.json() if response.content else {}
+            raise PrefectApiError(localized("prefect-not-found", method=method, path=path))
+        try:
+            return response.json() if response.content else {}
+        except ValueError:  # a proxy's page
+            raise PrefectApiError(localized("prefect-not-prefect", url=self.url)) from None
 
     def _request(
         self, method: str, path: str, body: Any = None, timeout: float = TIMEOUT
     ) -> httpx.Response:
         """Return a response that is a success or a 404; raises `PrefectApiError`."""
+        response = self._send(method, path, body, timeout)
+        for pause in BUSY_PAUSES:
+            if response.status_code != 503:
+                break
+            time.sleep(pause)
+            response = self._send(method, path, body, timeout)
+        if response.status_code == 401:
+            raise PrefectApiError(localized("prefect-wants-login", url=self.url))
+        if response.status_code >= 400 and response.status_code != 404:
+            raise PrefectApiError(
+                localized("prefect-refused", method=method, path=path, status=response.status_code)
+            )
+        return response
+
+    def _send(self, method: str, path: str, body: Any, timeout: float) -> httpx.Response:
+        """Return any response; raises `PrefectApiError` when there is none."""
         import httpx
 
         user, _, password = self.login.partition(":")
         try:
-            response = httpx.request(
+            return httpx.request(
                 method,
                 self.url + path,
                 json=body,
                 auth=(user, password) if self.login else None,
                 timeout=timeout,
                 trust_env=False,  # our own server, not one behind a proxy
+                verify=_tls(),
             )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise PrefectApiError(
-                f"Prefect's API at {self.url} does not answer ({type(error).__name__}): "
-                "start it with 'upcycle-news up', or correct PREFECT_API_URL"
+                localized("prefect-silent", url=self.url, kind=type(error).__name__)
             ) from None
-        if response.status_code == 401:
-            raise PrefectApiError(
-                f"Prefect's API at {self.url} wants a login: set PREFECT_API_AUTH_STRING"
-            )
-        if response.status_code >= 400 and response.status_code != 404:
-            raise PrefectApiError(f"Prefect's API refused {method} {path}: {response.status_code}")
-        return response
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Return the context of all requests: to make one takes ten times as long as a request."""
+    import httpx
+
+    return httpx.create_ssl_context(trust_env=False)
+
+
+def _scheduled(at: datetime) -> dict[str, Any]:
+    return {"type": "SCHEDULED", "state_details": {"scheduled_time": at.isoformat()}}
 
 
 def read_automations(file: Path, deployment_id: Callable[[str], str]) -> list[dict[str, Any]]:
@@ -207,9 +297,7 @@ def read_automations(file: Path, deployment_id: Callable[[str], str]) -> list[di
                 if name := action.pop("deployment", ""):
                     action["deployment_id"] = deployment_id(name)
     except OSError as error:
-        raise UpcycleError(f"{file}: cannot be read ({error.strerror})") from None
+        raise UpcycleError(localized("file-not-read", file=file, why=os_reason(error))) from None
     except (yaml.YAMLError, KeyError, TypeError, AttributeError):
-        raise UpcycleError(
-            f"{file}: is not a list of automations; see deploy/automations.yaml"
-        ) from None
+        raise UpcycleError(localized("automations-none", file=file)) from None
     return list(automations)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from upcycle_news.errors import UpcycleError
+from upcycle_news.i18n.messages import localized
 
 QUIET_ENVIRONMENT = {
     "DO_NOT_TRACK": "1",  # the SDK's telemetry
@@ -25,6 +26,11 @@ QUIET_ENVIRONMENT = {
 HISTORY_ENVIRONMENT = {
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
     "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": "2592000",  # seconds
+}
+# Who holds a place of a concurrency limit is kept on disk: a server that was restarted takes back the places of
+# runs that have died, which else nobody could have again.
+LEASES_ENVIRONMENT = {
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
 }
 LOGIN_VARIABLE = "PREFECT_SERVER_API_AUTH_STRING"
 
@@ -64,14 +70,12 @@ def server_environment(
     login = environment.get(LOGIN_VARIABLE, "")
     user, _, password = login.partition(":")
     if not is_loopback(host) and not (user and password):
-        raise UpcycleError(
-            f"whoever reaches Prefect's API can approve an issue: beyond this machine ({host}) it "
-            f"needs a login; set {LOGIN_VARIABLE}=USER:PASSWORD, or leave --host at 127.0.0.1"
-        )
+        raise UpcycleError(localized("up-needs-login", host=host, variable=LOGIN_VARIABLE))
     client_host = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104  named, not bound
     return {
         **QUIET_ENVIRONMENT,
         **HISTORY_ENVIRONMENT,
+        **LEASES_ENVIRONMENT,
         # Prefect unpacks its pages before it serves them: not beside its program, which may be root's.
         "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(home / "ui"),
         **environment,

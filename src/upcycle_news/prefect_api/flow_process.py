@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from upcycle_news.errors import UpcycleError
+from upcycle_news.i18n.messages import localized
 from upcycle_news.prefect_api.client import PrefectClient
 from upcycle_news.prefect_api.environment import (
     configured_server_environment,
@@ -57,7 +58,7 @@ def flow_process(
     own = flow_names(home / FOLDER)
     names = flow_names(home / FOLDER, packaged)
     if module not in names:
-        raise UpcycleError(f"there is no flow {name[:60]!r}; there are: {', '.join(names)}")
+        raise UpcycleError(localized("flow-none-such", name=name[:60], names=", ".join(names)))
     program = (
         [str(home / FOLDER / f"{module}.py")] if module in own else ["-m", f"{PACKAGE}.{module}"]
     )

@@ -1,4 +1,4 @@
-"""Prefect's server and a runner of all schedules, as two processes on this machine."""
+"""Prefect's server, a runner of all schedules, and the web pages, as processes on this machine."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from upcycle_news.errors import UpcycleError
-from upcycle_news.fileio import write_atomically
+from upcycle_news.fileio import os_reason, write_atomically
+from upcycle_news.i18n.messages import localized
 from upcycle_news.prefect_api.client import ADDRESS_FILE, PrefectClient
 from upcycle_news.prefect_api.environment import server_environment
 
 RUNNER = "upcycle_news_flows.serve"  # the module that serves the deployments of prefect.yaml
 # What a run does stands beside it in Prefect's pages: Prefect's lines, and ours, which name nobody.
 _RUN_LOGS = {"PREFECT_LOGGING_EXTRA_LOGGERS": "upcycle_news", "UPCYCLE_NEWS_LOG__LEVEL": "info"}
+_WEB = "from upcycle_news.cli import main; main()"  # the command line, whatever it is installed as
 _START = 120.0  # seconds a server may take to answer; the first time it makes its database
 _STOP = 15.0  # seconds a process may take to end before it is killed
 
@@ -31,22 +33,25 @@ def run_local_server(
     *,
     host: str,
     port: int,
+    web: tuple[str, int] | None,
     stopping: Callable[[], bool],
     on_starting: Callable[[], None],
-    on_started: Callable[[str], None],
+    on_started: Callable[[str, bool], None],
 ) -> None:
     """Run the server and the runner of the publication in `home` until `stopping` returns True.
 
-    `on_starting` is called before the server is started, `on_started` with the address of its pages
-    when both run. Raises `UpcycleError` when the port is taken, another server runs for this
-    publication, other machines could reach it without a login, or one of the processes ends.
+    The web pages run beside them at the host and port of `web`, unless something has that port already.
+    `on_starting` is called before the server is started, `on_started` when all run, with the address of
+    Prefect's pages and whether the web pages were started. Raises `UpcycleError` when the server's port is
+    taken, another server runs for this publication, other machines could reach it without a login, or one
+    of the processes ends.
     """
     environment = server_environment(os.environ, prefect_home, host=host, port=port)
     environment["UPCYCLE_NEWS_HOME"] = str(home)
     url = environment["PREFECT_API_URL"]
     client = PrefectClient(url, environment.get("PREFECT_API_AUTH_STRING", ""))
     if client.is_healthy():
-        raise UpcycleError(f"a server answers at {url} already: stop it, or choose another --port")
+        raise UpcycleError(localized("up-port-answers", url=url))
     address = prefect_home / ADDRESS_FILE
     with _only_one(prefect_home):
         _refuse_taken(host, port)
@@ -56,27 +61,32 @@ def run_local_server(
             environment,
             home,
         )
-        runner = None
+        runner = pages = None
         try:
             _wait(client, server, stopping)
             if not stopping():
-                runner = _start(
-                    ["-W", "ignore", "-m", RUNNER],
-                    {**_RUN_LOGS, **environment, **_log_level(os.environ)},
-                    home,
-                )
+                run_environment = {**_RUN_LOGS, **environment, **_log_level(os.environ)}
+                runner = _start(["-W", "ignore", "-m", RUNNER], run_environment, home)
                 write_atomically(address, url.encode())
-                on_started(url.removesuffix("/api"))
+                if web is not None and _is_free(*web):
+                    pages = _start(
+                        ["-c", _WEB, "web", "--host", web[0], "--port", str(web[1])],
+                        environment,
+                        home,
+                    )
+                on_started(url.removesuffix("/api"), pages is not None)
             while not stopping() and server.poll() is None:
                 if runner is not None and runner.poll() is not None:
-                    raise UpcycleError(f"the runner ended; run 'python -m {RUNNER}' to see why")
+                    raise UpcycleError(localized("up-runner-ended", runner=RUNNER))
+                if pages is not None and pages.poll() is not None:
+                    raise UpcycleError(localized("up-pages-ended"))
                 time.sleep(0.2)
         finally:
             address.unlink(missing_ok=True)
-            for process in (runner, server):
+            for process in (pages, runner, server):
                 _stop(process)
     if not stopping():
-        raise UpcycleError("Prefect's server ended by itself; is the port free?")
+        raise UpcycleError(localized("up-server-ended"))
 
 
 def _log_level(environment: Mapping[str, str]) -> dict[str, str]:
@@ -94,16 +104,13 @@ def _only_one(prefect_home: Path) -> Iterator[None]:
         lock = (prefect_home / "up.lock").open("w")
     except OSError as error:
         raise UpcycleError(
-            f"{prefect_home}: cannot be written ({error.strerror}); make it writable, or set "
-            "UPCYCLE_NEWS_STATE to another folder"
+            localized("up-home-not-written", folder=prefect_home, why=os_reason(error))
         ) from None
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UpcycleError(
-                "'upcycle-news up' runs for this publication already: stop that one first"
-            ) from None
+            raise UpcycleError(localized("up-runs-already")) from None
         yield
 
 
@@ -116,8 +123,17 @@ def _refuse_taken(host: str, port: int) -> None:
             trial.bind(addresses[0][4])
     except OSError as error:
         raise UpcycleError(
-            f"port {port} of {host} cannot be used ({error.strerror}): choose another --port or --host"
+            localized("up-port-unusable", port=port, host=host, why=os_reason(error))
         ) from None
+
+
+def _is_free(host: str, port: int) -> bool:
+    """Return whether the port can be used, such as not by pages that run already."""
+    try:
+        _refuse_taken(host, port)
+    except UpcycleError:
+        return False
+    return True
 
 
 def _start(
@@ -139,9 +155,7 @@ def _wait(
     deadline = time.monotonic() + _START
     while not client.is_healthy() and not stopping():
         if server.poll() is not None or time.monotonic() > deadline:
-            raise UpcycleError(
-                "Prefect's server did not start; run 'prefect server start' here to see why"
-            )
+            raise UpcycleError(localized("up-server-not-started"))
         time.sleep(0.3)
 
 

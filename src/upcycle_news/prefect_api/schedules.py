@@ -20,6 +20,8 @@ import yaml
 from cronsim import CronSim, CronSimError
 
 from upcycle_news.errors import SettingsError
+from upcycle_news.fileio import os_reason
+from upcycle_news.i18n.messages import localized
 
 FILE = "prefect.yaml"
 FLOW = "publish_issue"
@@ -144,7 +146,9 @@ def read_schedules(home: Path) -> tuple[Schedule, ...]:
     except FileNotFoundError:
         return ()
     except OSError as error:
-        raise SettingsError(FILE, None, f"cannot be read ({error.strerror})") from None
+        raise SettingsError(
+            FILE, None, localized("schedules-not-read", why=os_reason(error))
+        ) from None
     try:
         content = yaml.safe_load(text)
         deployments = content["deployments"]
@@ -155,11 +159,9 @@ def read_schedules(home: Path) -> tuple[Schedule, ...]:
         ]
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
-        raise SettingsError(FILE, line, "is not YAML here") from None
+        raise SettingsError(FILE, line, localized("schedules-not-yaml")) from None
     except (yaml.YAMLError, KeyError, TypeError):
-        raise SettingsError(
-            FILE, None, "has no list of deployments, each with its entrypoint"
-        ) from None
+        raise SettingsError(FILE, None, localized("schedules-none")) from None
     return tuple(schedule for deployment in wanted for schedule in _schedules(text, deployment))
 
 
@@ -170,15 +172,21 @@ def _schedules(text: str, deployment: Mapping[str, Any]) -> Iterator[Schedule]:
             continue
         cron, zone = str(schedule.get("cron", "")), str(schedule.get("timezone") or "UTC")
         if not cron:
-            raise SettingsError(FILE, None, f"{name}: only schedules with 'cron' are supported")
+            raise SettingsError(FILE, None, localized("schedules-cron-only", name=name))
         try:
             CronSim(cron, datetime(2026, 1, 1, tzinfo=UTC))
             ZoneInfo(zone)
         except (CronSimError, ZoneInfoNotFoundError, ValueError) as error:
             bad = cron if isinstance(error, CronSimError) else zone
-            what = "cron expression" if isinstance(error, CronSimError) else "time zone"
+            what = (
+                localized("what-cron")
+                if isinstance(error, CronSimError)
+                else localized("what-zone")
+            )
             raise SettingsError(
-                FILE, _line_of(text, bad), f"{name}: {bad[:60]!r} is not a {what}"
+                FILE,
+                _line_of(text, bad),
+                localized("schedules-bad", name=name, bad=bad[:60], what=what),
             ) from None
         yield Schedule(name, cron, zone, deployment.get("parameters") or {})
 

@@ -12,6 +12,8 @@ from typing import Any
 import yaml
 
 from upcycle_news.errors import SettingsError
+from upcycle_news.fileio import os_reason
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.prefect_api.client import PrefectApiError, PrefectClient
 from upcycle_news.prefect_api.schedules import FILE, FLOW, function_of
 
@@ -54,7 +56,7 @@ class PrefectFacts:
     late_runs: int = 0
     next_issue: datetime | None = None
     alert_events: frozenset[str] = frozenset()
-    error: str = ""
+    error: LocalizedText | None = None
 
 
 def read_deployments(home: Path) -> tuple[Deployment, ...]:
@@ -74,11 +76,11 @@ def read_deployments(home: Path) -> tuple[Deployment, ...]:
             for deployment in deployments
         )
     except OSError as error:
-        raise SettingsError(FILE, None, f"cannot be read ({error.strerror})") from None
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError, UnicodeDecodeError):
         raise SettingsError(
-            FILE, None, "is no list of deployments: compare it with that of a new publication"
+            FILE, None, localized("schedules-not-read", why=os_reason(error))
         ) from None
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError, UnicodeDecodeError):
+        raise SettingsError(FILE, None, localized("deployments-none")) from None
 
 
 def fetch_facts(
@@ -91,8 +93,7 @@ def fetch_facts(
         if version.status != 200:
             return PrefectFacts(
                 client.url,
-                error=f"what answers at {client.url} is not Prefect's API: correct PREFECT_API_URL, "
-                "it ends in /api",
+                error=localized("prefect-other-server", url=client.url),
             )
         rows = client.query("/deployments/filter", {"limit": 200}, timeout=timeout).data
         workers = client.query(f"/work_pools/{POOL}/workers/filter", {}, timeout=timeout)
@@ -123,12 +124,11 @@ def fetch_facts(
             ),
         )
     except PrefectApiError as error:
-        return PrefectFacts(client.url, error=str(error))
+        return PrefectFacts(client.url, error=error.localized_text)
     except (KeyError, TypeError, ValueError):
         return PrefectFacts(
             client.url,
-            error=f"what answers at {client.url} does not speak as Prefect's API does: check "
-            "PREFECT_API_URL and the server's version",
+            error=localized("prefect-odd-server", url=client.url),
         )
 
 

@@ -6,7 +6,7 @@ words and links.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any, Literal, cast
@@ -19,6 +19,7 @@ from markdown_it.utils import OptionsDict, OptionsType
 from upcycle_news.models import Essay
 from upcycle_news.rendering.images import DisplayedImage
 from upcycle_news.text.image_paths import image_path
+from upcycle_news.text.markdown.fenced_blocks import FencedBlock, end_of_block, read_block
 from upcycle_news.text.markdown.parser import markdown_parser, parse_body
 
 
@@ -117,22 +118,27 @@ def parse(
     return tokens
 
 
+WriteBlock = Callable[[FencedBlock, Callable[[Sequence[Token]], str], str], str]
+"""Returns a fenced block as HTML: of the block, a writer of inline tokens, and the HTML of its body."""
+
+
 def to_html(
     tokens: Sequence[Token],
     images: Mapping[str, DisplayedImage],
     language: str,
     *,
+    write_block: WriteBlock = lambda block, inline, body: body,
     note_labels: tuple[str, str] | None = None,
 ) -> str:
     """Return tokens as a well-formed HTML fragment; `images` by their path in content/images.
 
-    With `note_labels`, the accessible names of links to a footnote and back, footnotes are linked
+    `write_block` writes fenced blocks; without it only their text is shown. With `note_labels`, the accessible names of links to a footnote and back, footnotes are linked
     and elements are HTML's rather than XML's: for a web page.
     """
     given = markdown_parser(language).options
     xhtml = note_labels is None
     options = OptionsDict(cast(OptionsType, {**given, "xhtmlOut": xhtml}))
-    env = {"images": images, "note_labels": note_labels}
+    env = {"images": images, "note_labels": note_labels, "write_block": write_block}
     html: str = _RENDERER.render(tokens, options, env)
     return html
 
@@ -216,6 +222,31 @@ def is_mail_link(target: str) -> bool:
 class _Renderer(FootnoteRules, RendererHTML):
     """Writes HTML for mails: only the issue's images, tables that scroll on phones and by key."""
 
+    def render(
+        self, tokens: Sequence[Token], options: OptionsDict, env: MutableMapping[str, Any]
+    ) -> str:
+        shown: list[Token] = []
+        position = 0
+        while position < len(tokens):
+            if tokens[position].type == "fenced_block_open":
+                shown.append(self.block(read_block(tokens, position), options, env))
+                position = end_of_block(tokens, position)
+            else:
+                shown.append(tokens[position])
+            position += 1
+        return str(super().render(shown, options, env))
+
+    def block(
+        self, block: FencedBlock, options: OptionsDict, env: MutableMapping[str, Any]
+    ) -> Token:
+        """Return a fenced block as one token of finished HTML."""
+
+        def inline(tokens: Sequence[Token]) -> str:
+            return self.renderInline(tokens, options, env)
+
+        body = self.render(block.body, options, env).strip()
+        return Token("html_block", "", 0, content=env["write_block"](block, inline, body) + "\n")
+
     def image(
         self,
         tokens: Sequence[Token],
@@ -235,6 +266,25 @@ class _Renderer(FootnoteRules, RendererHTML):
         more = line_break if idx + 1 < len(tokens) else ""
         return f'{shown}{line_break}<span class="caption soft">{caption}</span>{more}'
 
+    def blockquote_open(
+        self,
+        tokens: Sequence[Token],
+        idx: int,
+        options: OptionsDict,
+        env: MutableMapping[str, Any],
+    ) -> str:
+        opened = self.renderToken(tokens, idx, options, env)
+        return opened + _QUOTED if _in_table(tokens[idx], env) else opened
+
+    def blockquote_close(
+        self,
+        tokens: Sequence[Token],
+        idx: int,
+        options: OptionsDict,
+        env: MutableMapping[str, Any],
+    ) -> str:
+        return ("</td></tr></table>" if _in_table(tokens[idx], env) else "") + "</blockquote>\n"
+
     def table_open(self, *_: Any) -> str:
         return '<div class="scroll"><div tabindex="0"><table>\n'
 
@@ -250,6 +300,19 @@ class _Renderer(FootnoteRules, RendererHTML):
     ) -> str:
         tokens[idx].attrSet("scope", "col")
         return self.renderToken(tokens, idx, options, env)
+
+
+_QUOTED = (
+    '<table class="quotation" role="presentation" cellpadding="0" cellspacing="0">'
+    '<tr><td class="quoted">\n'
+)
+_DEEPEST_TABLE = 3
+"""Levels of quotations and lists above a quotation that still gets its table: MJML limits nesting."""
+
+
+def _in_table(token: Token, env: Mapping[str, Any]) -> bool:
+    """Return whether a quotation stands in a cell, as Outlook for Windows needs it; a web page does not."""
+    return not env["note_labels"] and token.level <= _DEEPEST_TABLE
 
 
 _RENDERER = _Renderer()

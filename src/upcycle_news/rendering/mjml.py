@@ -44,6 +44,8 @@ _CONTENT = re.compile(r"<(mj-text|mj-table|mj-button)\b[^>]*(?<!/)>.*?</\1>", re
 _ATTRIBUTE_NEEDS_FIX = re.compile(r"[^\x20-\x7e]|\\|=\s*'")
 _ANGLE_IN_ATTRIBUTE = re.compile(r'="[^"<>]*[<>]')
 _TITLE_SPECIALS = re.compile(r"[^\x20-\x7e]|[\\\"']")
+_PREFORMATTED = re.compile(r"(<pre\b.*?</pre>)", re.DOTALL)
+_GROUND_TWICE = re.compile(r"background:(#\w+);background-color:\1(?=;|$)")
 _STYLE = re.compile(r' style="[^"]*')
 _ATTRIBUTE_SPECIALS = re.compile(r"[^\x20-\x7e]|[\\\"]")
 
@@ -64,7 +66,7 @@ def render_mjml(
     html = _mrml(fixed, SourceMap(fixed, templates))
     html = minify_styles(escape_attributes(_inliner(css).inline(_with_language(html, language))))
     check_output(html)
-    return html
+    return drop_indentation(html)
 
 
 @dataclass(frozen=True)
@@ -187,12 +189,20 @@ def fix_title(source: str) -> str:
 
 @lru_cache(maxsize=1024)  # a mail repeats the rules of its style sheet
 def _minify_style(style: str) -> str:
-    return style.replace(": ", ":").replace("; ", ";").rstrip("; ")
+    style = style.replace(": ", ":").replace("; ", ";").rstrip("; ")
+    return _GROUND_TWICE.sub(r"background-color:\1", style)
 
 
 def minify_styles(html: str) -> str:
-    """Remove optional spaces from inlined styles: a mail has hundreds of them."""
+    """Remove what says nothing from inlined styles: spaces, and MJML's grounds that are said twice."""
     return _STYLE.sub(lambda match: _minify_style(match[0]), html)
+
+
+def drop_indentation(html: str) -> str:
+    """Remove the indentation that templates have: one white space is as good, but for preformatted text."""
+    parts = _PREFORMATTED.split(html)
+    parts[::2] = [re.sub(r"\n[ \t]+", "\n", part) for part in parts[::2]]
+    return "".join(parts)
 
 
 def fix_whitespace(source: str) -> str:
@@ -245,8 +255,8 @@ def _mrml(source: str, source_map: SourceMap) -> str:
 
 
 def _with_language(html: str, language: str) -> str:
-    """Put lang and dir on the body: webmail keeps it where it drops ``<html>``."""
-    return re.sub(r"<body\b", f'<body lang="{escape(language)}" dir="ltr"', html, count=1)
+    """Put lang and dir on the body: webmail keeps it where it drops ``<html>``; and the id that styles for Gmail name."""
+    return re.sub(r"<body\b", f'<body id="body" lang="{escape(language)}" dir="ltr"', html, count=1)
 
 
 @lru_cache(maxsize=4)

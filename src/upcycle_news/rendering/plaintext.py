@@ -11,7 +11,14 @@ from markdown_it.common.normalize_url import normalizeLinkText
 from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
 
+from upcycle_news.text.markdown.fenced_blocks import FencedBlock, read_block
+
 WIDTH = 72
+
+WordsOf = Callable[[FencedBlock], tuple[str, Sequence[str], Sequence[str]]]
+"""Returns what a fenced block says: a label before its title, lines below the title, and below the text."""
+
+_BLOCK_MARKS = {"box": "| ", "event": "| ", "quote": "> "}
 
 
 @dataclass
@@ -27,12 +34,18 @@ class NumberedLinks:
         return self.urls.index(url) + 1
 
 
-def to_text(tokens: Sequence[Token], *, image_label: str) -> tuple[str, tuple[str, ...]]:
+def to_text(
+    tokens: Sequence[Token],
+    *,
+    image_label: str,
+    words_of: WordsOf = lambda block: ("", (), ()),
+) -> tuple[str, tuple[str, ...]]:
     """Return tokens as wrapped plain text with links as ``[1]``, and the URLs of these links.
 
-    `image_label` precedes the alt text of an image, as in ``[Bild: Der Marktplatz]``.
+    `image_label` precedes the alt text of an image, as in ``[Bild: Der Marktplatz]``; `words_of` is
+    asked for what fenced blocks say beside their title and text.
     """
-    writer = _TextWriter(image_label)
+    writer = _TextWriter(image_label, words_of)
     lines = writer.blocks(SyntaxTreeNode(tokens).children, WIDTH)
     return "\n".join(lines), tuple(writer.links.urls)
 
@@ -77,9 +90,9 @@ _SUPERSCRIPT_DIGITS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 class _TextWriter:
     """Writes the nodes of an essay; every method returns lines that fit into the given width."""
 
-    def __init__(self, image_label: str) -> None:
+    def __init__(self, image_label: str, words_of: WordsOf) -> None:
         self.links = NumberedLinks()
-        self.image_label = image_label
+        self.image_label, self.words_of = image_label, words_of
 
     def blocks(self, nodes: Iterable[SyntaxTreeNode], width: int) -> list[str]:
         lines: list[str] = []
@@ -100,6 +113,7 @@ class _TextWriter:
             "fence": self.code,
             "code_block": self.code,
             "footnote_block": self.notes,
+            "fenced_block": self.fenced_block,
             "hr": lambda _node, wide: ["* * *".center(wide).rstrip()],
         }
         return writers.get(node.type, self.paragraph)(node, width)
@@ -114,6 +128,30 @@ class _TextWriter:
 
     def blockquote(self, node: SyntaxTreeNode, width: int) -> list[str]:
         return [f"> {line}".rstrip() for line in self.blocks(node.children, max(width - 2, 20))]
+
+    def fenced_block(self, node: SyntaxTreeNode, width: int) -> list[str]:
+        """Write a box or an event behind a line at its left, a button with its address, a quotation."""
+        block = read_block(node.to_tokens(), 0)
+        if block.kind == "button" and (button := block.button_link()):
+            text = self.inline(SyntaxTreeNode([Token("inline", "", 0, children=list(button[0]))]))
+            return wrap(f"{text}: {_shown_address(button[1])}", width).split("\n")
+        mark = _BLOCK_MARKS.get(block.kind, "")
+        inner = max(width - len(mark), 20)
+        label, below_title, below_text = self.words_of(block)
+        titled = node.children and node.children[0].type == "fenced_title"
+        title = self.inline(node.children[0].children[0]) if titled else ""
+        if title and not label:
+            title = f"*{title}*"
+        head = [": ".join(filter(None, (label, title))), *below_title]
+        parts = [
+            [line for text in head if text for line in wrap(text, inner).split("\n")],
+            self.blocks(node.children[1:] if titled else node.children, inner),
+            [line for text in below_text for line in wrap(text, inner).split("\n")],
+        ]
+        lines: list[str] = []
+        for part in filter(None, parts):
+            lines += ["", *part] if lines else part
+        return [f"{mark}{line}".rstrip() for line in lines]
 
     def items(self, node: SyntaxTreeNode, width: int) -> list[str]:
         number = int(node.attrs.get("start", 1)) - 1
@@ -213,6 +251,11 @@ class _TextWriter:
         if node.info == "auto" or text in (url, normalizeLinkText(url)):
             return text if "?" in text else text.removeprefix("mailto:")
         return f"{text} [{self.links.number(url)}]"
+
+
+def _shown_address(url: str) -> str:
+    """Return an address as it is typed; of a mail with a subject the receiver, who can be written to."""
+    return url.removeprefix("mailto:").partition("?")[0] if url.startswith("mailto:") else url
 
 
 def _aligned(cell: str, size: int, side: str) -> str:

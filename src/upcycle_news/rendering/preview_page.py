@@ -1,10 +1,11 @@
-"""The preview page: an issue as phone, desktop, dark mode and plain text show it, side by side."""
+"""The preview page: issues as phone, desktop, dark mode and plain text show them, side by side."""
 
 from __future__ import annotations
 
 import re
 from base64 import b64encode
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from html import escape
 
 from upcycle_news.i18n.messages import LocalizedText, localized, supported_language
@@ -13,14 +14,13 @@ from upcycle_news.rendering.render import MAX_HTML_BYTES, WARN_HTML_BYTES, encod
 
 _DARK = "@media (prefers-color-scheme: dark)"
 
-# Views of the HTML part: kind, name, width in CSS pixels, dark, with pictures. Light and dark come in
-# pairs, so that a wide window shows a phone beside a desktop.
+# Views of the HTML part: kind, name, width in CSS pixels, dark. Light and dark come in pairs, so that a
+# wide window shows a phone beside a desktop.
 _VIEWS = (
-    ("phone", localized("preview-phone"), 320, False, True),
-    ("desktop", localized("preview-desktop"), 680, False, True),
-    ("phone", localized("preview-phone-dark"), 375, True, True),
-    ("desktop", localized("preview-desktop-dark"), 680, True, True),
-    ("desktop", localized("preview-no-pictures"), 680, False, False),
+    ("phone", localized("preview-phone"), 320, False),
+    ("desktop", localized("preview-desktop"), 680, False),
+    ("phone", localized("preview-phone-dark"), 375, True),
+    ("desktop", localized("preview-desktop-dark"), 680, True),
 )
 
 _PAGE = """\
@@ -43,10 +43,10 @@ _PAGE = """\
 * {{ box-sizing: border-box; }}
 body {{ margin: 0; background: var(--ground); color: var(--ink);
   font: 15px/1.5 -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }}
-header {{ background: var(--card); border-bottom: 1px solid var(--line); padding: 20px var(--edge);
+header, .lead {{ background: var(--card); border-bottom: 1px solid var(--line); padding: 20px var(--edge);
   overflow-wrap: anywhere; }}
-h1 {{ font-size: 20px; line-height: 1.3; margin: 0 0 4px; }}
-h2 {{ font-size: 13px; font-weight: 600; color: var(--soft); margin: 0 0 8px; }}
+h1, header h2 {{ font-size: 20px; line-height: 1.3; margin: 0 0 4px; }}
+.views h2, .views h3 {{ font-size: 13px; font-weight: 600; color: var(--soft); margin: 0 0 8px; }}
 p {{ margin: 0; color: var(--soft); }}
 ul {{ list-style: none; margin: 14px 0 0; padding: 0; max-width: 62em; }}
 li {{ border-left: 3px solid var(--warn); margin: 8px 0; padding: 1px 0 1px 12px; }}
@@ -59,7 +59,7 @@ ul.why li {{ border-color: var(--line); }}
 details {{ margin-top: 12px; color: var(--soft); }}
 .ready {{ color: var(--good); font-weight: 600; margin-top: 12px; }}
 meter {{ width: 160px; max-width: 100%; vertical-align: middle; }}
-main {{ display: flex; flex-wrap: wrap; gap: 28px 24px; padding: 24px var(--edge) 28px; }}
+.views {{ display: flex; flex-wrap: wrap; gap: 28px 24px; padding: 24px var(--edge) 28px; }}
 section {{ flex: none; min-width: 0; }}
 .frame {{ width: calc((var(--width) + 2px) * var(--scale));
   height: calc((var(--height) + 2px) * var(--scale)); }}
@@ -68,6 +68,10 @@ iframe {{ box-sizing: content-box; width: var(--width); height: var(--height); t
 iframe, pre {{ background: #fff; border: 1px solid var(--line); border-radius: 10px; display: block; }}
 main {{ --height: clamp(480px, 86vh, 900px); }}
 section.text {{ max-width: 100%; }}
+.lead h1 + p {{ max-width: 62em; }}
+pre.diff {{ margin: 12px 0 0; max-height: 60vh; overflow: auto; }}
+pre ins {{ color: var(--good); text-decoration: none; }}
+pre del {{ color: var(--bad); text-decoration: none; }}
 pre {{ background: var(--card); margin: 0; padding: 20px 24px; overflow-wrap: anywhere;
   width: calc(72ch + 50px); max-width: 100%;
   font: 13px/1.5 Menlo, Consolas, "Liberation Mono", monospace; white-space: pre-wrap; }}
@@ -83,21 +87,42 @@ pre {{ background: var(--card); margin: 0; padding: 20px 24px; overflow-wrap: an
 </style>
 </head>
 <body>
-<header>
-<h1 lang="{issue_language}">{subject}</h1>
-<p>{facts} <meter min="0" max="{limit}" low="{large}" high="{limit}" optimum="0"
- value="{bytes}" aria-label="{meter}">{bytes}</meter> · {pictures}</p>
-{findings}
-</header>
-<main>
-{views}
+{lead}<main>
+{parts}
 </main>
 </body>
 </html>
 """
 
+_PART = """\
+<header>
+<{heading} lang="{issue_language}">{subject}</{heading}>
+<p>{facts} <meter min="0" max="{limit}" low="{large}" high="{limit}" optimum="0"
+ value="{bytes}" aria-label="{meter}">{bytes}</meter> · {pictures}</p>
+{remarks}
+</header>
+<div class="views">
+{views}
+</div>
+"""
+
 LEVELS = {"error": localized("preview-error"), "warning": localized("preview-warning")}
 """The level of a finding in words."""
+
+
+@dataclass(frozen=True)
+class PreviewPart:
+    """A rendered issue as a preview page shows it.
+
+    `related`: its feed items, whose reasons are shown to editors only. `note` is a remark on it, and
+    `diff` a unified diff of its text part; both are shown if they are not empty.
+    """
+
+    rendered: RenderedIssue
+    findings: Sequence[Finding] = ()
+    related: Sequence[Related] = ()
+    note: str = ""
+    diff: str = ""
 
 
 def preview_page(
@@ -114,31 +139,66 @@ def preview_page(
     reloads the file, while an editor works on it. `related`: the issue's feed items, whose reasons
     are shown to editors only.
     """
-
-    def translate(text: LocalizedText) -> str:
-        return escape(text.in_language(language))
-
-    complete, without_images = standalone_html(rendered), _without_images(rendered.html)
-    views = [
-        _view(
-            kind,
-            f"{translate(name)}, {width} px",
-            _with_colour_scheme(complete if images else without_images, dark),
-            width,
-        )
-        for kind, name, width, dark, images in _VIEWS
-    ]
-    views.append(
-        f'<section class="text"><h2>{translate(localized("preview-text"))}</h2>\n'
-        f'<pre lang="{rendered.language}">{escape(rendered.text)}</pre></section>'
+    return _document(
+        f"{rendered.issue} · {rendered.subject}",
+        _part(PreviewPart(rendered, findings, related), language, "h1"),
+        language=language,
+        refresh=refresh,
     )
-    size = encoded_size(rendered.html)
-    issue = str(rendered.issue)
+
+
+def preview_pages(
+    title: str,
+    parts: Sequence[PreviewPart],
+    *,
+    language: str,
+    remarks: Sequence[str] = (),
+    findings: Sequence[Finding] = (),
+) -> str:
+    """Return one self-contained page, without scripts, that shows several issues below a title.
+
+    `remarks` are sentences below the title, `findings` those that belong to no issue.
+    """
+    translate = _escaped(language)
+    lead = (
+        f'<div class="lead">\n<h1>{escape(title)}</h1>\n'
+        + "".join(f"<p>{escape(remark)}</p>\n" for remark in remarks)
+        + f"{_findings(findings, translate, localized('preview-no-findings'))}\n</div>\n"
+    )
+    sections = (f"<article>\n{_part(part, language, 'h2')}</article>" for part in parts)
+    return _document(title, "\n".join(sections), language=language, lead=lead)
+
+
+def _document(
+    title: str, parts: str, *, language: str, refresh: int | None = None, lead: str = ""
+) -> str:
     return _PAGE.format(
         language=supported_language(language),
-        issue_language=rendered.language,
         refresh="" if refresh is None else f'<meta http-equiv="refresh" content="{refresh}">',
-        title=escape(f"{issue} · {rendered.subject}"),
+        title=escape(title),
+        lead=lead,
+        parts=parts,
+    )
+
+
+def _escaped(language: str) -> Callable[[LocalizedText], str]:
+    return lambda text: escape(text.in_language(language))
+
+
+def _part(part: PreviewPart, language: str, heading: str) -> str:
+    rendered, translate = part.rendered, _escaped(language)
+    size = encoded_size(rendered.html)
+    issue = str(rendered.issue)
+    clean = localized("preview-ready") if heading == "h1" else localized("preview-no-findings")
+    remarks = [
+        f"<p>{escape(part.note)}</p>" if part.note else "",
+        _findings(part.findings, translate, clean),
+        _reasons(part.related, translate),
+        _diff(part.diff, translate),
+    ]
+    return _PART.format(
+        heading=heading,
+        issue_language=rendered.language,
         subject=escape(rendered.subject),
         facts=translate(
             localized("preview-facts", issue=issue, size=size / 1000, limit=MAX_HTML_BYTES / 1000)
@@ -148,8 +208,45 @@ def preview_page(
         large=WARN_HTML_BYTES,
         limit=MAX_HTML_BYTES,
         pictures=translate(localized("preview-pictures", count=len(rendered.images))),
-        findings=_findings(findings, translate) + _reasons(related, translate),
-        views="\n".join(views),
+        remarks="\n".join(filter(None, remarks)),
+        views="\n".join(_views(rendered, translate, "h2" if heading == "h1" else "h3")),
+    )
+
+
+def _views(
+    rendered: RenderedIssue, translate: Callable[[LocalizedText], str], heading: str
+) -> list[str]:
+    complete = standalone_html(rendered)
+    views = [
+        _view(kind, translate(name), with_colour_scheme(complete, dark), width, heading)
+        for kind, name, width, dark in _VIEWS
+    ]
+    for name, html in (
+        (localized("preview-no-pictures"), _without_images(rendered.html)),
+        (localized("preview-no-styles"), _without_styles(complete)),
+    ):
+        plain = with_colour_scheme(html, dark=False)
+        views.append(_view("desktop", translate(name), plain, 680, heading))
+    views.append(
+        f'<section class="text"><{heading}>{translate(localized("preview-text"))}</{heading}>\n'
+        f'<pre lang="{rendered.language}">{escape(rendered.text)}</pre></section>'
+    )
+    return views
+
+
+def _diff(diff: str, translate: Callable[[LocalizedText], str]) -> str:
+    """Return a unified diff with its lines marked, closed until somebody opens it."""
+    if not diff:
+        return ""
+    marks = {"+": "ins", "-": "del"}
+    lines = [
+        f"<{tag}>{escape(line)}</{tag}>" if (tag := marks.get(line[:1])) else escape(line)
+        for line in diff.splitlines()
+    ]
+    summary = translate(localized("preview-diff"))
+    return (
+        f"<details><summary>{summary}</summary>"
+        f'<pre class="diff">{chr(10).join(lines)}</pre></details>'
     )
 
 
@@ -167,19 +264,25 @@ def _without_images(html: str) -> str:
     return re.sub(r"(<img\b[^>]*?) src=\"[^\"]*\"", r"\1", html)
 
 
-def _view(kind: str, name: str, html: str, width: int) -> str:
+def _without_styles(html: str) -> str:
+    """Return HTML as programs show it that drop style sheets, such as GMX: with inline styles alone."""
+    return re.sub(r"<style\b.*?</style>", "", html, flags=re.DOTALL)
+
+
+def _view(kind: str, name: str, html: str, width: int, heading: str) -> str:
+    name = f"{name}, {width} px"
     # Links open in a new tab, and a scroll bar would narrow the phone. Scripts cannot run: frames
     # inherit the page's policy. (Sandboxed frames stay empty in headless screenshots.)
     extras = '<base target="_blank"><style>html { scrollbar-width: none }</style>'
     html = html.replace("<head>", f"<head>{extras}", 1)
     return (
-        f'<section class="{kind}" style="--width: {width}px"><h2>{name}</h2>\n'
+        f'<section class="{kind}" style="--width: {width}px"><{heading}>{name}</{heading}>\n'
         f'<div class="frame"><iframe title="{name}" width="{width}" '
         f'srcdoc="{escape(html)}"></iframe></div></section>'
     )
 
 
-def _with_colour_scheme(html: str, dark: bool) -> str:
+def with_colour_scheme(html: str, dark: bool) -> str:
     """Fix the colour scheme, whatever the browser's own setting is."""
     scheme = "dark" if dark else "light"
     html = html.replace(_DARK, "@media all" if dark else "@media not all")
@@ -206,9 +309,14 @@ def _reasons(related: Sequence[Related], translate: Callable[[LocalizedText], st
     )
 
 
-def _findings(findings: Sequence[Finding], translate: Callable[[LocalizedText], str]) -> str:
+def _findings(
+    findings: Sequence[Finding],
+    translate: Callable[[LocalizedText], str],
+    none: LocalizedText,
+) -> str:
+    """Return a list of findings; `none` is the sentence that stands for an empty one."""
     if not findings:
-        return f'<p class="ready">{translate(localized("preview-ready"))}</p>'
+        return f'<p class="ready">{translate(none)}</p>'
     lines = [
         f'<li class="{finding.level}"><b>{translate(LEVELS[finding.level])}</b> '
         f"{escape(finding.where)} <code>{escape(finding.code)}</code> "

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import quopri
-import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
-import jinja2
-
-from upcycle_news.errors import TemplateError
-from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Manifest, Publication, RenderedIssue
-from upcycle_news.rendering import plaintext
 from upcycle_news.rendering.mjml import render_mjml
-from upcycle_news.rendering.template_strings import read_template_strings, read_toml
+from upcycle_news.rendering.template_filling import fill_template
+from upcycle_news.rendering.template_strings import read_template_strings
+from upcycle_news.rendering.theme import read_theme
 from upcycle_news.rendering.view_models import build_template_context
 from upcycle_news.text.typography import normalise_text
 
@@ -34,7 +29,10 @@ def encoded_size(html: str) -> int:
 
 HTML_TEMPLATE = "newsletter.mjml"
 TEXT_TEMPLATE = "newsletter.txt"
-STYLE_TEMPLATE = "partials/inline.css"
+STYLE_TEMPLATES = ("partials/inline.css", "partials/pieces.css", "partials/look.css")
+"""The style sheets that are written into the elements; what a look says counts most.
+
+The first one has to be there; publications that are older than pieces have none, nor those without a look."""
 
 
 def render(manifest: Manifest) -> RenderedIssue:
@@ -56,15 +54,17 @@ def _render(manifest: Manifest, *, in_full: bool) -> RenderedIssue:
     templates = manifest.templates
     language = manifest.issue.language
     strings = read_template_strings(templates, language)
+    if manifest.issue.file and (feeds_title := manifest.issue.file.feeds_title):
+        strings = strings.saying("related", feeds_title)
     context = build_template_context(manifest, strings, in_full=in_full)
     variables = {
         **context.template_variables(),
         "t": strings,
-        "theme": read_toml(templates, "theme.toml"),
+        "theme": read_theme(templates),
     }
 
     mjml = fill_template(templates, HTML_TEMPLATE, variables)
-    css = fill_template(templates, STYLE_TEMPLATE, variables)
+    css = _inline_css(templates, variables)
     plain = fill_template(templates, TEXT_TEMPLATE, variables)
     return RenderedIssue(
         issue=manifest.issue.id,
@@ -73,86 +73,16 @@ def _render(manifest: Manifest, *, in_full: bool) -> RenderedIssue:
         html=render_mjml(mjml, language=language, css=css, templates=templates),
         text=normalise_text_part(plain),
         mjml=mjml,
-        images=context.images,
+        # What a template leaves out does not travel with the mail.
+        images=tuple(image for image in context.images if f"cid:{image.cid}" in mjml),
     )
 
 
-def fill_template(templates: Mapping[str, str], name: str, variables: Mapping[str, Any]) -> str:
-    """Render one template; any failure becomes a `TemplateError` at the template's line."""
-    try:
-        return _environment(frozenset(templates.items())).get_template(name).render(variables)
-    except jinja2.TemplateSyntaxError as error:
-        where = f"templates/{error.name or name}"
-        raise TemplateError(
-            where, error.lineno, localized("template-syntax", reason=str(error.message))
-        ) from error
-    except jinja2.TemplateNotFound as error:
-        where, line = _template_location(error, name)
-        raise TemplateError(
-            where, line, localized("template-reference", name=str(error.message))
-        ) from error
-    except jinja2.UndefinedError as error:
-        where, line = _template_location(error, name)
-        raise TemplateError(
-            where, line, localized("template-undefined", reason=str(error.message))
-        ) from error
-    except (
-        jinja2.TemplateError,
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        RecursionError,
-        TypeError,
-        ValueError,
-    ) as error:
-        where, line = _template_location(error, name)
-        reason = f"{type(error).__name__}: {error}"
-        raise TemplateError(where, line, localized("template-fails", reason=reason)) from error
-
-
-@lru_cache(maxsize=4)
-def _environment(templates: frozenset[tuple[str, str]]) -> jinja2.Environment:
-    """Return an environment of compiled templates, cached by their content."""
-    sources = dict(templates)
-
-    def load(name: str) -> tuple[str, str, None] | None:
-        # Tracebacks show this file name, and so do our errors.
-        return (sources[name], f"templates/{name}", None) if name in sources else None
-
-    # Our own predicate: select_autoescape() does not know .mjml.
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(load),
-        autoescape=_is_markup,  # noqa: S701
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=False,
-    )
-    environment.filters["wrap"] = _text_filter(plaintext.wrap)
-    environment.filters["underline"] = _text_filter(plaintext.underline)
-    return environment
-
-
-def _text_filter(function: Callable[..., str]) -> Callable[..., str]:
-    """Return a filter of texts that takes numbers and fields that an essay lacks, too."""
-
-    def text_filter(value: object, *arguments: Any, **named: Any) -> str:
-        return function(str(value), *arguments, **named)
-
-    return text_filter
-
-
-def _is_markup(name: str | None) -> bool:
-    """Return whether a template is escaped: plain text, style sheets and TOML are not."""
-    return name is None or not name.endswith((".txt", ".css", ".toml"))
-
-
-def _template_location(error: BaseException, name: str) -> tuple[str, int | None]:
-    """Return file and line of the innermost template frame of a traceback."""
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if frame.filename.startswith("templates/"):
-            return frame.filename, frame.lineno
-    return f"templates/{name}", None
+def _inline_css(templates: Mapping[str, str], variables: Mapping[str, Any]) -> str:
+    """Return the style sheet that is written into the elements."""
+    required, *others = STYLE_TEMPLATES
+    names = (required, *(name for name in others if name in templates))
+    return "\n".join(fill_template(templates, name, variables) for name in names)
 
 
 def normalise_text_part(plain: str) -> str:
@@ -191,9 +121,9 @@ def render_transactional(
         "publication": publication,
         "issue": {"subject": subject, "language": language},
         "t": strings,
-        "theme": read_toml(templates, "theme.toml"),
+        "theme": read_theme(templates),
     }
-    css = fill_template(templates, STYLE_TEMPLATE, variables)
+    css = _inline_css(templates, variables)
     mjml = fill_template(templates, f"{name}.mjml", variables)
     return RenderedTransactional(
         language=language,

@@ -14,8 +14,9 @@ from markupsafe import Markup
 from upcycle_news.errors import TemplateError
 from upcycle_news.i18n.messages import LANGUAGES, localized
 from upcycle_news.models import Publication
-from upcycle_news.rendering.render import fill_template
-from upcycle_news.rendering.template_strings import read_template_strings, read_toml
+from upcycle_news.rendering.template_filling import fill_template
+from upcycle_news.rendering.template_strings import read_template_strings
+from upcycle_news.rendering.theme import read_theme
 
 TEMPLATE = "page.html"
 STYLE = "page.css"
@@ -40,7 +41,7 @@ class PageRenderer:
     @cached_property
     def style(self) -> str:
         """The style sheet that each page embeds."""
-        theme = read_toml(self._templates, "theme.toml")
+        theme = read_theme(self._templates)
         css = fill_template(self._templates, STYLE, {"theme": theme})
         if "</" in css or "url(" in css or "@import" in css:
             raise TemplateError(f"templates/{STYLE}", None, localized("style-closes"))

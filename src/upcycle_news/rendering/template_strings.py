@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from upcycle_news.errors import TemplateError
@@ -38,6 +39,11 @@ class TemplateStrings:
             text = localized("words-unfilled", key=key, reason=str(error), names=names)
             raise TemplateError(self.where, None, text) from error
 
+    def saying(self, key: str, text: str) -> TemplateStrings:
+        """Return the same strings with `text`, which has no values, in the place of one of them."""
+        literal = text.replace("{", "{{").replace("}", "}}")
+        return replace(self, catalogue={**self.catalogue, key: literal})
+
     def full_date(self, day: date) -> str:
         """Return ``Donnerstag, 26. November 2026``."""
         return self._date(day, "full")
@@ -54,6 +60,10 @@ class TemplateStrings:
         return re.sub(r"(?<=\d\.) (?=\w)", "\u00a0", formatted)
 
 
+CATALOGUES = re.compile(r"texts\.(\w+)\.toml")
+"""The names of catalogues, with their language."""
+
+
 def catalogue_name(language: str) -> str:
     """Return the path of a language's catalogue below templates/."""
     return f"texts.{base_language(language)}.toml"
@@ -63,9 +73,7 @@ def read_template_strings(templates: Mapping[str, str], language: str) -> Templa
     """Return the strings of a language; raises `TemplateError` when there is no catalogue."""
     name = catalogue_name(language)
     if name not in templates:
-        known = sorted(
-            match[1] for path in templates if (match := re.fullmatch(r"texts\.(\w+)\.toml", path))
-        )
+        known = sorted(match[1] for path in templates if (match := CATALOGUES.fullmatch(path)))
         raise TemplateError(
             f"templates/{name}",
             None,
@@ -80,9 +88,15 @@ def read_toml(templates: Mapping[str, str], name: str) -> dict[str, Any]:
     if name not in templates:
         raise TemplateError(f"templates/{name}", None, localized("template-missing"))
     try:
-        return tomllib.loads(templates[name])
+        return dict(_parsed(templates[name]))
     except tomllib.TOMLDecodeError as error:
         line, what = toml_error(error, templates[name])
         raise TemplateError(
             f"templates/{name}", line, localized("theme-broken", reason=what)
         ) from error
+
+
+@lru_cache(maxsize=16)
+def _parsed(text: str) -> dict[str, Any]:
+    """Return the contents of TOML; cached, as an archive asks for the same words on every page."""
+    return tomllib.loads(text)

@@ -22,21 +22,26 @@ def load_templates(folder: Path) -> dict[str, str]:
     """
     if not folder.is_dir():
         raise TemplateError(folder, None, localized("template-folder"))
+    texts = read_templates(folder)
+    for name in REQUIRED:
+        if name not in texts:
+            raise TemplateError(folder / name, None, localized("template-missing"))
+    return texts
+
+
+def read_templates(folder: Path) -> dict[str, str]:
+    """Return what `load_templates` does, whichever files there are; raises `TemplateError` for an unreadable one."""
     try:
         files = files_below(folder)
     except OSError as error:
         raise TemplateError(
             error.filename or folder, None, localized("folder-unreadable", reason=os_reason(error))
         ) from None
-    texts = {
+    return {
         path.relative_to(folder).as_posix(): _read(path)
         for path in files
         if path.suffix in SUFFIXES and not path.name.startswith(".")
     }
-    for name in REQUIRED:
-        if name not in texts:
-            raise TemplateError(folder / name, None, localized("template-missing"))
-    return texts
 
 
 def _read(path: Path) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from markdown_it.token import Token
@@ -26,16 +27,25 @@ from upcycle_news.models import (
 from upcycle_news.models.archive_paths import (
     ARCHIVE,
     essay_path,
+    event_path,
     image_path,
     issue_path,
 )
 from upcycle_news.rendering import markdown, plaintext
 from upcycle_news.rendering.essay_fields import essay_fields, with_essay_fields
-from upcycle_news.rendering.images import DisplayedImage, read_image
+from upcycle_news.rendering.images import COLUMN_WIDTH, DisplayedImage, read_image
+from upcycle_news.rendering.pieces import MAIL_PIECES, PieceWriter
 from upcycle_news.rendering.template_strings import TemplateStrings
+from upcycle_news.rendering.theme import logo_width, read_theme
 from upcycle_news.rendering.typesetter import read_typesetter
 from upcycle_news.text import image_paths
 from upcycle_news.text.typography import base_language, direction, one_line
+
+MAIL_WIDTH = 600
+"""CSS pixels of the mail from edge to edge."""
+
+PORTRAIT_WIDTH = 72
+"""CSS pixels of an author's portrait."""
 
 READING_SPEED = 200
 """Words a minute."""
@@ -48,12 +58,17 @@ def reading_minutes(body: str) -> int:
 
 @dataclass(frozen=True)
 class Links:
-    """Addresses below the issue; `online` and `archive` are empty without a public address."""
+    """Addresses below the issue; `online`, `archive` and `subscribe` are empty without a public address.
+
+    `reply` opens a mail to the editors with the issue's subject; empty without an address for answers.
+    """
 
     unsubscribe: str
     preferences: str
     online: str
     archive: str
+    subscribe: str
+    reply: str
 
 
 @dataclass(frozen=True)
@@ -73,6 +88,24 @@ class ImageView:
 
 
 @dataclass(frozen=True)
+class AuthorView:
+    """What is said about an author: the portrait is None, `about` empty where there is none."""
+
+    name: str
+    about: str
+    portrait: ImageView | None
+
+
+@dataclass(frozen=True)
+class MastheadView:
+    """The pictures of the masthead, each None where theme.toml names none; a dark logo needs a light one."""
+
+    logo: ImageView | None
+    logo_dark: ImageView | None
+    picture: ImageView | None
+
+
+@dataclass(frozen=True)
 @with_essay_fields
 class LeadView:
     """The essay that leads. `lang` is set where it differs from the issue's, `more` if it goes on.
@@ -88,6 +121,7 @@ class LeadView:
     lang: str
     dir: str
     image: ImageView | None
+    about_author: AuthorView | None
     html: Markup
     text: str
     links: tuple[str, ...]
@@ -108,6 +142,7 @@ class TeaserView:
     lang: str
     dir: str
     image: ImageView | None
+    about_author: AuthorView | None
 
 
 @dataclass(frozen=True)
@@ -134,13 +169,20 @@ class StoryView:
 
 @dataclass(frozen=True)
 class IssueView:
-    """The mailing itself: its id, subject and date in words."""
+    """The mailing itself: its id, subject and date in words.
+
+    `greeting` is what the editors say before the essays; `greeting_text` and `greeting_links` are the
+    same for the text part. All three are empty without one.
+    """
 
     id: str
     subject: str
     preheader: str
     language: str
     date: str
+    greeting: Markup = field(default_factory=Markup)
+    greeting_text: str = ""
+    greeting_links: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -158,6 +200,7 @@ class TemplateContext:
     teasers: tuple[TeaserView, ...]
     related: tuple[StoryView, ...]
     links: Links
+    masthead: MastheadView
     images: tuple[InlineImage, ...] = field(default=())
 
     def template_variables(self) -> dict[str, Any]:
@@ -170,6 +213,7 @@ class TemplateContext:
             "teasers": self.teasers,
             "related": self.related,
             "links": self.links,
+            "masthead": self.masthead,
         }
 
 
@@ -183,6 +227,7 @@ def build_template_context(
     issue = manifest.issue
     language = issue.language
     builder = ViewModelBuilder(manifest, strings)
+    greeting, greeting_text, greeting_links = builder.greeting(issue.greeting_essay)
     lead = builder.lead(issue.essays[0], in_full) if issue.essays else None
     return TemplateContext(
         issue=IssueView(
@@ -190,16 +235,33 @@ def build_template_context(
             subject=subject(manifest),
             preheader=builder.typeset(issue.preheader, language),
             language=language,
-            date=strings.full_date(issue.id.day),
+            date=strings.full_date(_day(manifest)),
+            greeting=greeting,
+            greeting_text=greeting_text,
+            greeting_links=greeting_links,
         ),
-        publication=manifest.publication,
+        publication=_publication(manifest),
         lead=lead,
         essay=lead,
         teasers=tuple(map(builder.teaser, issue.essays[1:])),
         related=tuple(map(builder.story, issue.related)),
-        links=_links(manifest.publication, str(issue.id)),
+        links=_links(manifest, subject(manifest)),
+        masthead=builder.masthead(),
         images=tuple(builder.images.values()),
     )
+
+
+def _day(manifest: Manifest) -> date:
+    """Return the day that a mail shows: a correction's is that of the last thing it tells."""
+    told = manifest.issue.told
+    zone = ZoneInfo(manifest.publication.timezone)
+    return max(one.at for one in told).astimezone(zone).date() if told else manifest.issue.id.day
+
+
+def _publication(manifest: Manifest) -> Publication:
+    """Return the publication with the closing note of this issue, if it has its own."""
+    note = manifest.issue.file.closing_note if manifest.issue.file else ""
+    return replace(manifest.publication, closing_note=note or manifest.publication.closing_note)
 
 
 def subject(manifest: Manifest) -> str:
@@ -209,12 +271,16 @@ def subject(manifest: Manifest) -> str:
     return " ".join(typesetter(issue.subject, issue.language).split())
 
 
-def _links(publication: Publication, issue: str) -> Links:
+def _links(manifest: Manifest, subject: str) -> Links:
+    publication, issue = manifest.publication, str(manifest.issue.id.original)
+    reply = publication.reply_to or publication.sender_address
     return Links(
         unsubscribe=Placeholder.UNSUBSCRIBE.value,
         preferences=Placeholder.PREFERENCES.value,
         online=publication.site_address(issue_path(issue)),
         archive=publication.site_address(ARCHIVE),
+        subscribe=f"{publication.public_url}/subscribe" if publication.public_url else "",
+        reply=f"mailto:{quote(reply, safe='@')}?subject={quote(f'Re: {subject}')}" if reply else "",
     )
 
 
@@ -228,6 +294,7 @@ class ViewModelBuilder:
         self.language = manifest.issue.language
         self.publication = manifest.publication
         self.files: Mapping[str, bytes] = manifest.images
+        self.templates: Mapping[str, str] = manifest.templates
         self.strings = strings
         self.typeset = read_typesetter(manifest.templates)
         self.zone = ZoneInfo(manifest.publication.timezone)
@@ -237,7 +304,7 @@ class ViewModelBuilder:
         whole = markdown.parse_essay(essay, self.typeset.marks_of(essay.language))
         tokens = whole if in_full else markdown.opening_blocks(whole, markdown.OPENING)
         html = self.html(essay, tokens)
-        plain, links = plaintext.to_text(tokens, image_label=self.strings("image"))
+        plain, links = self.text(essay, tokens)
         return LeadView(
             **self.common_fields(essay),
             html=html,
@@ -246,10 +313,43 @@ class ViewModelBuilder:
             more=len(tokens) < len(whole),
         )
 
+    def greeting(self, essay: Essay | None) -> tuple[Markup, str, tuple[str, ...]]:
+        """Return a greeting as HTML and as text with its links; empty without one."""
+        if essay is None:
+            return Markup(), "", ()
+        tokens = markdown.parse_essay(essay, self.typeset.marks_of(essay.language))
+        return (self.html(essay, tokens), *self.text(essay, tokens))
+
+    def text(self, essay: Essay, tokens: Sequence[Token]) -> tuple[str, tuple[str, ...]]:
+        """Return an essay's tokens as plain text, and the links that are numbered in it."""
+        return plaintext.to_text(
+            tokens, image_label=self.strings("image"), words_of=self.pieces(essay).texts
+        )
+
     def html(self, essay: Essay, tokens: Sequence[Token]) -> Markup:
         """Return an essay's tokens as HTML."""
-        html = markdown.to_html(tokens, self.body_images(essay), essay.language)
+        html = markdown.to_html(
+            tokens, self.body_images(essay), essay.language, write_block=self.pieces(essay).html
+        )
         return Markup(html)  # noqa: S704  markdown-it escaped it, html is off
+
+    macros = MAIL_PIECES
+
+    def pieces(self, essay: Essay) -> PieceWriter:
+        """Return what writes the fenced blocks of an essay."""
+        return PieceWriter(
+            templates=self.templates,
+            macros=self.macros,
+            strings=self.strings,
+            typeset=self.typeset,
+            language=essay.language,
+            theme=read_theme(self.templates),
+            calendar=lambda number: self.calendar_url(essay, number),
+        )
+
+    def calendar_url(self, essay: Essay, number: int) -> str:
+        """Return the URL of the calendar file of an essay's event; empty without an archive."""
+        return self.publication.site_address(event_path(essay.slug, number)) if essay.slug else ""
 
     def teaser(self, essay: Essay) -> TeaserView:
         return TeaserView(
@@ -267,6 +367,7 @@ class ViewModelBuilder:
             "lang": self.lang_attribute(essay.language),
             "dir": direction(essay.language),
             "image": self.image(essay),
+            "about_author": self.about_author(essay),
             **essay_fields(essay, self.strings, self.typeset),
         }
 
@@ -314,6 +415,43 @@ class ViewModelBuilder:
             self.typeset(essay.image.credit, essay.language),
         )
         return ImageView(image.src, alt, image.width, image.height, tag, *below)
+
+    def about_author(self, essay: Essay) -> AuthorView | None:
+        """Return what the settings say about the author of an essay, if anything."""
+        name = one_line(essay.author)
+        for author in self.publication.authors:
+            if name and one_line(author.name).casefold() == name.casefold():
+                about = self.typeset(author.about, self.publication.language)
+                # The name stands beside it: read twice it would only disturb.
+                portrait = self.design_picture(author.portrait, "", PORTRAIT_WIDTH)
+                return AuthorView(name, about, portrait) if about or portrait else None
+        return None
+
+    def masthead(self) -> MastheadView:
+        """Return the pictures of the masthead that theme.toml names."""
+        theme = read_theme(self.templates)
+        logo, masthead, name = theme["logo"], theme["masthead"], self.publication.name
+        width = logo_width(theme)
+        return MastheadView(
+            self.design_picture(logo["light"], name, width),
+            self.design_picture(logo["dark"], name, width) if logo["light"] else None,
+            self.design_picture(masthead["picture"], masthead["picture_alt"], MAIL_WIDTH),
+        )
+
+    def design_picture(self, written: str, alt: str, width: int) -> ImageView | None:
+        """Return a picture that settings or the theme name, at most `width` CSS pixels wide.
+
+        None where none is named, and in an issue that is older than the setting.
+        """
+        path = image_paths.image_path(written)
+        if path is None or path not in self.files:
+            return None
+        given = self.displayed_image(f"content/images/{path}", None, path)
+        shown = min(width, given.width) if width < COLUMN_WIDTH else width
+        height = max(1, round(given.height * shown / given.width))
+        image = replace(given, width=shown, height=height)
+        tag = Markup(image.tag(alt))  # noqa: S704  the tag escapes what it is given
+        return ImageView(image.src, alt, shown, height, tag)
 
     def body_images(self, essay: Essay) -> dict[str, DisplayedImage]:
         """Return the images in an essay's body by path; raises `ContentError` for a missing one."""

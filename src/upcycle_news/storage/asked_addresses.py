@@ -53,7 +53,7 @@ def ask_all(
     the key of the hashes, since nobody could be remembered.
     """
     if not store.erasure_key:
-        raise StoreError("the key of the keyed hashes is missing: see docs/secrets.md")
+        raise StoreError(localized("person-key-missing"))
     report = AskReport()
     seen: set[str] = set()
     now = now.replace(microsecond=0)

@@ -18,6 +18,8 @@ from sqlalchemy import Connection, Dialect, Engine, create_engine, event, inspec
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from upcycle_news.errors import StoreError
+from upcycle_news.fileio import os_reason
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.observability.logging import Log
 from upcycle_news.storage.schema import HEAD
 
@@ -84,7 +86,9 @@ class Store:
         except self._engine.dialect.loaded_dbapi.Error as error:
             if raw is not None:
                 raw.invalidate()  # a lost connection cannot even roll back
-            raise StoreError(f"{self.name}: {describe_error(error)}") from None
+            raise StoreError(
+                localized("store-said", name=self.name, why=describe_error(error))
+            ) from None
         finally:
             if raw is not None:
                 raw.close()  # which rolls back what was not committed
@@ -130,7 +134,9 @@ class Store:
         try:
             yield
         except (DBAPIError, sqlite3.Error) as error:
-            raise StoreError(f"{self.name}: {describe_error(error)}") from None
+            raise StoreError(
+                localized("store-said", name=self.name, why=describe_error(error))
+            ) from None
 
 
 def open_store(url: str, *, migrated: bool = True) -> Store:
@@ -142,11 +148,11 @@ def open_store(url: str, *, migrated: bool = True) -> Store:
         parsed = make_url(url)
         if parsed.get_backend_name() not in ("sqlite", "postgresql"):
             raise ArgumentError
-        name = f"store {parsed.render_as_string(hide_password=True)}"
+        name = parsed.render_as_string(hide_password=True)
         if parsed.get_backend_name() == "sqlite":
             if not parsed.database:
-                raise StoreError("UPCYCLE_NEWS_STORE: write a file, as in sqlite:///var/upcycle.db")
-            name = f"store {parsed.database}"
+                raise StoreError(localized("store-name-file"))
+            name = parsed.database
             _make_folder(Path(parsed.database).parent, name)
             store_file_exists(Path(parsed.database))
         options = {"hide_parameters": True, "connect_args": _connect_args(parsed)}
@@ -159,15 +165,9 @@ def open_store(url: str, *, migrated: bool = True) -> Store:
             engine = create_engine(parsed, pool_pre_ping=True, **options)
             raw_engine = create_engine(parsed, **options)
     except (ArgumentError, NoSuchModuleError):
-        raise StoreError(
-            "UPCYCLE_NEWS_STORE is not a store's address: write sqlite:///var/upcycle.db "
-            "or postgresql+psycopg://user@host/database"
-        ) from None
+        raise StoreError(localized("store-address-bad")) from None
     except ModuleNotFoundError:
-        raise StoreError(
-            "UPCYCLE_NEWS_STORE names Postgres, whose driver is not installed: "
-            "install upcycle-news[postgres]"
-        ) from None
+        raise StoreError(localized("store-no-driver")) from None
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine)
     store = Store(engine, name, raw_engine=raw_engine)
@@ -187,8 +187,7 @@ def _make_folder(folder: Path, name: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(
-            f"{name}: cannot make the folder {folder} ({error.strerror}); "
-            "make it writable or set UPCYCLE_NEWS_STATE to another folder"
+            localized("store-no-folder", name=name, folder=folder, why=os_reason(error))
         ) from None
 
 
@@ -246,15 +245,10 @@ def store_file_exists(path: Path) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise StoreError(
-            f"store {path}: cannot be looked at ({error.strerror}); check the owner and the "
-            "permissions of the file and folder"
-        ) from None
+        raise StoreError(localized("store-not-seen", path=path, why=os_reason(error))) from None
     if not stat.S_ISREG(mode):
-        what = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
-        raise StoreError(
-            f"store {path}: cannot be opened, it is {what} and not a file; name a file with UPCYCLE_NEWS_STORE"
-        )
+        what = localized("what-folder") if stat.S_ISDIR(mode) else localized("what-pipe")
+        raise StoreError(localized("store-no-file", path=path, what=what))
     return True
 
 
@@ -329,8 +323,7 @@ def migrate(store: Store, to: str | None = None) -> None:
             command.upgrade(config, to)
         except util.CommandError:
             raise StoreError(
-                f"{store.name} belongs to another program (its migration is {version}): name a "
-                "database of its own; nothing was changed"
+                localized("store-other-program", name=store.name, version=version)
             ) from None
     log.info("store migrated", before=version or "empty", now=to)
 
@@ -341,41 +334,33 @@ def raise_if_unsupported_migration(name: str, version: str | None) -> None:
     `name` is what holds the migration: a store or a backup.
     """
     if version in PRE_RELEASES:
-        raise StoreError(
-            f"{name} was made by a pre-release of upcycle-news (migration {version}), which has no "
-            "upgrade: keep using that version, or with it write 'subscribers export' and "
-            "'subscribers suppressions' to files and import these into a new store; nothing was "
-            "changed"
-        )
+        raise StoreError(localized("store-pre-release", name=name, version=version))
     if version is not None and version > HEAD:
-        raise StoreError(
-            f"{name} was written by a newer version of upcycle-news ({version}, this one knows "
-            f"{HEAD}): install the newer version, or restore a backup"
-        )
+        raise StoreError(localized("store-newer", name=name, version=version, known=HEAD))
 
 
-def describe_error(error: BaseException | None) -> str:
+def describe_error(error: BaseException | None) -> LocalizedText:
     """Say what a driver's error means and what to do; its own text may hold parameters."""
     error = getattr(error, "orig", None) or error
     text_of_error = str(error).lower()
     if "deadlock" in text_of_error:
-        return "another program did the same at the same moment; try again"
+        return localized("fault-same-moment")
     if "locked" in text_of_error or "busy" in text_of_error or "lock timeout" in text_of_error:
-        return f"is locked by another program for more than {BUSY_SECONDS} s; let it finish, retry"
+        return localized("fault-locked", seconds=BUSY_SECONDS)
     if "readonly" in text_of_error or "read-only" in text_of_error:
-        return "cannot be written to; check the owner and the permissions of the file and folder"
+        return localized("fault-read-only")
     if "full" in text_of_error or "no space" in text_of_error:
-        return "the disk is full; make room and start again, nothing was half-written"
+        return localized("fault-full")
     if "not a database" in text_of_error or "malformed" in text_of_error:
-        return "is not a store of ours or is damaged; restore a backup"
+        return localized("fault-damaged")
     if "unable to open" in text_of_error:
-        return "cannot be opened; check that the folder exists and is writable"
+        return localized("fault-not-opened")
     if "disk i/o" in text_of_error:
-        return "the disk reported an error (it may be full); nothing was half-written"
+        return localized("fault-disk")
     if "OperationalError" in _class_names(error) and "connect" in text_of_error:
-        return "does not answer; check host, port and that the server runs"
+        return localized("fault-silent")
     log.debug("store error", kind=type(error).__name__)
-    return f"refused the operation ({type(error).__name__})"
+    return localized("fault-refused", kind=type(error).__name__)
 
 
 def _class_names(error: BaseException | None) -> list[str]:

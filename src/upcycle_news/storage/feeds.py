@@ -225,6 +225,42 @@ def last_report(store: Store) -> Mapping[str, Any]:
 
 
 @dataclass(frozen=True)
+class CollectionCounts:
+    """How many feeds a collection asked, how many of these failed, and how many had to wait."""
+
+    at: datetime
+    asked: int
+    failed: int
+    waiting: int
+
+
+def collection_counts(store: Store, last: int) -> tuple[CollectionCounts, ...]:
+    """Return the counts of the last collections that asked somebody, oldest first.
+
+    The sentences of the reports stay in the store.
+    """
+    report = feed_reports.c.report
+    asked = report["asked"].as_integer()
+    query = (
+        select(
+            feed_reports.c.at,
+            asked,
+            func.json_array_length(report["failed"]),
+            func.json_array_length(report["waiting"]),
+        )
+        .where(asked > 0)
+        .order_by(feed_reports.c.id.desc())
+        .limit(last)
+    )
+    with store.reading() as connection:
+        rows = connection.execute(query).all()
+    return tuple(
+        CollectionCounts(row[0], *(int(number or 0) for number in row[1:]))
+        for row in reversed(rows)
+    )
+
+
+@dataclass(frozen=True)
 class StoredItem:
     """An item with the address of its feed, what it was recognised by, and how it left its feed."""
 

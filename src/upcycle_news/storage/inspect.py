@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from upcycle_news.errors import StoreError
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.storage.database import (
     Store,
     current_migration,
@@ -28,7 +29,7 @@ _STEPS = 100_000  # of SQLite's virtual machine between two checks of the time
 
 @dataclass(frozen=True)
 class StoreFacts:
-    """The result of an inspection. `trouble` is a sentence when the store cannot be inspected.
+    """The result of an inspection. `trouble` is a sentence when the store cannot be inspected, else None.
 
     `damage` is what SQLite found wrong, empty when nothing, None when the check was not finished
     or not made. `size` is in bytes; `exposed` names the files that others than their owner can use; `version` and `newest` are those of the migrations.
@@ -43,9 +44,9 @@ class StoreFacts:
     size: int = 0
     writable: bool = True
     busy: bool = False
-    damage: str | None = None
+    damage: str | LocalizedText | None = None
     exposed: tuple[str, ...] = ()
-    trouble: str = ""
+    trouble: LocalizedText | None = None
 
 
 def inspect_store(url: str, *, thorough: bool = True) -> StoreFacts:
@@ -55,14 +56,14 @@ def inspect_store(url: str, *, thorough: bool = True) -> StoreFacts:
         kind = parsed.get_backend_name()
         name = parsed.render_as_string(hide_password=True)
     except SQLAlchemyError:
-        return StoreFacts("", "the store", trouble="UPCYCLE_NEWS_STORE is not a store's address")
+        return StoreFacts("", "", trouble=localized("store-address-bad"))
     if kind == "sqlite":
         path = Path(parsed.database or "")
         try:
             if not store_file_exists(path):
                 return StoreFacts(kind, str(path), exists=False)
         except StoreError as error:
-            return StoreFacts(kind, str(path), trouble=str(error))
+            return StoreFacts(kind, str(path), trouble=error.localized_text)
         name = str(path)
     arguments = {"timeout": _BUSY} if kind == "sqlite" else {"connect_timeout": _BUSY}
     try:
@@ -75,13 +76,15 @@ def inspect_store(url: str, *, thorough: bool = True) -> StoreFacts:
                 return _sqlite(connection, name, version, thorough=thorough)
             return _postgres(connection, name, version)
     except ModuleNotFoundError:
-        return StoreFacts(kind, name, trouble="the driver of Postgres is not installed")
+        return StoreFacts(kind, name, trouble=localized("store-no-driver"))
     except StoreError as error:
-        return StoreFacts(kind, name, trouble=str(error))
+        return StoreFacts(kind, name, trouble=error.localized_text)
     except DBAPIError as error:
-        return StoreFacts(kind, name, trouble=f"store {name}: {describe_error(error.orig)}")
+        return StoreFacts(
+            kind, name, trouble=localized("store-said", name=name, why=describe_error(error.orig))
+        )
     except SQLAlchemyError:
-        return StoreFacts(kind, name, trouble="UPCYCLE_NEWS_STORE is not a store's address")
+        return StoreFacts(kind, name, trouble=localized("store-address-bad"))
 
 
 def _sqlite(
@@ -111,7 +114,7 @@ def _sqlite(
     )
 
 
-def _damage(connection: Connection) -> str | None:
+def _damage(connection: Connection) -> str | LocalizedText | None:
     raw: Any = connection.connection.driver_connection
     deadline = time.monotonic() + _CHECK
     raw.set_progress_handler(lambda: int(time.monotonic() > deadline), _STEPS)

@@ -24,7 +24,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, update
 
 from upcycle_news.errors import IssueError
-from upcycle_news.i18n.messages import localized
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import DeliveryState, IssueId, IssueState
 from upcycle_news.observability.logging import Log
 from upcycle_news.storage.schema import (
@@ -170,7 +170,7 @@ def advance(
     """
     row = locked(connection, issue)
     if row is None:
-        raise IssueError(f"there is no issue {issue}: see 'upcycle-news issue preview {issue}'")
+        raise IssueError(localized("issue-unknown", issue=issue))
     before = IssueState(row.state)
     after = next_state(before, event)
     if after is None:
@@ -207,37 +207,31 @@ def _apply(
     connection.execute(insert(issue_events).values(issue_id=issue, event=event, **states, **about))
 
 
-_DONE_TO = {
-    IssueEvent.COMPOSED: "changed",
-    IssueEvent.ASKED: "asked about",
-    IssueEvent.APPROVED: "approved",
-    IssueEvent.REJECTED: "rejected",
-    IssueEvent.QUEUED: "queued",
-    IssueEvent.PAUSED: "paused",
-    IssueEvent.STOPPED: "stopped",
-    IssueEvent.RESUMED: "resumed",
-    IssueEvent.RESUMED_PAST_GUARD: "resumed past the guard",
-    IssueEvent.CANCELLED: "cancelled",
-    IssueEvent.TAKEN_BACK: "taken back from the mailbox",
-}
-_BECAUSE = {
-    _OPEN: "it is not approved; see 'upcycle-news issue approve {issue}'",
-    _AWAITING: "it waits for its approval; see 'upcycle-news issue show {issue}'",
-    _APPROVED: "it is approved and not sent; 'upcycle-news issue send {issue}' sends it",
-    _CLOSED: "all its deliveries have ended; see 'upcycle-news issue status {issue}'",
-    _CANCELLED: "it was cancelled",
-}
-_BEGUN = (
-    "its deliveries have begun; 'upcycle-news issue pause {issue}' stops them for now, "
-    "'upcycle-news issue cancel {issue}' for good"
-)
-
-
-def _refusal(issue: str, event: IssueEvent, state: IssueState) -> str:
+def _refusal(issue: str, event: IssueEvent, state: IssueState) -> LocalizedText:
     """Return why an event cannot happen in this state, and what to do instead."""
-    done_to = _DONE_TO.get(event, event.value)
-    because = _BECAUSE.get(state, _BEGUN).format(issue=issue)
-    return f"issue {issue} is not {done_to}: {because}"
+    done_to = {
+        IssueEvent.COMPOSED: localized("not-changed", issue=issue),
+        IssueEvent.ASKED: localized("not-asked", issue=issue),
+        IssueEvent.APPROVED: localized("not-approved", issue=issue),
+        IssueEvent.REJECTED: localized("not-rejected", issue=issue),
+        IssueEvent.QUEUED: localized("not-queued", issue=issue),
+        IssueEvent.PAUSED: localized("not-paused", issue=issue),
+        IssueEvent.STOPPED: localized("not-stopped", issue=issue),
+        IssueEvent.RESUMED: localized("not-resumed", issue=issue),
+        IssueEvent.RESUMED_PAST_GUARD: localized("not-resumed-past-guard", issue=issue),
+        IssueEvent.CANCELLED: localized("not-cancelled", issue=issue),
+        IssueEvent.TAKEN_BACK: localized("not-taken-back", issue=issue),
+    }
+    because = {
+        _OPEN: localized("not-now-open", issue=issue),
+        _AWAITING: localized("not-now-awaiting", issue=issue),
+        _APPROVED: localized("not-now-approved", issue=issue),
+        _CLOSED: localized("not-now-closed", issue=issue),
+        _CANCELLED: localized("not-now-cancelled"),
+    }
+    what = done_to.get(event) or localized("not-otherwise", issue=issue, event=event.value)
+    why = because.get(state) or localized("not-now-sending", issue=issue)
+    return localized("not-now", what=what, why=why)
 
 
 # --- what happened so far
@@ -257,11 +251,6 @@ class RecordedEvent:
     to_state: IssueState
     revision_id: str
     reason: str
-
-    @property
-    def is_decision(self) -> bool:
-        """True for an approval or a rejection."""
-        return self.event in _DECISIONS
 
     def as_dict(self) -> dict[str, str]:
         """Return the JSON object of `issue status --history`; `hash` is the id of the revision."""
@@ -355,8 +344,9 @@ def record_revision(
     if row is not None:
         state = IssueState(row.state)
         if state.is_frozen:
-            why = "it was cancelled" if state is _CANCELLED else "its deliveries have begun"
-            raise IssueError(f"issue {issue} is frozen: {why}; make a new one")
+            cancelled = state is _CANCELLED
+            why = localized("not-now-cancelled") if cancelled else localized("not-now-begun")
+            raise IssueError(localized("issue-frozen", issue=issue, why=why))
         known = state is _OPEN or _subject(connection, issue, state) == revision_id
         if known and not is_new:
             return
@@ -488,7 +478,7 @@ def settle_returned_deliveries(connection: Connection, issue: str, *, now: datet
         .where(deliveries.c.id.in_(waiting.order_by(deliveries.c.id).with_for_update()))
         .values(
             state=DeliveryState.CANCELLED,
-            reason="the issue was cancelled",
+            reason=str(localized("reason-issue-cancelled")),
             changed_at=now,
             next_at=None,
         )

@@ -6,6 +6,7 @@ partly over a relay and partly into the mailbox.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -38,6 +39,15 @@ def get(store: Store, issue: IssueId) -> IssueRelay:
     with store.reading() as connection:
         row = connection.execute(query).first()
     return IssueRelay() if row is None else IssueRelay(*row)
+
+
+def in_mailbox(store: Store, issues: Collection[str]) -> frozenset[str]:
+    """Return which of these issues went into the embedded mailbox: no reader has them."""
+    query = select(issue_relays.c.issue_id).where(
+        issue_relays.c.issue_id.in_(issues), issue_relays.c.first_relay == MAILBOX
+    )
+    with store.reading() as connection:
+        return frozenset(connection.scalars(query))
 
 
 def record_queued(connection: Connection, issue: str, relay: str) -> None:

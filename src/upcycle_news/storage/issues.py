@@ -12,16 +12,18 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
+    and_,
     delete,
     func,
     insert,
     literal,
     null,
+    or_,
     select,
 )
 
 from upcycle_news.errors import IssueError
-from upcycle_news.i18n.messages import localized
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import (
     MAILBOX,
     DeliveryState,
@@ -142,6 +144,17 @@ def has_waiting(store: Store, issue: IssueId) -> bool:
         return lifecycle.has_waiting(connection, str(issue))
 
 
+def has_due(store: Store, issue: IssueId, *, now: datetime) -> bool:
+    """Return whether a delivery of an issue may be sent now: it is queued, or deferred and due again."""
+    is_due = or_(
+        deliveries.c.state == DeliveryState.QUEUED,
+        and_(deliveries.c.state == DeliveryState.DEFERRED, deliveries.c.next_at <= now),
+    )
+    query = select(deliveries.c.id).where(deliveries.c.issue_id == str(issue), is_due).limit(1)
+    with store.reading() as connection:
+        return connection.execute(query).first() is not None
+
+
 def close_if_done(store: Store, issue: IssueId, *, now: datetime) -> bool:
     """Close an issue of which nothing waits any more; see `issue_lifecycle.close_if_done`."""
     with store.writing() as connection:
@@ -187,13 +200,15 @@ def enqueue(
         if row is not None and IssueState(row.state).is_frozen:
             if row.revision_id == revision_id:
                 return int(row.audience)  # another process was faster with the same revision
-            raise IssueError(f"issue {issue} has been queued already, with another revision")
+            raise IssueError(localized("issue-queued-otherwise", issue=issue))
         _raise_unless_approved(connection, issue, revision_id, approval, now)
+        if issue.correction:
+            _raise_unless_correctable(connection, issue, relay)
         audience = _queue_subscribers(
             connection, issue, now, revision.manifest.publication.readers_of
         )
         if audience == 0:
-            raise IssueError(localized("nobody-to-send-to"))
+            raise IssueError(nobody_to_send_to(issue))
         lifecycle.advance(
             connection,
             str(issue),
@@ -205,8 +220,25 @@ def enqueue(
         )
         if relay:
             issue_relays.record_queued(connection, str(issue), relay)
-        record_used_content(connection, revision.manifest)
+        if not issue.correction:  # which tells nothing new
+            record_used_content(connection, revision.manifest)
     return audience
+
+
+def nobody_to_send_to(issue: IssueId) -> LocalizedText:
+    """Return that an issue has no audience."""
+    if issue.correction:
+        return localized("correction-nobody", issue=str(issue.original))
+    return localized("nobody-to-send-to")
+
+
+def _raise_unless_correctable(connection: Connection, issue: IssueId, relay: str) -> None:
+    """Raise `IssueError` while the issue that is corrected is on its way, or in the mailbox only."""
+    original = str(issue.original)
+    if lifecycle.has_waiting(connection, original):
+        raise IssueError(localized("correction-too-soon", issue=original))
+    if relay != MAILBOX and _is_in_mailbox(connection, original):
+        raise IssueError(localized("correction-unsent", issue=original))
 
 
 def _raise_unless_approved(
@@ -278,15 +310,28 @@ def take_back_from_mailbox(
     return True
 
 
-def count_audience(store: Store, topics: Collection[str]) -> int:
-    """Return how many deliveries an issue on `topics` (empty: for all) would have now."""
+def count_audience(store: Store, topics: Collection[str], *, issue: IssueId | None = None) -> int:
+    """Return how many deliveries an issue on `topics` (empty: for all) would have now.
+
+    A correction goes to those who got the issue that it corrects.
+    """
     with store.reading() as connection:
-        chosen = connection.scalars(select(subscribers.c.topics).where(*_may_receive()))
+        chosen = connection.scalars(select(subscribers.c.topics).where(*_may_receive(issue)))
         return sum(not topics or _wants(selection, topics) for selection in chosen)
 
 
-def _may_receive() -> tuple[ColumnElement[bool], ...]:
-    return (subscribers.c.status == SubscriberStatus.CONFIRMED, suppression_reason_sql().is_(None))
+def _may_receive(issue: IssueId | None = None) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions for getting an issue; a correction goes only to whom its issue was accepted for."""
+    conditions = (
+        subscribers.c.status == SubscriberStatus.CONFIRMED,
+        suppression_reason_sql().is_(None),
+    )
+    if issue is None or not issue.correction:
+        return conditions
+    got = select(deliveries.c.subscriber_id).where(
+        deliveries.c.issue_id == str(issue.original), deliveries.c.state == DeliveryState.SENT
+    )
+    return (*conditions, subscribers.c.id.in_(got))
 
 
 def _wants(chosen: Collection[str], topics: Collection[str]) -> bool:
@@ -308,7 +353,7 @@ def _queue_subscribers(
         literal(now, deliveries.c.queued_at.type),
         literal(now, deliveries.c.changed_at.type),
         null(),
-    ).where(*_may_receive())
+    ).where(*_may_receive(issue))
     columns = ["issue_id", "subscriber_id", "state", "attempts", "enhanced", "reason"]
     columns += ["queued_at", "changed_at", "next_at"]
     connection.execute(insert(deliveries).from_select(columns, audience.order_by(subscribers.c.id)))
@@ -352,7 +397,9 @@ def record_used_content(connection: Connection, manifest: Manifest) -> None:
 
 
 def record_used_essays(connection: Connection, issue: IssueId, slugs: Collection[str]) -> None:
-    """Record essays that were in an issue of which nothing else is known."""
+    """Record essays that were in an issue of which nothing else is known; a correction told none."""
+    if issue.correction:
+        return
     query = select(used_content.c.value).where(
         used_content.c.issue_id == str(issue), used_content.c.kind == "essay"
     )
@@ -478,7 +525,7 @@ def cancel_sent_before_restore(
             IssueEvent.SENT_BEFORE_RESTORE,
             by=by,
             now=now,
-            reason="went out before a restore",
+            reason=str(localized("reason-before-restore")),
         )
         record_used_content(connection, newest.manifest)
     return True

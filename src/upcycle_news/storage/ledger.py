@@ -19,7 +19,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select, update
 
-from upcycle_news.i18n.messages import FALLBACK
+from upcycle_news.i18n.messages import FALLBACK, localized
 from upcycle_news.models import (
     ClaimResult,
     ClaimStatus,
@@ -286,7 +286,7 @@ class Ledger:
             .values(
                 state=DeliveryState.DEFERRED,
                 next_at=until + behind,
-                reason="waits for the quota of the recipient's domain",
+                reason=str(localized("reason-domain-quota")),
                 worker_id=NO_WORKER,
                 changed_at=now,
             )

@@ -32,6 +32,19 @@ def acquire(store: Store, name: str, holder: str, *, until: datetime, now: datet
         )
 
 
+def take_over(store: Store, name: str, holder: str, *, until: datetime) -> None:
+    """Acquire a lock whoever holds it: the newest comer has it, and the holder before sees that in `holder`."""
+    insert = postgresql.insert if store.dialect == "postgresql" else sqlite.insert
+    with store.writing() as connection:
+        connection.execute(
+            insert(locks)
+            .values(name=name, holder=holder, expires_at=until)
+            .on_conflict_do_update(
+                index_elements=[locks.c.name], set_={"holder": holder, "expires_at": until}
+            )
+        )
+
+
 def holder(store: Store, name: str, *, now: datetime) -> str:
     """Return who holds a lock that has not expired; empty when nobody does."""
     query = select(locks.c.holder).where(locks.c.name == name, locks.c.expires_at > now)

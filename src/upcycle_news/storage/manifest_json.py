@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
 from pydantic import TypeAdapter
 
-from upcycle_news.models import Issue, Manifest, Publication
+from upcycle_news.models import Author, Channel, Issue, Manifest, Publication
 
 FORMAT = 1
 _ISSUE = TypeAdapter(Issue)
@@ -36,6 +37,8 @@ def decode(text: str, blobs: Mapping[str, bytes]) -> Manifest:
     content = json.loads(text)
     publication = content["publication"]
     publication |= {key: tuple(publication.get(key, ())) for key in _LISTS}
+    for key, kind in (("channels", Channel), ("authors", Author)):
+        publication[key] = tuple(kind(**one) for one in publication.get(key, ()))
     return Manifest(
         issue=_ISSUE.validate_python(content["issue"]),
         publication=Publication(**publication),
@@ -47,6 +50,13 @@ def decode(text: str, blobs: Mapping[str, bytes]) -> Manifest:
 def image_hashes(text: str) -> list[str]:
     """Return the SHA-256 of every image that a manifest's JSON names."""
     return list(json.loads(text)["images"].values())
+
+
+def not_before(text: str) -> datetime | None:
+    """Return the time that the file of the issue names in a manifest's JSON, if there is one."""
+    file = json.loads(text)["issue"].get("file") or {}
+    written = file.get("not_before")
+    return datetime.fromisoformat(written) if written else None
 
 
 def revision_id_of(text: str) -> str:

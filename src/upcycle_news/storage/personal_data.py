@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, exists, insert, literal, select, update
 
 from upcycle_news.errors import StoreError
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import (
     Consent,
     EmailAddress,
@@ -122,7 +123,7 @@ def forget_left(store: Store, *, before: datetime, now: datetime) -> int:
     signed up again and not confirmed yet is left alone.
     """
     if not store.erasure_key:
-        raise StoreError("the key of the keyed hashes is missing: see docs/secrets.md")
+        raise StoreError(localized("person-key-missing"))
     signed_up_again = exists().where(
         consents.c.subscriber_id == subscribers.c.id, consents.c.confirmed_at.is_(None)
     )

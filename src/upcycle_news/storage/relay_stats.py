@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -41,17 +42,24 @@ def save(store: Store, issue: IssueId, worker: int, stats: RelayStats, *, now: d
 
 def for_issue(store: Store, issue: IssueId) -> tuple[RelayStats, ...]:
     """Return the statistics of each relay for an issue, ordered by the relay's name."""
+    return for_issues(store, [str(issue)]).get(str(issue), ())
+
+
+def for_issues(store: Store, issues: Collection[str]) -> Mapping[str, tuple[RelayStats, ...]]:
+    """Return the statistics of each relay by issue; issues that were never timed are left out."""
     query = (
-        select(relay_stats)
-        .where(relay_stats.c.issue_id == str(issue))
-        .order_by(relay_stats.c.relay)
+        select(relay_stats).where(relay_stats.c.issue_id.in_(issues)).order_by(relay_stats.c.relay)
+    )
+    parts: defaultdict[str, defaultdict[str, list[RelayStats]]] = defaultdict(
+        lambda: defaultdict(list)
     )
     with store.reading() as connection:
-        rows = connection.execute(query).all()
-    by_relay: defaultdict[str, list[RelayStats]] = defaultdict(list)
-    for row in rows:
-        by_relay[row.relay].append(_relay_stats(row))
-    return tuple(RelayStats.combined(relay, stats) for relay, stats in by_relay.items())
+        for row in connection.execute(query):
+            parts[row.issue_id][row.relay].append(_relay_stats(row))
+    return {
+        issue: tuple(RelayStats.combined(relay, stats) for relay, stats in by_relay.items())
+        for issue, by_relay in parts.items()
+    }
 
 
 def for_earlier_issues(

@@ -38,10 +38,16 @@ def issues_by_essay(store: Store) -> Mapping[str, IssueId]:
 
 
 def previous_issue(store: Store, issue: IssueId) -> tuple[IssueId, str] | None:
-    """Return the issue queued last before this one, and its frozen revision; None for the first."""
+    """Return the issue queued last before this one, and its frozen revision; None for the first.
+
+    Before a correction it is the issue that it corrects, and no issue comes after a correction.
+    """
+    is_before = and_(issues.c.id != str(issue), issues.c.id.not_like("%-c%"))
+    if issue.correction:
+        is_before = and_(issues.c.id == str(issue.original))
     query = (
         select(issues.c.id, issues.c.revision_id, issues.c.enqueued_at)
-        .where(issues.c.enqueued_at.is_not(None), issues.c.id != str(issue))
+        .where(issues.c.enqueued_at.is_not(None), is_before)
         .order_by(issues.c.enqueued_at.desc(), issues.c.number.desc())
         .limit(1)
     )
@@ -149,6 +155,19 @@ def load_revision(store: Store, issue: IssueId, revision_id: str | None = None) 
     return Revision(
         row.revision_id, manifest_json.decode(row.manifest, images), approved, row.created_at
     )
+
+
+def not_before(store: Store, issue: IssueId) -> datetime | None:
+    """Return the time before which the file of an issue's newest revision lets nothing be sent."""
+    query = (
+        select(revisions.c.manifest)
+        .where(revisions.c.issue_id == str(issue))
+        .order_by(revisions.c.created_at.desc(), revisions.c.id.desc())
+        .limit(1)
+    )
+    with store.reading() as connection:
+        manifest = connection.scalar(query)
+    return None if manifest is None else manifest_json.not_before(manifest)
 
 
 def approval_state(connection: Connection, issue: IssueId, revision_id: str) -> bool | None:

@@ -14,6 +14,7 @@ from enum import StrEnum
 from sqlalchemy import Connection, insert, or_, select, update
 
 from upcycle_news.errors import SendHoldError
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import send_holds
 
@@ -40,24 +41,13 @@ class SendHold:
     location: str
 
     @property
-    def explanation(self) -> str:
+    def explanation(self) -> LocalizedText:
         """What happened, and how to continue: one sentence."""
         if self.kind is HoldKind.MOVED:
-            return (
-                f"nothing goes out: this store was moved to {self.location} on "
-                f"{self.as_of:%Y-%m-%d %H:%M} UTC; use that one (UPCYCLE_NEWS_STORE), or say with "
-                "'upcycle-news store confirm' that this one is in use again"
-            )
+            return localized("hold-moved", location=self.location, at=self.as_of)
         if self.kind is HoldKind.OUTDATED:
-            return (
-                "nothing goes out: this store did not know everything that was sent; say "
-                "'upcycle-news store confirm'"
-            )
-        return (
-            f"nothing goes out: this store was restored from a backup of "
-            f"{self.as_of:%Y-%m-%d %H:%M} UTC and does not know what was sent since; look at "
-            "'upcycle-news store info', then 'upcycle-news store confirm'"
-        )
+            return localized("hold-outdated")
+        return localized("hold-restored", at=self.as_of)
 
 
 def active_hold(store: Store) -> SendHold | None:

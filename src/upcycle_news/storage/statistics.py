@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Connection, case, func, select
 
 from upcycle_news.models import DeliveryState, IssueId, SubscriberStatus
 from upcycle_news.storage import issue_lifecycle as lifecycle
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import (
     bounces,
+    consent_proofs,
     consents,
     deliveries,
     issues,
@@ -23,6 +24,11 @@ from upcycle_news.storage.schema import (
     suppressions,
     unsubscribes,
 )
+
+COMPLAINT = "complaint"
+"""The kind of a report that somebody marked a mail as spam."""
+
+Counts = Mapping[int, int]
 
 
 @dataclass(frozen=True)
@@ -120,8 +126,10 @@ def count_subscribers(store: Store) -> ListCounts:
 
 
 def issue_figures(store: Store, last: int) -> tuple[IssueFigures, ...]:
-    """Return the figures of the last `last` queued issues, newest first."""
-    results: list[IssueFigures] = []
+    """Return the figures of the last `last` queued issues, newest first.
+
+    A handful of statements however many issues are asked for; those that are not closed are counted.
+    """
     with store.reading() as connection:
         rows = connection.execute(
             select(issues)
@@ -129,34 +137,39 @@ def issue_figures(store: Store, last: int) -> tuple[IssueFigures, ...]:
             .order_by(issues.c.enqueued_at.desc())
             .limit(last + 1)
         ).all()
-
-        def number(query: Any) -> int:
-            return int(connection.scalar(query) or 0)
-
-        for row, before in zip(rows, [*rows[1:], None], strict=False):  # rows may be none
-            if len(results) == last:
-                break
+        shown = rows[:last]
+        if not shown:
+            return ()
+        ids = [row.id for row in shown]
+        readers = func.count(func.distinct(bounces.c.subscriber_id))
+        is_complaint = bounces.c.kind == COMPLAINT
+        reports = {
+            (row[0], bool(row[1])): int(row[2])
+            for row in connection.execute(
+                select(bounces.c.issue_id, is_complaint, readers)
+                .where(bounces.c.issue_id.in_(ids))
+                .group_by(bounces.c.issue_id, is_complaint)
+            )
+        }
+        unsubscribed = {
+            row[0]: int(row[1])
+            for row in connection.execute(
+                select(unsubscribes.c.issue_number, func.count())
+                .where(unsubscribes.c.issue_number.in_([row.number for row in shown]))
+                .group_by(unsubscribes.c.issue_number)
+            )
+        }
+        ends = [row.enqueued_at for row in reversed(rows)]
+        joined = _count_in_spans(connection, consents.c.confirmed_at, ends)
+        left = _count_in_spans(connection, unsubscribes.c.at, ends)
+        results = []
+        for newer, row in enumerate(shown):
+            span = len(ends) - 1 - newer
             sums = (
                 lifecycle.count_deliveries(connection, row.id)
                 if row.closed_at is None
                 else lifecycle.stored_sums(row)
             )
-            reports = select(func.count(func.distinct(bounces.c.subscriber_id))).where(
-                bounces.c.issue_id == row.id
-            )
-            joined = (
-                select(func.count())
-                .select_from(consents)
-                .where(consents.c.confirmed_at <= row.enqueued_at)
-            )
-            left = (
-                select(func.count())
-                .select_from(unsubscribes)
-                .where(unsubscribes.c.at <= row.enqueued_at)
-            )
-            if before is not None:
-                joined = joined.where(consents.c.confirmed_at > before.enqueued_at)
-                left = left.where(unsubscribes.c.at > before.enqueued_at)
             results.append(
                 IssueFigures(
                     issue=row.id,
@@ -164,15 +177,93 @@ def issue_figures(store: Store, last: int) -> tuple[IssueFigures, ...]:
                     audience=row.audience,
                     sent=sums.get(DeliveryState.SENT, 0),
                     rejected=sums.get(DeliveryState.REJECTED, 0),
-                    bounced=number(reports.where(bounces.c.kind != "complaint")),
-                    complaints=number(reports.where(bounces.c.kind == "complaint")),
-                    unsubscribed=number(
-                        select(func.count())
-                        .select_from(unsubscribes)
-                        .where(unsubscribes.c.issue_number == row.number)
-                    ),
-                    joined=number(joined),
-                    left=number(left),
+                    bounced=reports.get((row.id, False), 0),
+                    complaints=reports.get((row.id, True), 0),
+                    unsubscribed=unsubscribed.get(row.number, 0),
+                    joined=joined.get(span, 0),
+                    left=left.get(span, 0),
                 )
             )
     return tuple(results)
+
+
+@dataclass(frozen=True)
+class ListChanges:
+    """What happened to the list in a span of time.
+
+    `joined` confirmed a sign-up themselves, `imported` were taken over from a list or added by hand,
+    `left` unsubscribed. `bounced` and `complained` count the readers such a report came for.
+    """
+
+    joined: int
+    imported: int
+    left: int
+    bounced: int
+    complained: int
+
+
+def first_list_change(store: Store) -> datetime | None:
+    """Return when the list first changed; None while nobody has joined it and nobody left."""
+    times = [
+        func.min(column).label("at")
+        for column in (
+            consents.c.confirmed_at,
+            consent_proofs.c.confirmed_at,
+            unsubscribes.c.at,
+            bounces.c.received_at,
+        )
+    ]
+    with store.reading() as connection:
+        found = [connection.scalar(select(time)) for time in times]
+    return min((at for at in found if at is not None), default=None)
+
+
+def list_changes(store: Store, ends: Sequence[datetime]) -> tuple[ListChanges, ...]:
+    """Return the changes of the list in the spans between these ascending times, the later end included.
+
+    Those who were erased on request are not among the joined any more; who left and was forgotten
+    after a while is, by the proof of consent that stays. One scan of each table, by the store.
+    """
+    with store.reading() as connection:
+
+        def between(column: ColumnElement[Any], *where: ColumnElement[bool], **kind: Any) -> Counts:
+            return _count_in_spans(connection, column, ends, *where, **kind)
+
+        by_table = [
+            (
+                between(table.c.confirmed_at, table.c.token_hash != ""),
+                between(table.c.confirmed_at, table.c.token_hash == ""),
+            )
+            for table in (consents, consent_proofs)
+        ]
+        left = between(unsubscribes.c.at)
+        readers = func.count(func.distinct(bounces.c.subscriber_id))
+        bounced = between(bounces.c.received_at, bounces.c.kind != COMPLAINT, count=readers)
+        complained = between(bounces.c.received_at, bounces.c.kind == COMPLAINT, count=readers)
+    return tuple(
+        ListChanges(
+            joined=sum(signed_up.get(span, 0) for signed_up, _ in by_table),
+            imported=sum(imported.get(span, 0) for _, imported in by_table),
+            left=left.get(span, 0),
+            bounced=bounced.get(span, 0),
+            complained=complained.get(span, 0),
+        )
+        for span in range(1, len(ends))
+    )
+
+
+def _count_in_spans(
+    connection: Connection,
+    column: ColumnElement[Any],
+    ends: Sequence[datetime],
+    *where: ColumnElement[bool],
+    count: ColumnElement[int] | None = None,
+) -> Counts:
+    """Return how many rows have their time in which span: 0 up to the first end, 1 up to the second."""
+    span = case(*((column <= end, number) for number, end in enumerate(ends)))
+    inner = (
+        select(span.label("span"), func.count() if count is None else count)
+        .where(column <= ends[-1], *where)
+        .group_by("span")
+    )
+    return {int(row[0]): int(row[1]) for row in connection.execute(inner)}

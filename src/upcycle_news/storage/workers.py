@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import insert, select, update
 
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import DeliveryState, IssueId
 from upcycle_news.storage import send_hold
 from upcycle_news.storage.database import Store
@@ -89,7 +90,7 @@ def reclaim_deliveries(
     )
     unknown = {
         "state": DeliveryState.UNKNOWN,
-        "reason": "the sending process died before the relay's answer was recorded",
+        "reason": str(localized("reason-sender-died")),
     }
     queued = {"state": DeliveryState.QUEUED, "reason": "", "worker_id": NO_WORKER}
     with store.writing() as connection:

@@ -62,9 +62,7 @@ class LinkSigner:
         """Return the token: 43 characters of base64url."""
         number = max(self.keys)
         body = bytes([number]) + subscriber.to_bytes(6, "big") + issue.to_bytes(3, "big")
-        return (
-            base64.urlsafe_b64encode(body + self._mac(number, purpose, body)).decode().rstrip("=")
-        )
+        return _encoded(body + self._mac(number, purpose, body))
 
     def read(self, purpose: Purpose, token: str) -> Token | None:
         """Return the token's content, or None if it is altered, foreign or for another purpose.
@@ -108,7 +106,7 @@ def token_bytes(token: str, length: int) -> bytes | None:
         raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         return None
-    if len(raw) != length or base64.urlsafe_b64encode(raw).decode().rstrip("=") != token:
+    if len(raw) != length or _encoded(raw) != token:
         return None
     return raw
 
@@ -135,7 +133,7 @@ def preview_token(
         + issue.to_bytes(3, "big")
         + bytes.fromhex(revision_id)[:8]
     )
-    return base64.urlsafe_b64encode(body + _mac(keys[number], body)).decode().rstrip("=")
+    return _encoded(body + _mac(keys[number], "preview", body))
 
 
 def read_preview_token(
@@ -146,12 +144,41 @@ def read_preview_token(
     if raw is None or raw[0] not in keys:
         return None
     body, mac = raw[:_PREVIEW_BODY_BYTES], raw[_PREVIEW_BODY_BYTES:]
-    if not hmac.compare_digest(mac, _mac(keys[raw[0]], body)):
+    if not hmac.compare_digest(mac, _mac(keys[raw[0]], "preview", body)):
         return None
-    if now.timestamp() >= int.from_bytes(body[1:5], "big"):
+    if _has_expired(body, now):
         return None
     return PreviewToken(int.from_bytes(body[5:8], "big"), body[8:].hex())
 
 
-def _mac(key: bytes, body: bytes) -> bytes:
-    return hmac.new(key, b"upcycle_news/preview/" + body, sha256).digest()[:MAC_BYTES]
+_REPORT_BODY_BYTES = 5
+_REPORT_MAC_BYTES = TOKEN_BYTES - _REPORT_BODY_BYTES  # as long as others, so that logs mask it, too
+
+
+def report_token(keys: Mapping[int, bytes], *, expires: datetime) -> str:
+    """Return a token for the report page, valid until `expires`."""
+    number = max(keys)
+    body = bytes([number]) + int(expires.timestamp()).to_bytes(4, "big")
+    return _encoded(body + _mac(keys[number], "report", body, _REPORT_MAC_BYTES))
+
+
+def is_report_token(keys: Mapping[int, bytes], token: str, *, now: datetime) -> bool:
+    """Return whether a token opens the report page; not if it is altered, foreign or has expired."""
+    raw = token_bytes(token, TOKEN_BYTES)
+    if raw is None or raw[0] not in keys:
+        return False
+    body, mac = raw[:_REPORT_BODY_BYTES], raw[_REPORT_BODY_BYTES:]
+    expected = _mac(keys[raw[0]], "report", body, _REPORT_MAC_BYTES)
+    return hmac.compare_digest(mac, expected) and not _has_expired(body, now)
+
+
+def _has_expired(body: bytes, now: datetime) -> bool:
+    return now.timestamp() >= int.from_bytes(body[1:5], "big")
+
+
+def _encoded(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def _mac(key: bytes, page: str, body: bytes, length: int = MAC_BYTES) -> bytes:
+    return hmac.new(key, f"upcycle_news/{page}/".encode() + body, sha256).digest()[:length]

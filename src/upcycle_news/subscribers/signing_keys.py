@@ -15,7 +15,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from upcycle_news.errors import UpcycleError
-from upcycle_news.fileio import exists, list_folder
+from upcycle_news.fileio import exists, list_folder, os_reason
+from upcycle_news.i18n.messages import localized
 from upcycle_news.storage import subscribers
 from upcycle_news.storage.database import Store
 
@@ -82,13 +83,10 @@ def load_or_create_keys(folder: Path, *, create: bool = True) -> dict[int, bytes
                 raise ValueError
             keys[int(number)] = key
     except ValueError:
-        raise UpcycleError(
-            f"{folder}: a token key is damaged; restore the folder from a backup"
-        ) from None
+        raise UpcycleError(localized("keys-damaged", folder=folder)) from None
     except OSError as error:
         raise UpcycleError(
-            f"{folder}: the token key cannot be read or made ({error.strerror}); "
-            "make the folder readable and writable for this user"
+            localized("keys-not-made", folder=folder, why=os_reason(error))
         ) from None
     return keys
 
@@ -115,12 +113,9 @@ def load_or_create_key(path: Path) -> bytes:
         if len(key) != KEY_BYTES:
             raise ValueError
     except ValueError:
-        raise UpcycleError(f"{path}: the key is damaged; restore it from a backup") from None
+        raise UpcycleError(localized("key-damaged", path=path)) from None
     except OSError as error:
-        raise UpcycleError(
-            f"{path}: cannot be read or made ({error.strerror}); "
-            "make the folder readable and writable for this user"
-        ) from None
+        raise UpcycleError(localized("key-not-made", path=path, why=os_reason(error))) from None
     return key
 
 
@@ -152,10 +147,7 @@ def erasure_key(folder: Path, store: Store) -> bytes:
     """
     key = folder / PERSON_KEY
     if not _has_person_key(folder) and subscribers.has_subscribers(store):
-        raise UpcycleError(
-            f"{folder}: the keys are missing, and the store has subscribers; with other keys no link "
-            "in a mail that was sent would work: copy the folder from where it is, or from a backup"
-        )
+        raise UpcycleError(localized("keys-missing", folder=folder))
     return load_or_create_key(key)
 
 
@@ -180,8 +172,7 @@ def _has_person_key(folder: Path) -> bool:
         return exists(folder / PERSON_KEY)
     except OSError as error:
         raise UpcycleError(
-            f"{folder}: the keys cannot be read ({error.strerror}); make the folder readable for this "
-            "user"
+            localized("keys-not-read", folder=folder, why=os_reason(error))
         ) from None
 
 
@@ -198,13 +189,13 @@ def add_key(folder: Path) -> int:
     """Create the next key, which signs from now on; returns its number. Raises `UpcycleError`."""
     number = max(load_or_create_keys(folder)) + 1
     if number > _LAST:
-        raise UpcycleError(
-            f"{folder}: {_LAST} keys are all there can be; drop one that nobody needs"
-        )
+        raise UpcycleError(localized("keys-all", folder=folder, last=_LAST))
     try:
         create_key(_file(folder, number))
     except OSError as error:
-        raise UpcycleError(f"{folder}: the key cannot be written ({error.strerror})") from None
+        raise UpcycleError(
+            localized("key-not-written", folder=folder, why=os_reason(error))
+        ) from None
     return number
 
 
@@ -213,12 +204,9 @@ def raise_unless_droppable(folder: Path, number: int) -> None:
     keys = load_or_create_keys(folder)
     if number not in keys:
         existing = ", ".join(str(key_number) for key_number in sorted(keys))
-        raise UpcycleError(f"there is no token key {number}; there are: {existing}")
+        raise UpcycleError(localized("token-key-unknown", number=number, existing=existing))
     if number == max(keys):
-        raise UpcycleError(
-            f"token key {number} signs the links of today: make another one with "
-            "'upcycle-news secrets rotate', then drop this one"
-        )
+        raise UpcycleError(localized("key-signs-today", number=number))
 
 
 def drop_key(folder: Path, number: int) -> None:
@@ -227,4 +215,6 @@ def drop_key(folder: Path, number: int) -> None:
     try:
         _file(folder, number).unlink()
     except OSError as error:
-        raise UpcycleError(f"{folder}: key {number} cannot be deleted ({error.strerror})") from None
+        raise UpcycleError(
+            localized("key-not-deleted", folder=folder, number=number, why=os_reason(error))
+        ) from None

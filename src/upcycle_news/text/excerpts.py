@@ -71,12 +71,15 @@ def summary_of_markdown(
     paragraphs: list[str] = []
     tokens = parse_body(body, language=language, title=title, author=author)
     depth = 0  # of lists, which are no sentences
+    aside = 0  # depth of fenced blocks, which stand beside the text
     for opening, token in pairwise(tokens):
         if opening.type == "footnote_block_open":
             break
         if opening.type.endswith("_list_open") or opening.type.endswith("_list_close"):
             depth += opening.nesting
-        if opening.type == "paragraph_open" and token.type == "inline":
+        if opening.type.startswith("fenced_block_"):
+            aside += opening.nesting
+        if opening.type == "paragraph_open" and token.type == "inline" and not aside:
             text = words(token.children or [], alt_texts=False)
             text = normalise_whitespace(re.sub(r"<[^>]*>", "", text))
             # What leads to a list, an address, a line of verse does not go on in the next paragraph.

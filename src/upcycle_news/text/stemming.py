@@ -61,6 +61,11 @@ def _stemmer(language: str):  # type: ignore[no-untyped-def]  # snowballstemmer 
     return snowballstemmer.stemmer(_LANGUAGES.get(language, "german"))
 
 
+def has_stemmer(language: str) -> bool:
+    """Tell whether there is a stemmer for a language; texts in others get the German one."""
+    return base_language(language) in _LANGUAGES
+
+
 @cache
 def stem(word: str, language: str) -> str:
     """Return the stem of a word, in lower case."""

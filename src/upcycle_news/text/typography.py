@@ -10,8 +10,6 @@ from upcycle_news.text.smart_quotes import set_quotes
 
 NBSP = "\u00a0"
 
-QUOTES = {"de": "„“‚‘", "en": "“”‘’"}
-
 # What Windows-1252 means by the bytes that Latin-1 turns into C1 controls: “, ’, – and so on.
 _WINDOWS = {
     code: character

@@ -16,6 +16,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from upcycle_news.errors import UpcycleError
+from upcycle_news.fileio import os_reason
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import MAILBOX, Relay
 
 if TYPE_CHECKING:
@@ -86,8 +88,7 @@ class DevMailbox:
                 (self.folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise UpcycleError(
-                f"{self.folder}: the mailbox cannot be made ({error.strerror}): choose a folder "
-                "that is yours, with UPCYCLE_NEWS_STATE"
+                localized("mailbox-not-made", folder=self.folder, why=os_reason(error))
             ) from None
         self._controller = loopback_controller(self)
         self._controller.start()
@@ -106,7 +107,7 @@ class DevMailbox:
     def relay(self) -> Relay:
         """Return the mailbox as a relay; raises `UpcycleError` unless it is open."""
         if self._controller is None:
-            raise UpcycleError("the mailbox is closed: open it before sending")
+            raise UpcycleError(localized("mailbox-closed"))
         return Relay(name=MAILBOX, host=HOST, port=self._controller.port, security="none")
 
     def store(self, sender: str, recipient: str, message: bytes) -> None:

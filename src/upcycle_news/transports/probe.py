@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from upcycle_news.errors import RelayError
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Relay
 from upcycle_news.transports.smtp import open_connection
 
 
 @dataclass(frozen=True)
 class RelayFacts:
-    """The result of a probe. `failure` is a sentence with its cure, `stage` where the probe failed.
+    """The result of a probe. `failure` is a sentence with its cure or None, `stage` where the probe failed.
 
     `greeting` is in seconds, from the start of the connection to the relay's first bytes;
     `certificate` is DER, empty without TLS; `offers` maps ESMTP keywords to their parameters.
@@ -29,7 +30,7 @@ class RelayFacts:
     certificate: bytes = b""
     offers: Mapping[str, str] = field(default_factory=dict)
     stage: Literal["", "name", "session"] = ""
-    failure: str = ""
+    failure: LocalizedText | None = None
 
 
 def inspect_relay(relay: Relay) -> RelayFacts:
@@ -38,7 +39,7 @@ def inspect_relay(relay: Relay) -> RelayFacts:
     try:
         resolved = socket.getaddrinfo(relay.host, relay.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        failure = f"the name of the relay {where} is not known: check host, and the DNS server"
+        failure = localized("relay-name-not-known", where=where)
         return RelayFacts(relay, stage="name", failure=failure)
     addresses = tuple(dict.fromkeys(str(entry[4][0]) for entry in resolved))
     greeting = _greeting_delay(relay)
@@ -47,7 +48,7 @@ def inspect_relay(relay: Relay) -> RelayFacts:
             tls, certificate = connection.protection
             return RelayFacts(relay, addresses, greeting, tls, certificate, connection.offers)
     except RelayError as error:
-        return RelayFacts(relay, addresses, greeting, stage="session", failure=str(error))
+        return RelayFacts(relay, addresses, greeting, stage="session", failure=error.localized_text)
 
 
 def _greeting_delay(relay: Relay) -> float | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import SmtpReply
 from upcycle_news.transports import refusal_words as words
 from upcycle_news.transports.outcomes import Stage
@@ -193,27 +194,26 @@ def stops_issue(stage: Stage, reply: SmtpReply) -> bool:
 
 
 _STEP = {
-    "mail": "the sender",
-    "rcpt": "a recipient",
-    "data": "the message",
-    "body": "the message",
+    "mail": localized("step-sender"),
+    "rcpt": localized("step-recipient"),
+    "data": localized("step-message"),
+    "body": localized("step-message"),
 }
 
 
 def stop_sentence(stage: Stage, reply: SmtpReply) -> str:
-    """Return the sentence that says why the issue stops, and the cure."""
+    """Return the sentence that says why the issue stops, and the cure, in English, as the store keeps it."""
     quoted = " ".join(part for part in (str(reply.code), reply.enhanced, reply.text) if part)
-    return (
-        f"the relay refused {_STEP[stage]} for a reason that concerns us, not the reader "
-        f"({quoted}): {_cure(stage, reply)}, then resume the issue; nobody was suppressed"
+    return str(
+        localized("reason-refuses-us", step=_STEP[stage], quoted=quoted, cure=_cure(stage, reply))
     )
 
 
-def _cure(stage: Stage, reply: SmtpReply) -> str:
+def _cure(stage: Stage, reply: SmtpReply) -> LocalizedText:
     if classify_refusal(stage, reply) is RefusalClass.SIZE:
-        return "make the issue smaller or ask the relay for a higher size limit"
+        return localized("cure-size")
     if stage == "mail" or reply.enhanced in ("5.1.7", "5.1.8"):
-        return "check the sender address and whether the account may use it"
+        return localized("cure-sender")
     if reply.code in _AUTHENTICATION or re.search(r"relay", reply.text, re.IGNORECASE):
-        return "check user name and password of the relay and whether it may relay for us"
-    return "ask the relay's operator, and check SPF, DKIM, DMARC and the content"
+        return localized("cure-login")
+    return localized("cure-operator")

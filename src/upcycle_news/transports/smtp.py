@@ -10,10 +10,12 @@ from __future__ import annotations
 import smtplib
 import socket
 import ssl
+import traceback
 from typing import Any
 
 from upcycle_news.errors import RelayError
-from upcycle_news.i18n.messages import localized
+from upcycle_news.fileio import os_reason
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Envelope, Relay
 from upcycle_news.transports.outcomes import RelayUnreachable
 from upcycle_news.transports.replies import parse_reply
@@ -38,15 +40,13 @@ def open_connection(relay: Relay) -> SmtpConnection:
         raise _refused(where, relay, error) from None
     except smtplib.SMTPNotSupportedError as error:
         raise RelayError(_not_offered(where, error)) from None
-    except smtplib.SMTPServerDisconnected:
-        raise RelayUnreachable(localized("relay-hung-up", where=where)) from None
+    except smtplib.SMTPServerDisconnected as error:  # also for an answer that did not come in time
+        silent = isinstance(error.__context__, TimeoutError)
+        raise (_silent if silent else _hung_up)(where, relay, error) from None
     except smtplib.SMTPException:
-        raise RelayError(f"the relay {where} offers no way to log in that we know") from None
+        raise RelayError(localized("relay-no-known-login", where=where)) from None
     except UnicodeError:
-        raise RelayError(
-            f"the relay {where}: host, user name or password contains characters that SMTP cannot "
-            "carry: use plain ASCII"
-        ) from None
+        raise RelayError(localized("relay-not-ascii", where=where)) from None
     except OSError as error:
         raise _unreachable(where, relay, error) from None
 
@@ -96,42 +96,60 @@ def _refused(where: str, relay: Relay, error: smtplib.SMTPResponseException) -> 
     reply = parse_reply(error.smtp_code, raw, account)
     text = " ".join(part for part in (str(reply.code), reply.enhanced, reply.text) if part)
     if isinstance(error, smtplib.SMTPAuthenticationError) and reply.code >= 500:
-        return RelayError(
-            f"the relay {where} refused the login ({text}): check user name and password"
-        )
+        return RelayError(localized("relay-login-refused", where=where, reply=text))
     if reply.code >= 500:
-        return RelayError(f"the relay {where} turned us away ({text}): ask its operator")
+        return RelayError(localized("relay-turned-away", where=where, reply=text))
     return RelayUnreachable(localized("relay-not-ready", where=where, reply=text))
 
 
-def _not_offered(where: str, error: smtplib.SMTPNotSupportedError) -> str:
+def _not_offered(where: str, error: smtplib.SMTPNotSupportedError) -> LocalizedText:
     if "STARTTLS" in str(error):
-        return (
-            f"the relay {where} does not offer STARTTLS, and nothing is sent in the clear: use "
-            'another port, or security = "tls", or "none" if the network is yours'
-        )
-    return f"the relay {where} offers no login: leave user name and password empty, or change port"
+        return localized("relay-no-starttls", where=where)
+    return localized("relay-no-login", where=where)
 
 
 def _unreachable(where: str, relay: Relay, error: OSError) -> RelayError:
     if isinstance(error, ssl.SSLCertVerificationError):
         return RelayError(
-            f"the certificate of the relay {where} cannot be trusted "
-            f"({error.verify_message or 'verification failed'}): check the host name, or give "
-            "SSL_CERT_FILE the file of its authority"
+            localized(
+                "relay-certificate", where=where, why=error.verify_message or "verification failed"
+            )
         )
-    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):  # it hung up in the middle
-        return RelayUnreachable(localized("relay-hung-up", where=where))
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError | ConnectionResetError):
+        return _hung_up(where, relay, error)
     if isinstance(error, ssl.SSLError):
-        return RelayError(
-            f"TLS with the relay {where} failed, security is {relay.security!r}: port 465 is tls, "
-            "587 is starttls"
-        )
+        return RelayError(localized("relay-tls-failed", where=where, security=relay.security))
     if isinstance(error, socket.gaierror):
         return RelayUnreachable(localized("relay-name-unknown", where=where))
     if isinstance(error, TimeoutError):
-        return RelayUnreachable(localized("relay-silent", where=where, seconds=relay.timeout))
+        return _silent(where, relay, error)
     if isinstance(error, ConnectionRefusedError):
         return RelayUnreachable(localized("relay-not-listening", where=where))
-    why = error.strerror or type(error).__name__
-    return RelayUnreachable(localized("relay-unreachable", where=where, why=why))
+    return RelayUnreachable(localized("relay-unreachable", where=where, why=os_reason(error)))
+
+
+def _silent(where: str, relay: Relay, error: Exception) -> RelayUnreachable:
+    text = localized("relay-silent", where=where, seconds=relay.timeout, step=_step(error))
+    return RelayUnreachable(text)
+
+
+def _hung_up(where: str, relay: Relay, error: Exception) -> RelayUnreachable:
+    return RelayUnreachable(localized("relay-hung-up", where=where, step=_step(error)))
+
+
+# The first that was called, of smtplib's functions, says at which step a connection ended.
+_STEPS = {
+    "do_handshake": localized("step-tls"),
+    "wrap_socket": localized("step-tls"),
+    "ehlo": localized("step-ehlo"),
+    "helo": localized("step-ehlo"),
+    "starttls": localized("step-starttls"),
+    "auth": localized("step-login"),
+    "_get_socket": localized("step-connect"),
+}
+
+
+def _step(error: Exception) -> LocalizedText:
+    called = {frame.f_code.co_name for frame, _ in traceback.walk_tb(error.__traceback__)}
+    found = (text for name, text in _STEPS.items() if name in called)
+    return next(found, localized("step-greeting"))

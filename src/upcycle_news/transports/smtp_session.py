@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from upcycle_news.errors import UpcycleError
+from upcycle_news.i18n.messages import localized
 from upcycle_news.mail.dot_stuffing import DotStuffedMessage, dot_stuff
 from upcycle_news.models import Envelope, SmtpReply
 from upcycle_news.transports.outcomes import (
@@ -56,6 +57,7 @@ class SmtpConnection:
         self._pipelining = smtp.has_extn("pipelining")
         self._sock.setblocking(False)
         self._received = b""
+        self._step_name: Stage = "mail"  # whose reply is waited for
         self._steps: Generator[None, None, Outcome] | None = None
         self.writing = False
         self.deadline = 0.0
@@ -75,17 +77,13 @@ class SmtpConnection:
         """
         self.in_body = False
         if not _WRITABLE.match(envelope.sender) or not envelope.sender.isascii():
-            raise UpcycleError("the envelope sender is not an address: check the sender settings")
+            raise UpcycleError(localized("envelope-bad"))
         if not _WRITABLE.match(envelope.recipient) or not envelope.recipient:
-            return UnsupportedAddress(
-                "the address contains a space, a bracket or a control character"
-            )
+            return UnsupportedAddress(str(localized("reason-address-bad")))
         if not envelope.recipient.isascii() and not self._smtp.has_extn("smtputf8"):
-            return UnsupportedAddress(
-                "the address has letters outside ASCII, and the relay does not offer SMTPUTF8"
-            )
+            return UnsupportedAddress(str(localized("reason-address-utf8")))
         if self.broken:
-            return LostBeforeBody("the connection was closed before")
+            return LostBeforeBody(str(localized("reason-closed-before")))
         stuffed = message if isinstance(message, DotStuffedMessage) else dot_stuff(message)
         self._steps = self._transaction(envelope, stuffed)
         return self._step(self._steps.__next__)
@@ -167,11 +165,12 @@ class SmtpConnection:
     ) -> Generator[None, None, Outcome]:
         if self._received:  # the next replies would be taken for those of other commands
             self.broken = True
-            return LostBeforeBody("the relay said more than it was asked")
+            return LostBeforeBody(str(localized("reason-said-more")))
         commands = self._commands(envelope, message)
         if self._pipelining:
             yield from self._write(b"".join(command for _, command, _ in commands))
         for number, (stage, command, expected) in enumerate(commands):
+            self._step_name = stage
             if not self._pipelining:
                 yield from self._write(command)
             code, raw = yield from self._reply()
@@ -183,7 +182,9 @@ class SmtpConnection:
                 return refused
             if code // 100 != expected:
                 self.broken = True
-                return LostBeforeBody(f"the relay answered {stage.upper()} with {code}")
+                return LostBeforeBody(
+                    str(localized("reason-odd-reply", command=stage.upper(), code=code))
+                )
         return (yield from self._body(envelope, message))
 
     def _commands(
@@ -204,7 +205,7 @@ class SmtpConnection:
     ) -> Generator[None, None, Outcome]:
         if self._received:  # it would be taken for the reply to a message that was not sent yet
             self.broken = True
-            return LostBeforeBody("the relay answered the message before it came")
+            return LostBeforeBody(str(localized("reason-answered-early")))
         self.in_body = True
         yield from self._write(message.data, until_answered=True)
         # A relay that replies before the end reads no more, and we could not continue.
@@ -221,7 +222,7 @@ class SmtpConnection:
             self._break_on_421(reply)
             return Refused("body", reply)
         self.broken = True
-        return LostInBody(f"the relay answered the message with {code}")
+        return LostInBody(str(localized("reason-odd-answer", code=code)))
 
     def _reset(self, refused: Refused, unanswered: list[Stage]) -> Steps:
         """Make the connection ready for the next message after a refusal; any failure breaks it."""
@@ -250,11 +251,18 @@ class SmtpConnection:
 
     def _lost(self, error: OSError) -> Outcome:
         self.broken = True
-        timed_out = isinstance(error, TimeoutError)
-        what = "did not answer in time" if timed_out else "closed the connection"
         if self.in_body:
-            return LostInBody(f"the relay {what} while it took the message: it may have arrived")
-        return LostBeforeBody(f"the relay {what} before it took the message")
+            if isinstance(error, TimeoutError):
+                text = localized("reason-silent-in-body", seconds=self._timeout)
+            else:
+                text = localized("reason-hung-up-in-body")
+            return LostInBody(str(text))
+        step = self._step_name.upper()
+        if isinstance(error, TimeoutError):
+            text = localized("reason-silent", step=step, seconds=self._timeout)
+        else:
+            text = localized("reason-hung-up", step=step)
+        return LostBeforeBody(str(text))
 
     # --- the socket
 

@@ -21,7 +21,7 @@ from upcycle_news.observability.logging import Log
 from upcycle_news.web.archive import ArchivePages
 from upcycle_news.web.bounces import BounceWebhooks
 from upcycle_news.web.confirmation_mailer import ConfirmationMailer
-from upcycle_news.web.handlers import Handlers, show_picture, show_preview
+from upcycle_news.web.handlers import Handlers, show_picture, show_preview, show_report
 from upcycle_news.web.metrics import MetricsEndpoint, PeerMiddleware
 from upcycle_news.web.rate_limit import BodyTooLarge, NetworkRateLimit
 
@@ -72,6 +72,9 @@ def create_app(publication: App | None = None, *, mail_seconds: float = MAIL_SEC
     async def preview(request: Request) -> Response:
         return await show_preview(handlers, request)
 
+    async def report(request: Request) -> Response:
+        return await show_report(handlers, request)
+
     async def picture(request: Request) -> Response:
         return await show_picture(handlers, request)
 
@@ -111,13 +114,15 @@ def create_app(publication: App | None = None, *, mail_seconds: float = MAIL_SEC
         if own:
             publication.close()
 
+    archive = ArchivePages(handlers)
     show, act = ["GET"], ["POST"]
     app = Starlette(
         routes=[
-            *ArchivePages(handlers).routes(guarded),
+            *archive.routes(guarded),
             Route("/metrics", guarded(metrics), methods=show),
             Route("/healthz", guarded(healthz), methods=show),
             Route("/preview/{token}", guarded(preview), methods=show),
+            Route("/report/{token}", guarded(report), methods=show),
             Route("/images/{name}", guarded(picture), methods=show),
             Route("/bounces/{source}", guarded(bounces), methods=act),
             Route("/subscribe", guarded(handlers.show_subscribe), methods=show),
@@ -131,6 +136,7 @@ def create_app(publication: App | None = None, *, mail_seconds: float = MAIL_SEC
             Route("/preferences/{token:path}", guarded(handlers.preferences), methods=act),
             Route("/address/{token:path}", guarded(handlers.show_address), methods=show),
             Route("/address/{token:path}", guarded(handlers.address), methods=act),
+            archive.other_files(guarded),
         ],
         exception_handlers={400: missing, 404: missing, 405: missing},
         lifespan=lifespan,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import mimetypes
 import re
 import threading
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from urllib.parse import quote
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
 
@@ -21,6 +23,7 @@ from upcycle_news.models.archive_paths import (
     FEED,
     HOME,
     INDEX,
+    MISSING,
     REVISION,
     ROBOTS,
     SITEMAP,
@@ -45,14 +48,31 @@ _TYPES = {
     STYLE: "text/css; charset=utf-8",
 }
 _PAGE_TYPE = "text/html; charset=utf-8"
+# What the system's table may lack, or say otherwise: browsers run no script of another type.
+_TYPES_BY_SUFFIX = {
+    ".html": _PAGE_TYPE,
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".txt": "text/plain; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".ico": "image/x-icon",
+    ".webp": "image/webp",
+    ".avif": "image/avif",
+    ".woff2": "font/woff2",
+    ".ics": "text/calendar; charset=utf-8",
+    ".webmanifest": "application/manifest+json",
+}
 _HEADERS = {
+    # The one script is the search, and what it asks for are the files of its index.
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; "
-    "form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
+    "script-src 'self'; connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
     "Cache-Control": "public, no-cache",  # cached, but revalidated: what is withdrawn disappears at once
     "Referrer-Policy": "strict-origin-when-cross-origin",
     "X-Robots-Tag": "all",
 }
 _REVISION = re.compile(rf"{ARCHIVE}\d{{4}}-\d\d-\d\d(?:-\d{{1,2}})?/{re.escape(REVISION)}\Z")
+_EVENT = re.compile(rf"{ESSAYS}[^/\0]+/event-\d+\.ics\Z")
 _PAGES = re.compile(
     rf"(?:{ARCHIVE}(?:\d{{4}}-\d\d-\d\d(?:-\d{{1,2}})?/)?|{ESSAYS}(?:[^/\0]+/)?)?\Z"
 )
@@ -75,9 +95,7 @@ class ArchivePages:
             return await self.show(request)
 
         async def folder(request: Request) -> Response:
-            # Relative, because a proxy may serve us below a path that we do not see.
-            last = str(request.scope["path"]).rpartition("/")[2]
-            return RedirectResponse(f"./{last}/", 308)
+            return _with_slash(request)
 
         pages = (HOME, ARCHIVE, ARCHIVE + "{issue}/", ESSAYS, ESSAYS + "{slug}/")
         named = [
@@ -85,6 +103,7 @@ class ArchivePages:
             *(page + INDEX for page in pages),
             ARCHIVE + "{issue}/" + REVISION,
             *_TYPES,
+            ESSAYS + "{slug}/{event}",
         ]
         without = [page.removesuffix("/") for page in pages if page]
         return [
@@ -92,24 +111,56 @@ class ArchivePages:
             *(Route(f"/{path}", guarded(folder), methods=["GET"]) for path in without),
         ]
 
+    def other_files(self, guarded: Guard) -> Route:
+        """Return the route of everything that no other route knows; it has to be the last."""
+
+        async def other(request: Request) -> Response:
+            return await self.show_other(request)
+
+        return Route("/{path:path}", guarded(other), methods=["GET"])
+
     async def show(self, request: Request) -> Response:
-        """Return a page or another file; 404 for what is not in the archive."""
+        """Return a page or a file that has a name of its own; 404 for what is not in the archive."""
         page = await self._handlers.run_in_thread(self._find, str(request.scope["path"]))
+        return await self._missing(request) if page is None else self._answer(request, *page)
+
+    async def show_other(self, request: Request) -> Response:
+        """Return a file that the archive holds beside its pages; for what is nowhere, its page that says so.
+
+        A folder with a page of its own is found without the slash, too, as on static hosts.
+        """
+        name = str(request.scope["path"]).removeprefix("/")
+        file = await self._handlers.run_in_thread(self._written, name)
+        if file is not None:
+            return self._answer(request, name, file)
+        if await self._handlers.run_in_thread(self._written, f"{name}/"):
+            return _with_slash(request)
+        return await self._missing(request)
+
+    async def _missing(self, request: Request) -> Response:
+        """Return the archive's page for what is missing, which leads on to what there is."""
+        page = await self._handlers.run_in_thread(self._handlers.app.archive.file, MISSING)
         if page is None:
             return self._handlers.error_page(request, "missing", 404)
-        name, file = page
+        headers = {**_HEADERS, "Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
+        return HTMLResponse(await self._handlers.run_in_thread(page.read_bytes), 404, headers)
+
+    def _written(self, name: str) -> Path | None:
+        try:
+            return self._handlers.app.archive.written_file(name)
+        except OSError:
+            return None
+
+    def _answer(self, request: Request, name: str, file: Path) -> Response:
+        """Return a file with its type and validators, or that it is unchanged."""
         response = FileResponse(
-            file,
-            headers=_HEADERS,
-            media_type=_TYPES.get(name, _TYPES[ROBOTS] if name.endswith(REVISION) else _PAGE_TYPE),
-            stat_result=file.stat(),
+            file, headers=_HEADERS, media_type=_media_type(name, file), stat_result=file.stat()
         )
         request_headers = Headers(scope=request.scope)
         if self._static.is_not_modified(response.headers, request_headers):
             unchanged = NotModifiedResponse(response.headers)
-            unchanged.headers.update(
-                _HEADERS
-            )  # caches update what they stored with these (RFC 9111, 3.2)
+            # Caches update what they stored with these (RFC 9111, 3.2).
+            unchanged.headers.update(_HEADERS)
             return unchanged
         return response
 
@@ -119,12 +170,12 @@ class ArchivePages:
             return None
         archive = self._handlers.app.archive
         if archive.file(name) is None:
-            self._build()
+            self._build(name)
         file = archive.file(name)
         return None if file is None else (name, file)
 
-    def _build(self) -> None:
-        """Rebuild the archive: another machine may have sent an issue that this one does not show yet.
+    def _build(self, name: str) -> None:
+        """Build the archive for a name: another machine may have sent an issue that this one does not show yet.
 
         Never two at once: a build waits for other builds of this machine, for minutes if one hangs,
         and the server has few threads.
@@ -134,10 +185,11 @@ class ArchivePages:
         try:
             now = self._clock()
             if self._built is None or now - self._built >= REBUILD_SECONDS:
-                self._built = now
                 try:
-                    self._handlers.app.archive.build()
+                    if self._handlers.app.archive.build_for(name):
+                        self._built = now
                 except UpcycleError as error:  # what is there is shown all the same
+                    self._built = now
                     log.error(
                         "archive not built", why=error.in_language(self._handlers.app.language)
                     )
@@ -145,9 +197,25 @@ class ArchivePages:
             self._lock.release()
 
 
+def _with_slash(request: Request) -> Response:
+    """Return a redirection to the folder that a path names; its query stays."""
+    # Relative, because a proxy may serve us below a path that we do not see.
+    last = quote(str(request.scope["path"]).rpartition("/")[2])
+    query = f"?{request.url.query}" if request.url.query else ""
+    return RedirectResponse(f"./{last}/{query}", 308)
+
+
+def _media_type(name: str, file: Path) -> str:
+    """Return the type of a file of the archive by its name."""
+    if name in _TYPES:
+        return _TYPES[name]
+    known = _TYPES_BY_SUFFIX.get(file.suffix.lower())
+    return known or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+
+
 def _name(path: str) -> str | None:
     """Return the name of a page within the archive, or None for a path that is none."""
     name = path.removeprefix("/").removesuffix(INDEX)
-    if name in _TYPES or _REVISION.match(name):
+    if name in _TYPES or _REVISION.match(name) or _EVENT.match(name):
         return name
     return name if _PAGES.match(name) and not re.search(r"(?:^|/)\.", name) else None

@@ -329,8 +329,8 @@ def _choice(form: dict[str, list[str]], name: str, default: str) -> str:
     return value if value in LANGUAGES else default
 
 
-# The page embeds the mail, whose styles are inline; it loads and runs nothing else.
-_PREVIEW_HEADERS = {
+# A preview embeds the mail, whose styles are inline; these pages load and run nothing else.
+_LINKED_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
     "form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
@@ -342,11 +342,24 @@ _PREVIEW_HEADERS = {
 
 async def show_preview(handlers: Handlers, request: Request) -> Response:
     """Return the page of a preview link; 404 for a token that is altered, foreign or expired."""
-    token = request.path_params["token"]
-    html = await handlers.run_in_thread(handlers.app.issues.linked_preview, token)
+    return await _show_linked(handlers, request, handlers.app.issues.linked_preview)
+
+
+async def show_report(handlers: Handlers, request: Request) -> Response:
+    """Return the report page of a link; 404 for a token that is altered, foreign or expired."""
+    # A lambda: the group is made in the thread, and with the first link only.
+    return await _show_linked(
+        handlers, request, lambda token: handlers.app.monitoring.linked_report(token)
+    )
+
+
+async def _show_linked(
+    handlers: Handlers, request: Request, page_of: Callable[[str], str | None]
+) -> Response:
+    html = await handlers.run_in_thread(page_of, request.path_params["token"])
     if html is None:
         return handlers.error_page(request, "missing", 404)
-    return HTMLResponse(html, headers=_PREVIEW_HEADERS)
+    return HTMLResponse(html, headers=_LINKED_HEADERS)
 
 
 # Made by models.archive_paths.hosted_name: the name is a hash of the content, so it never changes.

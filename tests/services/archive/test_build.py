@@ -48,6 +48,22 @@ def stamps(folder: Path) -> dict[str, tuple[int, int]]:
     }
 
 
+@pytest.mark.parametrize("ours", [True, False])
+def test_drafts_of_a_build_that_was_killed_go_with_the_next(tmp_path: Path, ours: bool) -> None:
+    files = {"essays/tür/index.html": b"page"}
+    atomic_folder.replace_files(tmp_path, files, keep=(), ours=ours)
+    place = tmp_path / "essays/tür"
+    (place / ".draft-a1_bcd9z").write_bytes(b"half")
+    (tmp_path / "fremd").mkdir()
+    foreign = [tmp_path / "fremd/.draft-a1_bcd9z", place / ".draft-brief.txt"]
+    for path in foreign:
+        path.write_bytes(b"of another program")
+    atomic_folder.replace_files(tmp_path, files, keep=(), ours=ours)
+    assert not (place / ".draft-a1_bcd9z").exists()
+    assert ours or all(path.exists() for path in foreign)
+    assert (place / "index.html").read_bytes() == b"page"
+
+
 def two_sent(publication: Publication) -> AppContext:
     publication.add_subscribers("anna@example.org")
     context = publication.context()
@@ -318,8 +334,8 @@ def test_the_command_reports_its_counts(publication: Publication) -> None:
         "folder": str(publication.home / "var/archive"),
         "issues": 2, "essays": 2, "files": report["files"], "written": 0, "removed": 0,
     }  # fmt: skip
-    assert "nothing has changed" in publication.run("archive", "build").out
-    assert "2 issues" in publication.run("archive", "build", "--out", "www").out
+    assert "nichts hat sich geändert" in publication.run("archive", "build").out
+    assert "2 Ausgaben" in publication.run("archive", "build", "--out", "www").out
     assert (publication.home / "www/feed.xml").is_file()
 
 

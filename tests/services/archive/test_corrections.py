@@ -76,9 +76,9 @@ def test_an_impossible_correction_is_refused_with_the_reason(publication: Public
     two_sent(publication)
     correct = ("archive", "correct")
     errors = publication.run(*correct, SLUG, "--note", "x", code=1).err
-    assert "the archive shows this text already; correct the file first" in errors
+    assert "Das Archiv zeigt diesen Text schon. Berichtigen Sie zuerst die Datei." in errors
     errors = publication.run(*correct, "unbekannt", "--note", "x", code=1).err
-    assert "no sent issue holds 'unbekannt'" in errors
+    assert "Keine verschickte Ausgabe enthält „unbekannt“" in errors
     assert SLUG in errors
     rewrite(publication, "umgebaut", "abgerissen")
     publication.run("archive", "withdraw", SLUG, "--yes")
@@ -98,7 +98,7 @@ def test_a_withdrawn_essay_leaves_only_a_page_that_says_so(
     assert f"essays/{SLUG}".encode() not in tree(context.archive_folder)["sitemap.xml"]
     assert dead_links(tree(context.archive_folder), ROOT, ("subscribe",)) == []
     errors = publication.run("archive", "withdraw", SLUG, "--yes", code=1).err
-    assert "nothing to do" in errors
+    assert "Es gibt nichts zu tun" in errors
     publication.run("archive", "withdraw", SLUG, "--undo")
     after = tree(context.archive_folder)
     changed = {path for path in before if before[path] != after[path]}

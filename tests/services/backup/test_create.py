@@ -155,7 +155,7 @@ def test_a_new_store_does_not_push_out_the_backups_of_the_one_that_was_lost(
         backup = create.make_backup(publication.context(), elsewhere, keep=1)
     assert good.file.name in files(elsewhere)
     assert backup.spared == (good.file.name,)
-    assert "1 old one kept" in backup.result.message
+    assert "1 old one kept" in backup.result().message
     assert len(files(elsewhere)) == 2, "the backups of the new store are rotated as before"
 
 
@@ -164,7 +164,7 @@ def test_the_folder_of_a_backup_can_have_any_name(publication: Publication, name
     publication.add_many_subscribers(1)
     backup = create.make_backup(publication.context(), Path(name).absolute())
     assert publication.run("restore", "--check", str(backup.file)).out.endswith(
-        "the backup is complete\n"
+        "das Backup ist vollständig.\n"
     )
 
 
@@ -175,17 +175,20 @@ def test_a_backup_goes_to_a_file_of_any_name_but_never_overwrites_it(
     publication.run("backup", "--to", "heute.tar.gz")
     before = Path("heute.tar.gz").read_bytes()
     error = publication.run("backup", "--to", "heute.tar.gz", code=1).err
-    assert "heute.tar.gz: exists already and was left alone" in error
+    assert "Die Datei gibt es schon; sie blieb, wie sie ist" in error
     assert Path("heute.tar.gz").read_bytes() == before
-    assert "is a file" in publication.run("backup", "--to", "x.tgz", "--keep", "3", code=1).err
+    assert (
+        "Das ist eine Datei; --keep gilt für einen Ordner mit Backups"
+        in publication.run("backup", "--to", "x.tgz", "--keep", "3", code=1).err
+    )
 
 
 def test_an_unwritable_folder_is_one_sentence(publication: Publication) -> None:
     publication.add_many_subscribers(1)
     Path("datei").write_text("no folder")
     error = publication.run("backup", "--to", "datei/hier", code=1).err
-    assert "cannot be written (" in error
-    assert "no partial backup was left" in error
+    assert "Die Datei lässt sich nicht schreiben" in error
+    assert "ein halbes Backup blieb nicht zurück" in error
 
 
 def test_a_full_disk_leaves_no_partial_backup_and_keeps_the_old_ones(
@@ -198,20 +201,21 @@ def test_a_full_disk_leaves_no_partial_backup_and_keeps_the_old_ones(
 
     monkeypatch.setattr(archive_file.os, "fsync", full)
     context = publication.context()
-    with pytest.raises(UpcycleError, match=r"No space left on device.*no partial backup was left"):
+    with pytest.raises(UpcycleError, match=r"no room on the disk.*no partial backup was left"):
         create.make_backup(context, keep=1)
     assert files(backup.parent) == {backup.name}
 
 
 def test_a_damaged_store_does_not_replace_good_backups(publication: Publication) -> None:
-    backup = backed_up(publication)
+    publication.add_many_subscribers(3)
+    backup = create.make_backup(publication.context()).file  # not of the same second as the next
     publication.__exit__()
     path = publication.home / "var/upcycle.db"
     data = bytearray(path.read_bytes())
     data[8192:40960] = b"\xff" * (40960 - 8192)
     path.write_bytes(data)
     error = publication.run("backup", "--keep", "1", code=1).err
-    assert "damaged" in error
+    assert "Er ist kein Speicher von uns oder beschädigt; spielen Sie ein Backup ein" in error
     assert files(backup.parent) == {backup.name}
 
 
@@ -232,7 +236,7 @@ def test_the_draft_of_a_killed_run_is_deleted_after_a_day(
 
 def test_without_a_store_a_backup_is_refused(publication: Publication) -> None:
     (publication.home / "var/upcycle.db").unlink()
-    assert "there is none yet" in publication.run("backup", code=1).err
+    assert "Es gibt noch keinen; nichts zu tun" in publication.run("backup", code=1).err
     assert not (publication.home / "var/upcycle.db").exists()
 
 
@@ -323,7 +327,10 @@ def test_any_other_file_is_refused(publication: Publication, tmp_path: Path) -> 
     assert_refused_and_unchanged(publication, bad)
     shutil.make_archive(str(tmp_path / "other"), "gztar", publication.home / "content")
     assert_refused_and_unchanged(publication, tmp_path / "other.tar.gz")
-    assert "cannot be read (" in publication.run("restore", "nirgends.tar.gz", code=1).err
+    assert (
+        "Die Datei lässt sich nicht lesen"
+        in publication.run("restore", "nirgends.tar.gz", code=1).err
+    )
 
 
 def assert_refused_and_unchanged(publication: Publication, bad: Path) -> None:
@@ -333,7 +340,7 @@ def assert_refused_and_unchanged(publication: Publication, bad: Path) -> None:
         error = publication.run("restore", str(bad), option, code=1).err
         assert error.count("\n") == 1
         assert str(bad) in error
-        assert "use another" in error
+        assert "Nehmen Sie ein anderes" in error
     after = sorted(str(path) for path in state.rglob("*") if "-wal" not in path.name)
     assert [path for path in after if "-shm" not in path] == [
         path for path in before if "-shm" not in path
@@ -343,7 +350,8 @@ def assert_refused_and_unchanged(publication: Publication, bad: Path) -> None:
 
 def test_a_backup_can_be_checked_with_json_output(publication: Publication) -> None:
     path = backed_up(publication)
-    assert "3 secrets" not in publication.run("restore", "--check", str(path)).out
+    said = publication.run("restore", "--check", str(path)).out
+    assert "1 Geheimnis, Migration v0001; das Backup ist vollständig" in said
     assert (
         publication.run("restore", "--check", str(path), "--json").json["tables"]
         == (json.loads(archive_contents(path)["manifest.json"])["tables"])

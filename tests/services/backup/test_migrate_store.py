@@ -241,12 +241,13 @@ def test_moving_the_store_puts_a_send_hold_on_the_old_one(
     before = publication.run("issue", "send", "--yes", "--json").json
     done = publication.run("store", "copy", "--to", target_url)
     assert "UPCYCLE_NEWS_STORE" in done.err
-    assert "equal in both" in done.out
+    assert "in beiden gleich" in done.out
     target = {"STORE": target_url}
     assert publication.run("issue", "status", "--json", **target).json == before
     publication.write_essay("Der naechste")
     refused = publication.run("issue", "send", "--yes", "--no-collect", code=1).err
-    assert "this store was moved to" in refused
+    assert "Es geht nichts hinaus: Dieser Speicher zog am" in refused
+    assert "dass dieser wieder gilt" in refused
     assert publication.run("issue", "send", "--yes", "--json", **target).json["sent"] == 5
     confirmed = publication.run("store", "confirm", "--yes", "--json").json
     assert len(confirmed["sent"]) == 1, "what the other store sent meanwhile"
@@ -263,9 +264,10 @@ def test_a_store_is_never_copied_over_another_store(
     add(other, "fremd@example.org")
     other.close()
     error = publication.run("store", "copy", "--to", f"sqlite:///{tmp_path}/other.db", code=1).err
-    assert "is not empty (subscribers" in error
+    assert "ist nicht leer (subscribers" in error
     own = f"sqlite:///{publication.home}/var/upcycle.db"
-    assert "is the store itself" in publication.run("store", "copy", "--to", own, code=1).err
+    error = publication.run("store", "copy", "--to", own, code=1).err
+    assert "Das ist der Speicher selbst; nennen Sie einen anderen" in error
     assert send_hold.active_hold(publication.context().store) is None
 
 
@@ -291,8 +293,8 @@ def test_a_store_is_not_moved_while_a_worker_is_sending(
     publication.add_many_subscribers(2)
     worker_identity.register(publication.context())
     error = publication.run("store", "copy", "--to", f"sqlite:///{tmp_path}/b.db", code=1).err
-    assert "1 worker is sending" in error
-    assert "nothing was changed" in error
+    assert "1 Sender verschickt gerade" in error
+    assert "es wurde nichts geändert" in error
 
 
 def test_a_worker_that_registers_during_the_move_is_noticed(

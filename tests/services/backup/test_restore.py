@@ -222,7 +222,11 @@ def test_an_approval_from_before_the_backup_sends_nothing_by_itself(
     refused = publication.run("issue", "send", "2026-11-26", code=1).err
     assert "ist nicht freigegeben" in refused
     assert len(publication.mails()) == 2
-    decisions = [event for event in issues.history(context.store, issue) if event.is_decision]
+    decisions = [
+        event
+        for event in issues.history(context.store, issue)
+        if event.event in ("approved", "rejected")
+    ]
     assert [(event.event, event.by) for event in decisions] == [
         ("approved", "test"),
         ("rejected", "restore"),
@@ -265,7 +269,7 @@ def test_an_issue_that_the_lost_store_has_sent_can_be_cancelled_and_is_never_sen
     publication.write_essay("Neu")
     publication.run("issue", "preview", "2026-12-03", "--no-open")
     refused = publication.run("issue", "cancel", "2026-12-03", "--yes", code=1).err
-    assert "is not being sent" in refused
+    assert "wird nicht verschickt" in refused
 
 
 def test_pending_deliveries_become_unknown_with_the_time_of_the_backup(
@@ -361,11 +365,13 @@ def test_essays_that_may_have_been_sent_since_the_backup_are_named(
         draft.write_text(text, encoding="utf-8")
     publication.__exit__()
     output = publication.run("restore", str(path), "--yes", "--no-merge").out
-    assert f"ready, and in no issue that this store knows: {lost}; what went out after" in output
+    assert (
+        f"Fertig und in keiner Ausgabe, die dieser Speicher kennt: {lost}. Was nach dem" in output
+    )
     assert restored(publication, path, "--no-merge")["unsent_essays"] == [lost]
     publication.run("issue", "preview", "2026-11-27", "--essay", lost, "--no-open")
     publication.run("issue", "cancel", "2026-11-27", "--yes")
-    assert "ready, and" not in publication.run("restore", str(path), "--yes").out
+    assert "Fertig und in" not in publication.run("restore", str(path), "--yes").out
 
 
 def test_a_cancelled_issue_stays_cancelled(publication: Publication) -> None:
@@ -445,8 +451,10 @@ def test_a_store_with_subscribers_is_only_replaced_with_yes(publication: Publica
     path = backed_up(publication)
     publication.add_subscribers("neu@example.org")
     error = publication.run("restore", str(path), code=1).err
-    assert "holds 3 subscribers and 0 issues and changed last on 2026-11-26 06:00 UTC" in error
-    assert "say --yes" in error
+    assert (
+        "3 Einträge in der Liste und 0 Ausgaben, zuletzt geändert: 26.11.2026, 06:00 UTC" in error
+    )
+    assert "Sagen Sie --yes" in error
     assert find_subscriber(publication.context(), "neu@example.org") is not None
     assert len(list((publication.home / "var/backups").iterdir())) == 1
 
@@ -458,7 +466,7 @@ def test_a_damaged_store_is_moved_aside_unchanged(publication: Publication) -> N
     file = publication.home / "var/upcycle.db"
     file.write_bytes(b"\0" * 8000)
     done = publication.run("restore", str(path), "--yes")
-    assert "who unsubscribed after" in done.out
+    assert "Wer sich nach dem" in done.out
     [aside] = (publication.home / "var").glob("upcycle.db.before-restore-*")
     assert aside.read_bytes() == b"\0" * 8000
     assert find_subscriber(publication.context(), "reader2@example.org") is not None
@@ -497,7 +505,7 @@ def test_a_new_machine_gets_store_and_keys_and_old_links_work(
     new = Publication(tmp_path / "new", clock)
     publication.run("init", str(new.home))
     report = new.run("restore", str(path), HOME=str(new.home))
-    assert "2 secrets restored" in report.out
+    assert "Wiederhergestellt: 2 Geheimnisse" in report.out
     for key in (new.home / "var/secrets").iterdir():
         assert key.stat().st_mode & 0o077 == 0
     fresh = new.context()
@@ -530,8 +538,8 @@ def test_a_backup_of_another_publication_is_refused(
         other.add_subscribers("fremd@example.org")
         path = create.make_backup(other.context()).file
     error = publication.run("restore", str(path), "--yes", code=1).err
-    assert "belongs to another publication ('Fremdpost')" in error
-    assert "nothing was changed" in error
+    assert "zu einer anderen Publikation gehört („Fremdpost“)" in error
+    assert "es wurde nichts geändert" in error
     assert find_subscriber(publication.context(), "reader1@example.org") is not None
 
 
@@ -541,7 +549,7 @@ def test_nothing_is_restored_while_a_worker_is_sending(publication: Publication)
     sender = worker_identity.register(publication.context())
     assert sender.pid
     error = publication.run("restore", str(path), "--yes", code=1).err
-    assert "1 worker is sending" in error
+    assert "1 Sender verschickt gerade" in error
     assert restore.pending_confirmation(publication.context()).send_hold is None
 
 
@@ -614,10 +622,10 @@ def test_a_send_hold_refuses_sending_before_it_approves_anything(publication: Pu
     publication.add_many_subscribers(2)
     restored(publication, backed_up(publication), "--no-merge")
     refused = publication.run("issue", "send", "--yes", code=1).err
-    assert "nothing goes out" in refused
+    assert "Es geht nichts hinaus: Dieser Speicher wurde aus einem Backup" in refused
     context = publication.context()
     assert not any(
-        event.is_decision
+        event.event in ("approved", "rejected")
         for row in issues.all_issues(context.store)
         for event in issues.history(context.store, row.id)
     )
@@ -632,7 +640,7 @@ def test_subscribers_are_counted_without_bare_suppressions(
     publication.add_many_subscribers(3)
     publication.run("subscribers", "suppress", "elsewhere@example.com")
     path = backed_up(publication)
-    assert "holds 3 subscribers" in publication.run("restore", str(path), code=1).err
+    assert "umfasst 3 Einträge" in publication.run("restore", str(path), code=1).err
 
 
 def test_confirming_lists_the_unknown_deliveries(publication: Publication) -> None:
@@ -644,15 +652,18 @@ def test_confirming_lists_the_unknown_deliveries(publication: Publication) -> No
     path = backed_up(publication)
     restored(publication, path, "--no-merge")
     error = publication.run("store", "info").out
-    assert "nothing goes out: this store was restored from a backup of" in error
+    assert "Es geht nichts hinaus: Dieser Speicher wurde aus einem Backup" in error
     assert publication.run("store", "info", "--json").json["paused"] == "restored"
     refused = publication.run("store", "confirm", code=1).err
-    assert f"issue {issue}: 3 unknown" in refused
+    assert f"Ausgabe {issue}: 3 ungewiss" in refused
     assert "example.org" not in refused
     assert publication.run("store", "confirm", "--yes", "--json").json == {
         "confirmed": True, "unknown": {str(issue): 3}, "sent": []
     }  # fmt: skip
-    assert "sending is not on hold" in publication.run("store", "confirm").out
+    assert (
+        "Nichts ist angehalten: Es gibt nichts zu bestätigen"
+        in publication.run("store", "confirm").out
+    )
     publication.run("issue", "resend", str(issue), "--state", "unknown")
     assert len(publication.mails()) == 3
 
@@ -692,9 +703,9 @@ def test_restoring_prints_text_and_json(publication: Publication) -> None:
     path = backed_up(publication)
     publication.__exit__()
     done = publication.run("restore", str(path), "--yes")
-    assert "taken over from the replaced store: 0 who left" in done.out
-    assert "issue 2026-11-26 was not sent when the backup was made" in done.out
-    assert "nothing goes out until you say 'upcycle-news store confirm'" in done.err
+    assert "Aus dem ersetzten Speicher übernommen: 0 Abmeldungen" in done.out
+    assert "Ausgabe 2026-11-26 war noch nicht verschickt, als das Backup entstand" in done.out
+    assert "Es geht nichts hinaus, bis Sie „upcycle-news store confirm“ sagen" in done.err
     report = restored(publication, path)
     assert report["paused"] is True
     assert json.dumps(report).count("example.org") == 0

@@ -46,7 +46,7 @@ def test_a_drained_worker_leaves_no_delivery_unknown(publication: Publication) -
 
 
 def test_without_workers_there_is_nothing_to_wait_for(publication: Publication) -> None:
-    assert publication.run("drain").out == "no worker runs here\n"
+    assert publication.run("drain").out == "Hier läuft kein Sender.\n"
 
 
 def test_a_worker_of_another_user_is_reported_as_left(

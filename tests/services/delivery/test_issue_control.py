@@ -29,7 +29,7 @@ def context(publication: Publication) -> AppContext:
 
 def test_a_paused_issue_is_not_delivered_until_it_is_resumed(context: AppContext) -> None:
     issue_control.pause(context, ISSUE, by="Anna")
-    with pytest.raises(IssueError, match=r"is paused .*issue resume 2026-11-26"):
+    with pytest.raises(IssueError, match=r"is paused; .*issue resume 2026-11-26"):
         run_delivery(context, ISSUE)
     halt = standstill(context, ISSUE)
     assert halt is not None

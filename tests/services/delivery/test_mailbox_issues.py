@@ -21,9 +21,9 @@ from upcycle_news.services.issues.mailbox import is_unsent, mailbox_text
 from upcycle_news.services.issues.render import render_revision
 from upcycle_news.services.monitoring import alerts
 from upcycle_news.services.reports.delivery_report import delivery_report
-from upcycle_news.services.run_results import publish_result
 from upcycle_news.services.runs import admission
 from upcycle_news.services.runs.pending import halted_issues, pending_issues
+from upcycle_news.services.runs.results import publish_result
 from upcycle_news.storage import issues, revisions, send_hold, workers
 from upcycle_news.storage.issue_lifecycle import IssueEvent
 from upcycle_news.storage.ledger import Ledger

@@ -256,7 +256,7 @@ def test_a_mail_that_is_too_large_for_everybody_still_asks_for_a_smaller_issue(
     result = trial.send(
         code=1, **{step: always("552 5.3.4 this letter is too large for our system")}
     )
-    assert "make the issue smaller" in result.err
+    assert "machen Sie die Ausgabe kleiner" in result.err
     assert trial.counts == {"queued": 13}
 
 
@@ -305,10 +305,10 @@ def test_what_was_refused_wrongly_is_sent_again_and_never_to_the_suppressed(
     result = trial.run(*again, "--code", "5.2.2", "--json")
     assert (result.json["sent"], result.json["rejected"]) == (10, 2)
     result = trial.run(*again, "--since", "2999-01-01")
-    assert "0 deliveries queued again" in result.err
+    assert "0 Zustellungen wieder in der Warteschlange" in result.err
     result = trial.run(*again, "--code", "550")
     assert trial.counts == {"sent": 11, "rejected": 1}
-    assert "1 delivery not queued" in result.err
+    assert "1 Zustellung nicht in die Warteschlange" in result.err
     assert trial.state is IssueState.CLOSED
     result = trial.publication.run("subscribers", "unsuppress", "--issue", trial.issue, "--json")
     assert result.json == {"unsuppressed": 1}

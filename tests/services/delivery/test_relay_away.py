@@ -13,9 +13,9 @@ from upcycle_news.models import IssueId, IssueState
 from upcycle_news.services.delivery import issue_control, send
 from upcycle_news.services.delivery.lateness import standstill
 from upcycle_news.services.monitoring import alerts
-from upcycle_news.services.run_results import delivery_result
 from upcycle_news.services.runs.deliver import deliver_with_progress, resume_delivery
 from upcycle_news.services.runs.pending import halted_issues, pending_issues
+from upcycle_news.services.runs.results import delivery_result
 from upcycle_news.storage import issue_relays, issues
 from upcycle_news.transports.outcomes import RelayUnreachable
 
@@ -157,7 +157,7 @@ def test_the_command_says_it_and_its_status_too(
     at = relay_variables(relay.port)
     sent = publication.run("issue", "send", "--yes", "--no-collect", code=1, **at)
     assert "15 von 40 verschickt; das Relay ist seit" in sent.err
-    assert "stopped" not in sent.err
+    assert "angehalten" not in sent.err
     status = publication.run("issue", "status")
     assert "15 von 40 verschickt; das Relay ist seit" in status.err
     assert publication.run("issue", "status", "--json").json["state"] == "sending"

@@ -126,7 +126,7 @@ def test_a_relay_that_became_slow_is_alerted_once(publication: Publication, cloc
         assert len(events) == (number == 3)
     [event] = events
     assert event.subject == "issue 2026-11-29 relay main"
-    assert "half of its answers take longer than 2.9 s" in event.message
+    assert "die Hälfte seiner Antworten braucht länger als 2,9 s" in event.message
     assert not [e for e in alerts.new_events(context) if e.name == "upcycle-news.relay.slow"]
     assert [
         one.accepted for one in relay_stats.for_earlier_issues(context.store, ISSUE, "main", 5)

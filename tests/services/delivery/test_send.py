@@ -163,19 +163,22 @@ def test_a_relay_that_refuses_the_connection_loses_no_delivery(publication: Publ
 
 
 def test_a_relay_that_refuses_everybody_stops_the_issue_and_suppresses_nobody(
-    publication: Publication,
+    publication: Publication, clock: Clock
 ) -> None:
     publication.write_essay()
     publication.add_many_subscribers(12)
     with MisbehavingRelay(rcpt=always("550 5.7.1 your address is listed")) as relay:
-        context = publication.context(**relay_variables(relay.controller.port))
+        settings = publication.context(**relay_variables(relay.controller.port)).settings
+        context = AppContext(settings, clock=clock, wait=clock.wait)
+        publication.contexts.append(context)
         with pytest.raises(RelayError, match="stopped"):
             send_issue(context)
+    assert clock.waits, "a relay that refuses for our sake is asked more slowly"
     row = issues.get(context.store, ISSUE)
     assert row is not None
     assert row.state is IssueState.STOPPED
     assert counts(context) == {"queued": 12}
-    with pytest.raises(IssueError, match=r"is stopped \(.*resume 2026-11-26"):
+    with pytest.raises(IssueError, match=r"is stopped: .*resume 2026-11-26"):
         send.deliver_issue(context, ISSUE)
     with MisbehavingRelay() as relay:
         better = publication.context(**relay_variables(relay.controller.port))

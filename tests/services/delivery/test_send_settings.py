@@ -172,7 +172,7 @@ def test_a_new_key_comes_with_its_dns_record(publication: Publication, kind: str
     path = Path(done.json["key_file"])
     assert path.stat().st_mode & 0o077 == 0
     again = publication.run("dkim", "keygen", "--selector", "n1", "--kind", kind, code=1)
-    assert "exists" in again.err
+    assert "gibt es schon: Nehmen Sie einen anderen --selector" in again.err
     shown = publication.run("dkim", "keygen", "--selector", "n2", "--kind", kind)
     assert 'IN TXT "v=DKIM1' in shown.out
     assert "PRIVATE" not in shown.output

@@ -9,7 +9,6 @@ import pytest
 
 from upcycle_news.feeds.results import Failed, NotModified, Validators
 from upcycle_news.models import DeliveryState, Feed, IssueState, IssueStatus
-from upcycle_news.services import run_results
 from upcycle_news.services.feeds.collect import collect_feeds
 from upcycle_news.services.feeds.health import (
     after_failure,
@@ -18,6 +17,7 @@ from upcycle_news.services.feeds.health import (
     skip_reason,
     validators,
 )
+from upcycle_news.services.runs import results
 from upcycle_news.storage import feeds as feed_rows
 from upcycle_news.storage.feeds import FeedState
 
@@ -176,10 +176,10 @@ def test_failing_feeds_are_reported_and_retried_later(web, publication, clock):
     assert health["feed3"]["stopped"]
     assert health["feed2"]["errors"] == 2
     assert "has no entry at all" in health["feed0"]["health"]
-    result = run_results.collection_result(third)
+    result = results.collection_result(third)
     assert "feed3 waits: stopped: the publisher has closed it for good" in result.message
     sent = IssueStatus("2026-11-26", "", 1, {DeliveryState.SENT: 1}, IssueState.CLOSED)
-    assert "feed2" in run_results.publish_result(sent, third).message
+    assert "feed2" in results.publish_result(sent, third).message
 
 
 def test_a_stopped_feed_is_fetched_again_by_name(web, publication):
@@ -254,7 +254,7 @@ def test_a_failed_pull_degrades_the_run_and_is_shown_at_approval(publication, ch
     assert report.pull == (
         "git pull failed (files here were changed and not committed); the content may be old"
     )
-    assert run_results.collection_result(report).name == "Degraded"
+    assert results.collection_result(report).name == "Degraded"
     (publication.home / "content/essays/neu.md").unlink()
     publication.run("issue", "preview", "2026-11-26", "--no-collect", "--no-open")
     assert "git pull ging nicht" in publication.run("issue", "approve", "2026-11-26").err

@@ -146,12 +146,12 @@ def test_the_last_preview_is_compared_with_the_content_of_now(publication: Publi
     slug = publication.write_essay(text="Der Bahnhof wird umgebaut.\n")
     publication.add_many_subscribers(1)
     issue = publication.run("issue", "preview", "--no-open", "--json").json
-    assert "nothing has changed" in publication.run("issue", "diff").out
+    assert "Nichts hat sich geändert" in publication.run("issue", "diff").out
     assert publication.run("issue", "diff", "--json").json["changed"] is False
     publication.write_essay(text="Der Bahnhof wird abgerissen.\n")
     result = publication.run("issue", "diff")
     assert "[-umgebaut-]{+abgerissen+}" in result.out
-    assert f"would be refused: essay {slug}" in result.err
+    assert f"würde abgelehnt: essay {slug}" in result.err
     lines = publication.run("issue", "diff", "--lines").out
     assert "    -Der Bahnhof wird umgebaut." in lines
     assert "    +Der Bahnhof wird abgerissen." in lines
@@ -204,7 +204,7 @@ def test_a_sent_issue_is_frozen_and_says_so(publication: Publication) -> None:
     send_issue(publication.context())
     publication.write_essay(text="Zu spät.\n")
     output = publication.run("issue", "diff", str(ISSUE)).out
-    assert "is frozen" in output
+    assert "steht fest" in output
     changes = publication.run("issue", "diff", str(ISSUE), "--json").json
     assert (changes["frozen"], changes["changed"]) == (True, False)
 
@@ -212,9 +212,13 @@ def test_a_sent_issue_is_frozen_and_says_so(publication: Publication) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        (("2026-11-25",), 1, "there is no issue 2026-11-25 yet"),
-        (("2026-11-26", "--from", "approval"), 1, "no revision of issue 2026-11-26 was approved"),
-        (("2026-11-26", "--from", "abcdef"), 1, "has no revision 'abcdef'"),
+        (("2026-11-25",), 1, "Es gibt noch keine Ausgabe 2026-11-25"),
+        (
+            ("2026-11-26", "--from", "approval"),
+            1,
+            "Von Ausgabe 2026-11-26 wurde noch keine Revision freigegeben",
+        ),
+        (("2026-11-26", "--from", "abcdef"), 1, "hat keine Revision „abcdef“"),
         (("2026-11-26",), 3, "Kein neuer Essay"),
     ],
 )

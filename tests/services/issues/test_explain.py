@@ -64,8 +64,8 @@ def test_every_candidate_is_shown_the_best_first(collected):
     why_not = {line["item"]: line["why_not"] for line in lines[1:]}
     assert why_not["https://a.example/2"] == "no word is shared"
     shown = collected.run("issue", "explain", day(collected)).out
-    assert "in " in shown
-    assert "shares Innenstadt" in shown or "shares Leerstand" in shown
+    assert "ja " in shown
+    assert "teilt Innenstadt" in shown or "teilt Leerstand" in shown
 
 
 def test_a_pinned_item_is_in_however_old_it_is(collected):

@@ -82,8 +82,8 @@ def test_essays_are_planned_by_date_and_never_for_two_issues(
     assert issue_plan.issues[0].problems == ()
     assert issue_plan.issues[0].items == ()
     assert [row.items for row in issue_plan.issues[1:]] == [None] * 3
-    assert "nothing new" in issue_plan.issues[3].problems[0]
-    assert any(note.startswith("1 draft is") for note in issue_plan.notes)
+    assert "Nichts Neues" in issue_plan.issues[3].problems[0]
+    assert any(note.startswith("Ein Entwurf kommt") for note in issue_plan.notes)
     assert statuses_of(publication) == {
         "morgen": "planned 2026-12-03",
         "neu": "planned 2026-11-26",
@@ -140,10 +140,10 @@ def test_an_issue_that_waits_for_its_approval_keeps_its_essays(
     clock.now += timedelta(hours=2)
     waiting, upcoming = plan.plan_issues(publication.context(), 1).issues
     assert (str(waiting.issue), waiting.at) == ("2026-11-26", None)
-    assert waiting.state == "waits for its approval until Saturday, 28 November, 07:00"
+    assert waiting.state == "wartet bis Samstag, 28. November, 07:00 Uhr auf die Freigabe"
     assert (str(upcoming.issue), upcoming.essays) == ("2026-12-03", ())
     approve_issue(publication.context())
-    assert plan.plan_issues(publication.context(), 1).issues[0].state == "approved"
+    assert plan.plan_issues(publication.context(), 1).issues[0].state == "freigegeben"
 
 
 def test_problems_of_the_next_issue_are_named(publication: Publication) -> None:
@@ -152,7 +152,7 @@ def test_problems_of_the_next_issue_are_named(publication: Publication) -> None:
     [first] = plan.plan_issues(publication.context(), 1).issues
     problems = " | ".join(first.problems)
     assert "sender-missing" in problems
-    assert "nobody to send to" in problems
+    assert "Niemand bekäme sie" in problems
     publication.write_essay("Kaputt", date="gestern")
     [first] = plan.plan_issues(publication.context(), 1).issues
     assert "content/essays/gestern-kaputt.md:4: „date“ ist kein Datum" in first.problems[0]
@@ -180,7 +180,7 @@ def test_without_a_schedule_the_plan_says_so_and_shows_todays_issue(
     [by_hand] = issue_plan.issues
     assert (by_hand.issue, by_hand.at) == (IssueId.parse("2026-11-26"), None)
     assert len(by_hand.essays) == 1
-    assert "no schedule" in issue_plan.notes[0]
+    assert "kein Termin" in issue_plan.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_without_a_schedule_the_plan_says_so_and_shows_todays_issue(
     [
         ("deployments: [", "prefect.yaml:1: is not YAML here"),
         ("name: x\n", "prefect.yaml: has no list of deployments"),
-        ("CRON", "prefect.yaml:27: publish-issue/thursday: 'every thursday' is not a cron"),
+        ("CRON", "prefect.yaml:37: publish-issue/thursday: 'every thursday' is not a cron"),
         ("ZONE", "is not a time zone"),
         ("INTERVAL", "only schedules with 'cron'"),
     ],
@@ -212,10 +212,10 @@ def test_issue_plan_prints_text_and_json(publication: Publication) -> None:
     publication.add_many_subscribers(1)
     lines = publication.run("issue", "plan", "--count", "2").out.splitlines()
     assert re.match(
-        r"issue \d{4}-\d\d-\d\d  Thursday, .*, 07:30 \(Europe/Berlin, UTC\+[12]\)  publish-issue/",
+        r"Ausgabe \d{4}-\d\d-\d\d  Donnerstag, .*, 07:30 Uhr \(Europe/Berlin, UTC\+[12]\)  publish-issue/",
         lines[0],
     )
-    assert "leads  Was vom Bahnhof bleibt" in lines[1]
+    assert "vorn   Was vom Bahnhof bleibt" in lines[1]
     plan_json = publication.run("issue", "plan", "--count", "2", "--json").json
     assert [issue["essays"][:1] != [] for issue in plan_json["issues"]] == [True, False]
     assert plan_json["issues"][0]["at"].startswith(plan_json["issues"][0]["issue"])

@@ -78,8 +78,11 @@ def test_a_waiting_run_is_resumed_and_its_request_closed(
 @pytest.mark.parametrize(
     ("url", "problem"),
     [
-        ("", "set PREFECT_API_URL"),
-        ("http://127.0.0.1:9/api", "could not be resumed: Prefect's API"),
+        ("", "setzen Sie PREFECT_API_URL, damit der wartende Lauf sie gleich erfährt"),
+        (
+            "http://127.0.0.1:9/api",
+            "der wartende Lauf ließ sich nicht fortsetzen. Der Server von Prefect",
+        ),
     ],
 )
 def test_a_run_that_cannot_be_reached_is_left_to_the_flow_watch(

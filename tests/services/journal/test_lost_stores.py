@@ -115,6 +115,8 @@ def test_nothing_is_sent_rotated_or_removed_and_every_command_says_so(lost: Mach
         ("doctor", "store", "--offline"),
         ("archive", "build", "--out", "elsewhere"),
         ("check",),
+        ("issue", "status"),
+        ("subscribers", "stats"),
         ("subscribers", "import", "list.csv", "--consent", "Liste"),
         ("subscribers", "import", "list.csv", "--ask"),
         ("subscribers", "add", "neu@example.org", "--consent", "Liste"),
@@ -280,7 +282,7 @@ def test_a_store_that_was_moved_is_well_in_its_new_place(machine: Machine, clock
     assert machine.send().json["sent"] == 3
     assert '"event": "moved", "about": "sqlite"' in (machine.state / "journal").read_text()
     del machine.variables["STORE"]
-    assert "was moved to" in machine.send(code=1).err
+    assert "Dieser Speicher zog am" in machine.send(code=1).err
 
 
 def test_a_new_store_that_was_looked_at_can_still_be_moved_to(machine: Machine) -> None:

@@ -177,3 +177,16 @@ def test_an_issue_is_sent_even_if_progress_cannot_be_shown(
     progress = delivery_report.Progress(3, 0, fail, every=0.0)
     progress(DeliveryReport(sent=1))
     assert len(shown) == 2
+
+
+def test_the_report_links_to_the_figures_or_names_the_command(
+    publication: Publication, clock: Clock
+) -> None:
+    report = report_of_second_issue(publication, clock)
+    [link] = [line for line in report.splitlines() if "Zahlen über die Zeit" in line]
+    assert link.startswith("[Die Zahlen über die Zeit](https://umbaupost.example.net/report/")
+    assert "der Link gilt bis 2. Januar 2027" in link
+    publication.change_setting('public_url = "https://umbaupost.example.net"', "")
+    report = delivery_report.delivery_report(publication.context(), SECOND)
+    [line] = [line for line in report.splitlines() if "Zahlen über die Zeit" in line]
+    assert "upcycle-news report" in line and "http" not in line

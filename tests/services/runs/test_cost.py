@@ -14,7 +14,7 @@ from upcycle_news.services.delivery.manual_send import Approver, queue_issue
 from upcycle_news.services.issues import ids
 from upcycle_news.services.monitoring import alerts
 from upcycle_news.services.runs.admission import admit_run
-from upcycle_news.services.runs.pending import pending_issues
+from upcycle_news.services.runs.pending import due_issues, pending_issues
 from upcycle_news.storage import issues
 
 from ...delivery.memory_ledger import Clock
@@ -29,6 +29,7 @@ PLANNED = datetime(2026, 11, 26, 6, 30, tzinfo=UTC)
 
 QUESTIONS: dict[str, Callable[[AppContext], object]] = {
     "what is pending": pending_issues,
+    "what is due": due_issues,
     "which issue is today's": ids.current_issue,
     "which issue is the newest": ids.latest_issue,
     "how many a sent issue went to": lambda context: issues.status(context.store, LAST),

@@ -15,9 +15,10 @@ from upcycle_news.models import (
 )
 from upcycle_news.services.delivery import issue_control, send
 from upcycle_news.services.issues import compose
-from upcycle_news.services.runs.pending import halted_issues, pending_issues
+from upcycle_news.services.runs.deliver import resume_delivery
+from upcycle_news.services.runs.pending import halted_issues, pending_issues, waiting_issues
 from upcycle_news.storage import issues, workers
-from upcycle_news.storage.issue_lifecycle import IssueEvent
+from upcycle_news.storage.issue_lifecycle import IssueEvent, advance
 from upcycle_news.storage.ledger import Ledger
 from upcycle_news.storage.schema import deliveries
 
@@ -134,3 +135,27 @@ def test_an_approval_of_a_day_that_is_over_is_left_to_people(
     assert pending_issues(context, max_lateness_hours=24) == []
     [halted] = halted_issues(context, max_lateness_hours=24)
     assert halted.issue == "2026-12-03"
+
+
+def test_the_send_window_and_an_issue_of_a_day_to_come_are_told_with_their_times(
+    publication: Publication, clock: Clock
+) -> None:
+    context = queued_issue(publication)
+    closed = publication.context(WINDOW__START="08:00", WINDOW__END="18:00")
+    resumed = resume_delivery(closed, ISSUE)
+    assert "das Sendefenster öffnet um 08:00 Uhr" in resumed.goes_on
+    assert resumed.status.waiting == 2
+    later = IssueId.parse("2026-12-03")
+    publication.write_essay("Später")
+    revision = compose.compose_issue(context, later)
+    with context.store.writing() as connection:
+        advance(
+            connection,
+            str(later),
+            IssueEvent.APPROVED,
+            by="Anna",
+            now=clock.now,
+            revision_id=revision.revision_id,
+        )
+    [waits] = waiting_issues(context)
+    assert "wartet auf ihren Tag, den 03.12.2026" in waits.in_language("de")

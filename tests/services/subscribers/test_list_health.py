@@ -56,9 +56,11 @@ def test_the_figures_of_an_issue_count_bounces_and_departures(publication: Publi
     assert (figures.sent, figures.bounced, figures.complaints) == (60, 4, 1)
     assert (figures.unsubscribed, figures.joined) == (1, 60)
     assert len(health.alerts) == 2
-    result = process.collection_result(process.Collected(hard=4), list_alert_sentences(context))
+    result = process.collection_result(
+        process.Collected(hard=4), list_alert_sentences(context), "de"
+    )
     assert result.name == "Degraded" and result.message.startswith(
-        "4 hard; issue 2026-11-26: 6.7 %"
+        "Berichte: 4 endgültig zurück; Ausgabe 2026-11-26: 6,7 %"
     )
     page = delivery_report(context, IssueId.parse("2026-11-26"))
     assert "**Alarm:**" in page and "1 abbestellt" in page

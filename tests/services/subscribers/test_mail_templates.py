@@ -13,7 +13,8 @@ from upcycle_news.errors import TemplateError
 from upcycle_news.models import ConfirmationMailKind
 from upcycle_news.rendering.render import render_transactional
 from upcycle_news.rendering.template_strings import read_template_strings
-from upcycle_news.services.subscribers.mail_templates import TEMPLATES, load_mail_templates
+from upcycle_news.rendering.templates import load_templates
+from upcycle_news.services.subscribers.mail_templates import TEMPLATES, complete_mail_templates
 
 from ...rendering.sample_manifest import PUBLICATION
 
@@ -44,7 +45,7 @@ def test_every_mail_can_be_made_of_an_older_publications_templates(
     older: Path, kind: ConfirmationMailKind, language: str
 ) -> None:
     mail = render_transactional(
-        load_mail_templates(older, language),
+        complete_mail_templates(load_templates(older), language),
         TEMPLATES[kind],
         publication=PUBLICATION,
         language=language,
@@ -59,7 +60,7 @@ def test_every_mail_can_be_made_of_an_older_publications_templates(
 
 def test_what_is_there_stays_as_it_is(older: Path) -> None:
     (older / "address_confirm.txt").write_text("Eigenes\n", encoding="utf-8")
-    templates = load_mail_templates(older, "de")
+    templates = complete_mail_templates(load_templates(older), "de")
     assert templates["address_confirm.txt"] == "Eigenes\n"
     assert read_template_strings(templates, "de").catalogue["confirm_button"] == "Jo"
     assert "own" in read_template_strings(templates, "de").catalogue
@@ -70,17 +71,15 @@ def test_a_mistake_in_the_own_words_is_named_at_its_line(older: Path) -> None:
     lines = words.read_text(encoding="utf-8").splitlines()
     words.write_text("\n".join([*lines[:4], "broken = ", *lines[4:]]), encoding="utf-8")
     with pytest.raises(TemplateError, match=r"texts\.de\.toml:5"):
-        read_template_strings(load_mail_templates(older, "de"), "de")
+        read_template_strings(complete_mail_templates(load_templates(older), "de"), "de")
 
 
 def test_a_language_without_own_words_gets_none(older: Path) -> None:
     (older / "texts.en.toml").unlink()
     with pytest.raises(TemplateError, match=r"texts\.en\.toml"):
-        read_template_strings(load_mail_templates(older, "en"), "en")
+        read_template_strings(complete_mail_templates(load_templates(older), "en"), "en")
 
 
 def test_a_complete_publication_keeps_its_templates_byte_for_byte() -> None:
-    from upcycle_news.rendering.templates import load_templates
-
     folder = ROOT / "templates"
-    assert load_mail_templates(folder, "de") == load_templates(folder)
+    assert complete_mail_templates(load_templates(folder), "de") == load_templates(folder)

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator
 from upcycle_news.checks.essay import (  # each adds its checks, in this order
     blocks,
     emphasis,
+    fenced_blocks,
     leftovers,
     private_notes,
     references,
@@ -36,6 +37,7 @@ __all__ = [
     "check_further_essay",
     "emphasis",
     "essay_check",
+    "fenced_blocks",
     "first_line",
     "leftovers",
     "private_notes",
@@ -64,3 +66,4 @@ def check_further_essay(essay: Essay) -> Iterator[Finding]:
     check_input = EssayInput(essay)
     yield from leftovers.check_placeholder(check_input)
     yield from private_notes.check_private_notes(check_input)
+    yield from fenced_blocks.check_fenced_blocks(check_input)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from upcycle_news.checks.essay.fenced_blocks import unclosed_word
 from upcycle_news.checks.essay.parsed import Block
 from upcycle_news.checks.essay.registry import EssayInput, essay_check
 from upcycle_news.checks.findings import error, warning
@@ -131,6 +132,8 @@ def _other_programs(check_input: EssayInput) -> Iterator[Finding]:
                 yield warning("attribute", where, localized("attribute", mark=match[0][:40]))
             if formula := _formula(typed):
                 yield warning("formula", where, localized("formula", formula=formula[:40]))
+            if unclosed_word(typed):
+                continue  # told as a block of ours without an end
             if _CONTAINER.search(typed):
                 yield warning("container", where, localized("container", mark=typed.strip()[:40]))
             elif other := _other_mark(block, number, typed):

@@ -22,7 +22,9 @@ def check_private_notes(check_input: EssayInput) -> Iterator[Finding]:
         return
     for note in private_notes(check_input.essay.body):
         where = check_input.at(note.line)
-        if note.closed:
+        if note.closed and not check_input.essay.slug:  # a greeting, which has no status
+            yield error("private-note", where, localized("private-note-greeting", mark=note.mark))
+        elif note.closed:
             yield error("private-note", where, localized("private-note", mark=note.mark))
         else:
             yield error("private-note", where, localized("private-note-open", mark=note.mark))

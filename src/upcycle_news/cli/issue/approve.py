@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from upcycle_news.cli.issue.common import approved_ahead, current_user
+from upcycle_news.cli.issue.common import current_user
 from upcycle_news.cli.output import IssueArgument, JsonOption, note, open_publication, print_json
 from upcycle_news.i18n.messages import localized
 
@@ -24,8 +24,8 @@ def approve(issue: IssueArgument = None) -> None:
         for finding in decision.feed_findings:
             note(f"{finding.where}: {finding.in_language(app.language)}")
         _print_decision(decision, app.language)
-        if decision.issue.day > app.today:
-            note(approved_ahead(str(decision.issue)).in_language(app.language))
+        if (waits := app.issues.waits_until(decision.issue)) is not None:
+            note(waits)
 
 
 def reject(issue: IssueArgument = None) -> None:

@@ -9,7 +9,6 @@ import typer
 
 from upcycle_news.cli.completion import essay_slugs
 from upcycle_news.cli.output import format_status, note, print_json
-from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import IssueId, IssueStatus
 
 if TYPE_CHECKING:  # completing a word loads this module, and must not load the store
@@ -49,11 +48,6 @@ def print_status(app: App, status: IssueStatus, as_json: bool) -> None:
         typer.echo(format_status(status, app.language))
     if mailbox is not None:
         typer.echo(mailbox.in_language(app.language), err=as_json)
-
-
-def approved_ahead(issue: str) -> LocalizedText:
-    """Return that an approved issue waits for its day."""
-    return localized("approved-ahead", issue=issue, day=IssueId.parse(issue).day)
 
 
 def note_pending_suppressions(app: App, issue: str = "") -> None:

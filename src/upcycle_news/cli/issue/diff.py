@@ -9,12 +9,31 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from upcycle_news.cli.issue.common import EssayOption
-from upcycle_news.cli.output import IssueArgument, JsonOption, note, open_publication, print_json
+from upcycle_news.cli.output import (
+    IssueArgument,
+    JsonOption,
+    in_language,
+    note,
+    open_publication,
+    print_json,
+    say,
+)
+from upcycle_news.i18n.messages import LocalizedText, localized
 
 if TYPE_CHECKING:
     from upcycle_news.api.issues import ManifestDiff, Piece, TextChange
     from upcycle_news.models import Related
 
+_PARTS = {
+    "subject": localized("diff-subject"),
+    "preheader": localized("diff-preheader"),
+    "greeting": localized("diff-greeting"),
+}
+_HOW = {
+    "new": localized("diff-new"),
+    "dropped": localized("diff-dropped"),
+    "changed": localized("diff-changed"),
+}
 _MARKS = {"out": ("[-", "-]", "red"), "in": ("{+", "+}", "green")}  # as git diff --word-diff
 
 
@@ -43,42 +62,53 @@ def diff(
     if as_json:
         print_json(comparison.as_dict())
         return
-    what = f"issue {comparison.issue}: revision {comparison.old[:12]}"
+    what = localized("diff-of", issue=comparison.issue, revision=comparison.old[:12])
     if comparison.frozen:
-        typer.echo(f"{what} is frozen: its deliveries have begun, and nothing in it changes")
+        say(localized("diff-frozen", what=what))
     elif not comparison.difference:
-        typer.echo(f"{what}: nothing has changed")
+        say(localized("diff-none", what=what))
     else:
         against = (
-            "what is there now" if comparison.new == "now" else f"revision {comparison.new[:12]}"
+            localized("diff-now")
+            if comparison.new == "now"
+            else localized("diff-revision", revision=comparison.new[:12])
         )
-        typer.echo(f"{what} and {against}")
+        say(localized("diff-against", what=what, against=against))
         for line in _difference_lines(comparison.difference, lines):
-            typer.echo(line)
+            say(line)
     if comparison.voids:
-        note(f"an approval of revision {comparison.old[:12]} would be refused: {comparison.voids}")
+        note(localized("diff-voids", revision=comparison.old[:12], why=comparison.voids))
 
 
-def _difference_lines(difference: ManifestDiff, lines: bool) -> Iterator[str]:
-    for change in (difference.subject, difference.preheader):
+def _difference_lines(difference: ManifestDiff, lines: bool) -> Iterator[str | LocalizedText]:
+    written = (difference.subject, difference.preheader, difference.greeting, difference.file)
+    for change in written:
         if change is not None:
-            yield f"  {change.name}"
+            yield f"  {in_language(_PARTS.get(change.name, change.name))}"
             yield from _text_lines(change, lines)
-    yield from (f"  essay in   {essay.title} ({essay.source})" for essay in difference.essays_in)
-    yield from (f"  essay out  {essay.title} ({essay.source})" for essay in difference.essays_out)
+    yield from (
+        localized("diff-essay-in", title=essay.title, source=essay.source)
+        for essay in difference.essays_in
+    )
+    yield from (
+        localized("diff-essay-out", title=essay.title, source=essay.source)
+        for essay in difference.essays_out
+    )
     if difference.order:
-        yield "  essays     in another order"
-    yield from (f"  item in    {_item(change)}" for change in difference.items_in)
-    yield from (f"  item out   {_item(change)}" for change in difference.items_out)
-    yield from (f"  picture    {path} ({how})" for path, how in difference.pictures)
+        yield localized("diff-order")
+    yield from (localized("diff-item-in", item=_item(change)) for change in difference.items_in)
+    yield from (localized("diff-item-out", item=_item(change)) for change in difference.items_out)
+    yield from (
+        localized("diff-picture", path=path, how=_HOW[how]) for path, how in difference.pictures
+    )
     for label, texts in (
-        ("essay", difference.essays),
-        ("item", difference.items),
-        ("setting", difference.settings),
-        ("template", difference.templates),
+        (localized("diff-essay"), difference.essays),
+        (localized("diff-item"), difference.items),
+        (localized("diff-setting"), difference.settings),
+        (localized("diff-template"), difference.templates),
     ):
         for change in texts:
-            yield f"  {label:<10} {change.name}"
+            yield f"  {in_language(label):<10} {change.name}"
             yield from _text_lines(change, lines)
 
 

@@ -6,6 +6,7 @@ import typer
 
 from upcycle_news.cli.issue.common import EssayOption
 from upcycle_news.cli.output import IssueArgument, JsonOption, open_publication, print_json
+from upcycle_news.i18n.messages import LocalizedText, localized
 
 
 def explain(
@@ -23,11 +24,15 @@ def explain(
             continue
         lead = candidate.story.lead
         belongs = f" [{candidate.essay}]" if candidate.essay else ""
-        typer.echo(
-            f"{'in ' if candidate.chosen else 'out'} {candidate.score:6.2f}  {lead.title}{belongs}"
-        )
-        because = "pinned" if candidate.pinned and candidate.chosen else candidate.why_not
-        words = f"shares {', '.join(candidate.words)}" if candidate.words else ""
-        known_by = f"known by {candidate.identity}" if candidate.identity else ""
-        parts = filter(None, (lead.feed, because, words, known_by))
-        typer.echo("            " + "; ".join(parts))
+        place = localized("explain-in") if candidate.chosen else localized("explain-out")
+        marked = f"{place.in_language(app.language):<4}{candidate.score:6.2f}"
+        typer.echo(f"{marked}  {lead.title}{belongs}")
+        parts: list[LocalizedText | None] = [candidate.why_not]
+        if candidate.pinned and candidate.chosen:
+            parts = [localized("explain-pinned")]
+        if candidate.words:
+            parts.append(localized("explain-shares", words=", ".join(candidate.words)))
+        if candidate.identity:
+            parts.append(localized("explain-identity", identity=candidate.identity))
+        said = [part.in_language(app.language) for part in parts if part is not None]
+        typer.echo("            " + "; ".join([lead.feed, *said]))

@@ -9,7 +9,16 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from upcycle_news.cli.output import JsonOption, note, open_publication, print_json
+from upcycle_news.cli.output import (
+    JsonOption,
+    format_time,
+    in_language,
+    note,
+    open_publication,
+    print_json,
+    say,
+)
+from upcycle_news.i18n.messages import LocalizedText, localized
 
 if TYPE_CHECKING:
     from upcycle_news.api.issues import PlannedIssue
@@ -35,32 +44,38 @@ def plan(
         return
     for planned in schedule.issues:
         for line in _lines(planned, schedule.zone):
-            typer.echo(line)
+            say(line)
     for sentence in schedule.notes:
         note(sentence)
 
 
-def _lines(planned: PlannedIssue, zone: ZoneInfo) -> Iterator[str]:
-    heading = [f"issue {planned.issue}"]
+def _lines(planned: PlannedIssue, zone: ZoneInfo) -> Iterator[LocalizedText | str]:
+    heading: list[LocalizedText | str] = [localized("plan-issue", issue=planned.issue)]
     if planned.at is not None:
         local = planned.at.astimezone(zone)
-        heading.append(f"{local:%A, %d %B %Y, %H:%M} ({zone}, UTC{_offset(local.utcoffset())})")
+        offset, at = _offset(local.utcoffset()), format_time(local)
+        heading.append(localized("plan-at", at=at, zone=zone, offset=offset))
     elif not planned.state:
-        heading.append("by hand")
+        heading.append(localized("plan-by-hand"))
     if planned.schedule is not None:
         heading.append(planned.schedule.deployment)
     if planned.state:
         heading.append(planned.state)
     elif planned.schedule is not None:
-        heading.append(
-            "asks for an approval" if planned.schedule.needs_approval else "goes out without asking"
-        )
-    yield "  ".join(heading)
+        asks = planned.schedule.needs_approval
+        heading.append(localized("plan-asks") if asks else localized("plan-sends"))
+    yield "  ".join(map(in_language, heading))
+    if planned.file:
+        if planned.subject:
+            yield localized("plan-file-subject", file=planned.file, subject=planned.subject)
+        else:
+            yield localized("plan-file", file=planned.file)
     for number, essay in enumerate(planned.essays):
-        yield f"  {'leads' if number == 0 else 'then '}  {essay.title} ({essay.date})"
+        place = localized("plan-leads") if number == 0 else localized("plan-then")
+        yield f"  {in_language(place):<5}  {essay.title} ({essay.date})"
     for related in planned.items or ():
         lead = related.story.lead
-        yield f"  item   {lead.title} ({lead.feed})"
+        yield localized("plan-item", title=lead.title, feed=lead.feed)
     yield from (f"  !      {problem}" for problem in planned.problems)
 
 

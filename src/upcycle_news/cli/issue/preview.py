@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from upcycle_news.api.issues import IssuePreview
 
 _REFRESH = 2  # seconds after which the page in the browser reloads
+PICTURES = ("phone", "phone-dark", "desktop", "desktop-dark")
 _POLL = 0.4  # seconds between two checks of the files
 
 
@@ -46,6 +47,12 @@ def preview(
         bool,
         typer.Option("--watch", help="Render again at every save, until Ctrl-C; each a revision."),
     ] = False,
+    pictures: Annotated[
+        bool,
+        typer.Option(
+            "--pictures", help="Take pictures with Chromium: phone and desktop, light and dark."
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Compose and render an issue; files lie under var/issues/ISSUE/.
@@ -56,10 +63,10 @@ def preview(
         home, language = app.settings.home, app.language
         stamps = _stamps(home)
         if not watch:
-            _preview(app, issue, essay, collect, open_it, as_json, None)
+            _preview(app, issue, essay, collect, open_it, as_json, None, pictures=pictures)
             return
     try:
-        _watch(home, stamps, issue, essay, collect, open_it, as_json, language)
+        _watch(home, stamps, issue, essay, collect, open_it, as_json, language, pictures=pictures)
     except KeyboardInterrupt:
         note(localized("preview-no-longer-watched").in_language(language))
 
@@ -73,12 +80,14 @@ def _watch(
     open_it: bool,
     as_json: bool,
     language: str,
+    *,
+    pictures: bool,
 ) -> None:
     """Preview once, and again after every save; errors are printed, and the next save tries again."""
     while True:
         try:
             with open_publication() as app:
-                _preview(app, issue, essay, collect, open_it, as_json, _REFRESH)
+                _preview(app, issue, essay, collect, open_it, as_json, _REFRESH, pictures=pictures)
             collect = open_it = False  # once is enough
         except UpcycleError as error:
             note(str(error))
@@ -112,6 +121,8 @@ def _preview(
     open_it: bool,
     as_json: bool,
     refresh: int | None,
+    *,
+    pictures: bool,
 ) -> None:
     try:
         shown = app.issues.preview(
@@ -125,9 +136,23 @@ def _preview(
                 f"{finding.where}: {finding.level} {finding.code} {finding.in_language(app.language)}"
             )
         raise
+    without = None
+    try:
+        shown = app.issues.take_pictures(shown) if pictures else shown
+    except UpcycleError as error:  # the preview itself is there
+        without = error
     if as_json:
         print_json(shown.as_dict(app.language))
-        return
+    else:
+        print_preview(app, shown)
+    if without is not None:
+        raise without
+    if open_it and not as_json and sys.stdout.isatty():
+        typer.launch(shown.files["preview"].as_uri())
+
+
+def print_preview(app: App, shown: IssuePreview) -> None:
+    """Print contents and findings of a preview, and where its files lie."""
     _print_contents(shown, app.language)
     for finding in shown.findings:
         message = finding.in_language(app.language)
@@ -135,10 +160,10 @@ def _preview(
     size, revision_id = shown.rendered.html_bytes / 1000, shown.revision.revision_id[:12]
     value = localized("preview-size-value", size=size, revision=revision_id)
     _print_line(localized("preview-size"), value.in_language(app.language), app.language)
-    path = display_path(shown.files["preview"])
-    _print_line(localized("preview-look"), path, app.language)
-    if open_it and sys.stdout.isatty():
-        typer.launch(shown.files["preview"].as_uri())
+    _print_line(localized("preview-look"), display_path(shown.files["preview"]), app.language)
+    for kind in PICTURES:
+        if file := shown.files.get(kind):
+            _print_line(localized("preview-picture"), display_path(file), app.language)
 
 
 def _print_contents(shown: IssuePreview, language: str) -> None:
@@ -146,6 +171,8 @@ def _print_contents(shown: IssuePreview, language: str) -> None:
     content, issue = shown.revision.manifest.issue, str(shown.issue)
     title = localized("preview-issue", issue=issue, subject=shown.subject)
     typer.echo(title.in_language(language))
+    if content.file is not None:
+        _print_line(localized("preview-file"), content.file.source, language)
     for number, essay in enumerate(content.essays):
         place = localized("preview-leads") if number == 0 else localized("preview-then")
         _print_line(place, essay.title, language)

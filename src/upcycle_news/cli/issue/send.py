@@ -28,9 +28,11 @@ from upcycle_news.cli.output import (
     delivery_progress,
     note,
     open_publication,
+    say,
+    usage_error,
 )
 from upcycle_news.errors import IssueError, NothingNew
-from upcycle_news.i18n.messages import format_count, localized
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import MAILBOX, DeliveryState, EmailAddress, IssueId
 
 if TYPE_CHECKING:
@@ -151,7 +153,7 @@ def _send(
 def _ask(app: App, revision: Revision, audience: int) -> bool:
     if waiting := app.suppressions.pending_sentence():
         note(waiting)
-    return confirm(app.issues.send_question(revision, audience), app.language)
+    return confirm(app.issues.send_question(revision, audience))
 
 
 def resume(
@@ -200,10 +202,10 @@ def cancel(
     """
     with open_publication() as app:
         question = localized("cancel-question", issue=issue)
-        if not yes and not confirm(question, app.language):
+        if not yes and not confirm(question):
             raise IssueError(localized("cancel-declined", issue=issue))
         if app.issues.cancel(issue, by=current_user()).sent_before_restore:
-            typer.echo(localized("sent-before-restore", issue=issue).in_language(app.language))
+            say(localized("sent-before-restore", issue=issue))
         else:
             print_status(app, app.issues.status(issue), as_json=False)
 
@@ -232,12 +234,14 @@ def resend(
     Example: upcycle-news issue resend 2026-11-26 --state rejected --code 550
     """
     if state not in (DeliveryState.UNKNOWN, DeliveryState.REJECTED):
-        raise typer.BadParameter(
-            "only deliveries in the states 'unknown' and 'rejected' can be sent again"
-        )
+        raise usage_error(localized("resend-states"))
 
     def note_queued(count: int) -> None:
-        note(f"issue {issue}: {format_count(count, 'delivery', 'deliveries')} queued again")
+        note(
+            localized(
+                "resend-queued", issue=issue, deliveries=localized("count-deliveries", count=count)
+            )
+        )
 
     def send_again(progress: Progress) -> SendResult:
         resent = app.issues.resend(
@@ -250,12 +254,8 @@ def resend(
             progress=progress,
         )
         if resent.left_out:
-            count = format_count(resent.left_out, "delivery", "deliveries")
-            note(
-                f"issue {issue}: {count} not queued, to people who are suppressed or have left; "
-                f"'upcycle-news subscribers unsuppress --issue {issue}' undoes what its refusals and "
-                "bounces suppressed"
-            )
+            count = localized("count-deliveries", count=resent.left_out)
+            note(localized("resend-left-out", issue=issue, deliveries=count))
         return resent.result
 
     with open_publication() as app:
@@ -267,9 +267,7 @@ def _moment(app: App, text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise typer.BadParameter(
-            "--since takes a time such as 2026-11-26 or 2026-11-26T06:30"
-        ) from None
+        raise usage_error(localized("since-time")) from None
     zone = app.settings.publication.zone
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from upcycle_news.cli.output import JsonOption, confirm_or_abort, open_publication, print_json
+from upcycle_news.cli.output import (
+    JsonOption,
+    confirm_or_abort,
+    open_publication,
+    print_json,
+    say,
+    tells_contradiction,
+)
 from upcycle_news.cli.subscribers.manage import show_list
 from upcycle_news.i18n.messages import localized
+
+if TYPE_CHECKING:
+    from upcycle_news.api.subscribers import ListStatistics
 
 
 def forget(
@@ -21,11 +31,10 @@ def forget(
     Example: upcycle-news subscribers forget a@example.org
     """
     with open_publication() as app:
-        language = app.language
         if not yes:
-            confirm_or_abort(localized("forget-question").in_language(language))
+            confirm_or_abort(localized("forget-question"))
         app.subscribers.forget(address)
-    typer.echo(localized("forgot").in_language(language))
+    say(localized("forgot"))
 
 
 def stats(as_json: JsonOption = False) -> None:
@@ -35,13 +44,20 @@ def stats(as_json: JsonOption = False) -> None:
     """
     with open_publication() as app:
         language, statistics = app.language, app.subscribers.statistics()
+        contradicted = tells_contradiction(app)
     if as_json:
         print_json(statistics.as_dict())
-        return
+    else:
+        _print_statistics(statistics, language)
+    if contradicted:
+        raise typer.Exit(1)
+
+
+def _print_statistics(statistics: ListStatistics, language: str) -> None:
     for status, count in statistics.counts.by_status.items():
         typer.echo(f"{status:<14} {count}")
     for topic, count in statistics.counts.by_topic.items():
-        typer.echo(localized("stats-topic", topic=topic, readers=count).in_language(language))
+        say(localized("stats-topic", topic=topic, readers=count))
     for reason, count in statistics.counts.suppressions.items():
         text = localized("stats-suppressed", reason=reason, addresses=count)
         typer.echo(text.in_language(language))

@@ -9,13 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 import typer
 
-from upcycle_news.cli.output import (
-    JsonOption,
-    note,
-    open_publication,
-    print_json,
-    progress_bar,
-)
+from upcycle_news.cli.output import JsonOption, note, open_publication, print_json, progress_bar
 from upcycle_news.errors import UpcycleError
 from upcycle_news.i18n.messages import LocalizedText, localized
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from upcycle_news.cli.completion import issue_ids
-from upcycle_news.cli.output import JsonOption, note, open_publication, print_json
+from upcycle_news.cli.output import JsonOption, note, open_publication, print_json, usage_error
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import IssueId
 
@@ -44,7 +44,7 @@ def suppress(
     """
     if pending:
         if target is not None or file is not None:
-            raise typer.BadParameter("--pending confirms what waits: no address and no --file")
+            raise usage_error(localized("pending-alone"))
         with open_publication() as app:
             count = app.suppressions.confirm_pending(_id(issue))
             _print_count(
@@ -52,14 +52,14 @@ def suppress(
             )
         return
     if issue:
-        raise typer.BadParameter("--issue belongs to --pending")
+        raise usage_error(localized("pending-issue"))
     with open_publication() as app:
         if target is not None and file is None:
             report = app.suppressions.add(target, reason=reason)
         elif file is not None and target is None:
             report = app.suppressions.import_file(file, reason=reason)
         else:
-            raise typer.BadParameter("name an address, a @domain, a --file, or --pending")
+            raise usage_error(localized("suppress-what"))
         language = app.language
     if as_json:
         print_json(report.as_dict())
@@ -94,7 +94,7 @@ def unsuppress(
     Example: upcycle-news subscribers unsuppress a@example.org
     """
     if (target is None) == (not pending and not issue):
-        raise typer.BadParameter("name an address or a @domain, or use --pending or --issue")
+        raise usage_error(localized("unsuppress-what"))
     with open_publication() as app:
         if pending:
             count = app.suppressions.drop_pending(_id(issue))
@@ -135,7 +135,7 @@ def suppressions(
     Example: upcycle-news subscribers suppressions > suppressed.csv
     """
     if issue and not pending:
-        raise typer.BadParameter("--issue belongs to --pending")
+        raise usage_error(localized("pending-issue"))
     with open_publication() as app:
         if as_json:
             rows = app.suppressions.pending(_id(issue)) if pending else app.suppressions.list()

@@ -9,6 +9,21 @@ from typing import Any
 from upcycle_news.i18n.messages import LocalizedText, localized
 
 
+@dataclass(frozen=True)
+class TextFormat:
+    """How a text looks, as far as it matters here."""
+
+    bold: bool = False
+    italic: bool = False
+    struck: bool = False
+    hidden: bool = False
+    underlined: bool = False
+    highlighted: bool = False
+    is_link: bool = False
+    height: str = ""
+    """``superscript``, ``subscript``, or nothing of these."""
+
+
 @dataclass
 class Losses:
     """What of a manuscript is not carried over: `counts` by kind, `places` with their beginnings."""

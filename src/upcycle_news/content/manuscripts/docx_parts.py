@@ -248,37 +248,37 @@ class DocxParts:
         properties = run.find(f"{W}rPr")
         if properties is None:
             return
-        look = self.styles.look(properties)
+        shown = self.styles.format_of_run(properties)
         text = "".join(element.text or "" for element in run.iter(f"{W}t"))
-        if look.hidden and not list(run.iter(f"{_PIC}pic")):
+        if shown.hidden and not list(run.iter(f"{_PIC}pic")):
             if text.strip():
                 self.losses.count("hidden")
             run.getparent().remove(run)
             return
-        for name, wanted in (("b", look.bold), ("i", look.italic), ("strike", look.struck)):
+        for name, wanted in (("b", shown.bold), ("i", shown.italic), ("strike", shown.struck)):
             for old in properties.findall(f"{W}{name}"):
                 properties.remove(old)
             if wanted:
                 etree.SubElement(properties, f"{W}{name}")
         for old in properties.findall(f"{W}vertAlign"):
             properties.remove(old)
-        if look.height:
-            etree.SubElement(properties, f"{W}vertAlign", {f"{W}val": look.height})
+        if shown.height:
+            etree.SubElement(properties, f"{W}vertAlign", {f"{W}val": shown.height})
         if text.strip():
-            in_link = _is_inside(run, f"{W}hyperlink") or look.is_link
-            self.losses.count("underlined", int(look.underlined and not in_link))
-            self.losses.count("highlighted", int(look.highlighted))
+            in_link = _is_inside(run, f"{W}hyperlink") or shown.is_link
+            self.losses.count("underlined", int(shown.underlined and not in_link))
+            self.losses.count("highlighted", int(shown.highlighted))
 
 
 def _hide_runs(paragraph: Any) -> None:
     """Hide the runs of a paragraph as its style does, but for those that say otherwise."""
     for run in paragraph.iter(f"{W}r"):
-        look = run.find(f"{W}rPr")
-        if look is None:
-            look = etree.Element(f"{W}rPr")
-            run.insert(0, look)
-        if look.find(f"{W}vanish") is None:
-            etree.SubElement(look, f"{W}vanish")
+        properties = run.find(f"{W}rPr")
+        if properties is None:
+            properties = etree.Element(f"{W}rPr")
+            run.insert(0, properties)
+        if properties.find(f"{W}vanish") is None:
+            etree.SubElement(properties, f"{W}vanish")
 
 
 def _choose_alternatives(root: Any) -> None:

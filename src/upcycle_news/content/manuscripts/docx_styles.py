@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from upcycle_news.content.manuscripts.document import TextFormat
 
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 
@@ -15,21 +16,6 @@ _QUOTES = re.compile(
 _HEADING = re.compile(r"(?:heading|überschrift) ?([1-9])")
 _CONTENTS = re.compile(r"toc \d|toc heading|table of (?:figures|authorities)|index \d|contents \d")
 _CAPTIONS = ("caption", "beschriftung", "bildunterschrift", "illustration", "abbildung")
-
-
-@dataclass(frozen=True)
-class Look:
-    """How a run looks, as far as it matters here."""
-
-    bold: bool = False
-    italic: bool = False
-    struck: bool = False
-    hidden: bool = False
-    underlined: bool = False
-    highlighted: bool = False
-    is_link: bool = False
-    height: str = ""
-    """``superscript``, ``subscript``, or nothing of these."""
 
 
 class Styles:
@@ -96,8 +82,8 @@ class Styles:
                 return _is_on(vanish.get(f"{W}val", "1"))
         return False
 
-    def look(self, properties: Any) -> Look:
-        """Return the look of a run by its own properties and those of its character style."""
+    def format_of_run(self, properties: Any) -> TextFormat:
+        """Return the format of a run by its own properties and those of its character style."""
         style = properties.find(f"{W}rStyle")
         styles = [*self.chain(style.get(f"{W}val", ""))] if style is not None else []
         sources = [properties, *(each.find(f"{W}rPr") for each in styles)]
@@ -119,7 +105,7 @@ class Styles:
         height = value("vertAlign", "")
         if moved and height not in ("superscript", "subscript"):
             height = "subscript" if moved[1] else "superscript"
-        return Look(
+        return TextFormat(
             height=height if height in ("superscript", "subscript") else "",
             bold=has("b") or bool(names & {"strong", "fett"}),
             italic=has("i") or bool(names & {"emphasis", "hervorhebung"}),

@@ -11,11 +11,11 @@ from urllib.parse import unquote_to_bytes
 
 from lxml import etree
 
+from upcycle_news.content.manuscripts.css_styles import apply_class_rules
 from upcycle_news.content.manuscripts.document import Document, Losses
 from upcycle_news.content.manuscripts.encodings import decode_text
 from upcycle_news.content.manuscripts.exported_html import tidy_exported
 from upcycle_news.content.manuscripts.notes import gather_notes
-from upcycle_news.content.manuscripts.styles import apply_class_rules
 from upcycle_news.content.manuscripts.word_lists import restore_word_lists
 from upcycle_news.errors import ContentError
 from upcycle_news.i18n.messages import localized

@@ -12,8 +12,8 @@ from typing import Any
 
 from lxml import etree
 
-from upcycle_news.content.manuscripts.document import Document, Losses
-from upcycle_news.content.manuscripts.odt_styles import Look, OdtStyles
+from upcycle_news.content.manuscripts.document import Document, Losses, TextFormat
+from upcycle_news.content.manuscripts.odt_styles import OdtStyles
 from upcycle_news.content.manuscripts.package import Package
 from upcycle_news.errors import ContentError
 from upcycle_news.i18n.messages import localized
@@ -133,7 +133,9 @@ class _Reader:
         paragraph = etree.SubElement(into, f"h{level}" if level else "p")
         if role in ("title", "caption"):
             paragraph.set("class", role)
-        inside = paragraph if role else self._styled(paragraph, self.styles.look_of_paragraph(name))
+        inside = (
+            paragraph if role else self._styled(paragraph, self.styles.format_of_paragraph(name))
+        )
         self._inline(element, inside)
         if (
             role == "quote"
@@ -178,19 +180,25 @@ class _Reader:
             self._inline(element, into)
 
     def _span(self, element: Any, into: Any) -> None:
-        look = self.styles.look(element.get(f"{_TEXT}style-name", ""))
-        if look.hidden:
+        shown = self.styles.format_of_span(element.get(f"{_TEXT}style-name", ""))
+        if shown.hidden:
             self.losses.count("hidden")
             return
         if "".join(element.itertext()).strip():
-            self.losses.count("underlined", int(look.underlined))
-            self.losses.count("highlighted", int(look.highlighted))
-        self._inline(element, self._styled(into, look))
+            self.losses.count("underlined", int(shown.underlined))
+            self.losses.count("highlighted", int(shown.highlighted))
+        self._inline(element, self._styled(into, shown))
 
-    def _styled(self, into: Any, look: Look) -> Any:
-        """Return the element for a text of a look, within another one."""
-        for name, wanted in (("b", look.bold), ("i", look.italic), ("s", look.struck), ("sup", look.raised),
-                             ("sub", look.lowered)):  # fmt: skip
+    def _styled(self, into: Any, shown: TextFormat) -> Any:
+        """Return the element for a text of a format, within another one."""
+        elements = {
+            "b": shown.bold,
+            "i": shown.italic,
+            "s": shown.struck,
+            "sup": shown.height == "superscript",
+            "sub": shown.height == "subscript",
+        }
+        for name, wanted in elements.items():
             if wanted:
                 into = etree.SubElement(into, name)
         return into

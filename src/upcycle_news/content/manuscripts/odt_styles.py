@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from upcycle_news.content.manuscripts.document import TextFormat
 
 _STYLE = "{urn:oasis:names:tc:opendocument:xmlns:style:1.0}"
 _FO = "{urn:oasis:names:tc:opendocument:xmlns:xsl-fo-compatible:1.0}"
@@ -13,20 +14,6 @@ _TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
 
 _QUOTES = ("quotations", "quote", "block quotation", "zitat")
 _CAPTIONS = ("illustration", "figure", "caption", "drawing", "abbildung", "beschriftung")
-
-
-@dataclass(frozen=True)
-class Look:
-    """How a span looks, as far as it matters here."""
-
-    bold: bool = False
-    italic: bool = False
-    struck: bool = False
-    raised: bool = False
-    lowered: bool = False
-    underlined: bool = False
-    highlighted: bool = False
-    hidden: bool = False
 
 
 class OdtStyles:
@@ -88,19 +75,19 @@ class OdtStyles:
                 return bool(shown == "none")
         return False
 
-    def look_of_paragraph(self, name: str) -> Look:
-        """Return the look that an author gave a whole paragraph, which its automatic style holds.
+    def format_of_paragraph(self, name: str) -> TextFormat:
+        """Return the format that an author gave a whole paragraph, which its automatic style holds.
 
         What the named styles above it look like is no emphasis: a heading is bold, a caption slanted.
         """
         style = self._styles.get(("paragraph", name))
         parent = style.getparent() if style is not None else None
         if parent is None or not parent.tag.endswith("}automatic-styles"):
-            return Look()
-        return self._look([style], set())
+            return TextFormat()
+        return self._format([style], set())
 
-    def look(self, name: str) -> Look:
-        """Return the look of a span by its style and those it descends from."""
+    def format_of_span(self, name: str) -> TextFormat:
+        """Return the format of a span by its style and those it descends from."""
         styles = [*self._chain("text", name)]
         names = {
             (style.get(f"{_STYLE}display-name") or style.get(f"{_STYLE}name", "")).replace(
@@ -108,9 +95,9 @@ class OdtStyles:
             )
             for style in styles
         } | {name.replace("_20_", " ")}
-        return self._look(styles, names)
+        return self._format(styles, names)
 
-    def _look(self, styles: list[Any], names: set[str]) -> Look:
+    def _format(self, styles: list[Any], names: set[str]) -> TextFormat:
         def value(attribute: str) -> str:
             for style in styles:
                 properties = style.find(f"{_STYLE}text-properties")
@@ -123,12 +110,11 @@ class OdtStyles:
             value(f"{_STYLE}text-line-through-style"),
             value(f"{_STYLE}text-underline-style"),
         )
-        return Look(
+        return TextFormat(
             bold=weight in ("bold", "600", "700", "800", "900") or "Strong Emphasis" in names,
             italic=value(f"{_FO}font-style") in ("italic", "oblique") or "Emphasis" in names,
             struck=line not in ("", "none"),
-            raised=position.startswith("super") or bool(re.match(r"[1-9]\d*%", position)),
-            lowered=position.startswith(("sub", "-")),
+            height=_height(position),
             underlined=under not in ("", "none") and "Internet link" not in names,
             highlighted=value(f"{_FO}background-color") not in ("", "transparent", "#ffffff"),
             hidden=value(f"{_TEXT}display") == "none",
@@ -152,3 +138,10 @@ class OdtStyles:
                 start = element.get(f"{_TEXT}start-value", "1")
                 return numbered, int(start) if start.isdecimal() else 1, form == "1"
         return False, 1, True
+
+
+def _height(position: str) -> str:
+    """Return what a ``text-position`` says: a word, or how far above or below the line in per cent."""
+    if position.startswith("super") or re.match(r"[1-9]\d*%", position):
+        return "superscript"
+    return "subscript" if position.startswith(("sub", "-")) else ""

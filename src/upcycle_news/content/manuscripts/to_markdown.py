@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
+from upcycle_news.content.manuscripts.css_styles import css_styles
 from upcycle_news.content.manuscripts.document import Document
 from upcycle_news.content.manuscripts.inline import Piece, write_line
-from upcycle_news.content.manuscripts.styles import css_styles
 from upcycle_news.text.smart_quotes import typeset
 
 BlockKind = Literal["heading", "paragraph", "picture", "other"]

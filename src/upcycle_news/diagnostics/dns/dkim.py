@@ -15,6 +15,7 @@ from upcycle_news.diagnostics.results import (
     skipped,
     warning,
 )
+from upcycle_news.i18n.messages import localized
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,14 @@ def evaluate(keys: Sequence[Key], answers: Answers, *, domain: str) -> list[Chec
         return [
             skipped(
                 "dkim",
-                "mail is not signed here; whether the relay signs it is not known, nor its selectors",
-                fix="look for s=… in DKIM-Signature of a mail to yourself, with d="
-                f"{domain}, and set doctor.dkim_selectors; or sign here: 'upcycle-news dkim keygen'",
+                localized("doctor-dkim-none"),
+                fix=localized("doctor-dkim-none-cure", domain=domain),
             )
         ]
     return [
         _evaluate_key(
-            key, answers.get((key.name.lower(), "TXT"), Answer(trouble="it was not asked"))
+            key,
+            answers.get((key.name.lower(), "TXT"), Answer(trouble=localized("doctor-not-asked"))),
         )
         for key in keys
     ]
@@ -57,20 +58,20 @@ def evaluate(keys: Sequence[Key], answers: Answers, *, domain: str) -> list[Chec
 
 def _evaluate_key(key: Key, answer: Answer) -> CheckResult:
     records = [Record(key.name, "TXT", key.record)] if key.record else []
-    failure = "receivers cannot check the signature; with DMARC they may refuse the mail"
+    failure = localized("doctor-dkim-fails")
     if answer.trouble:
         return warning(
             "dkim",
-            f"the DKIM key {key.name} is not known: {answer.trouble}",
-            impact="receivers that get no answer either treat the mail as unsigned",
-            fix="try again; if it persists, ask who runs the domain's name servers",
+            localized("doctor-dkim-unknown", name=key.name, trouble=answer.trouble),
+            impact=localized("doctor-dkim-unknown-means"),
+            fix=localized("doctor-dns-again"),
             about=key.name,
         )
     if not answer.values:
-        fix = "publish it" if key.record else "publish what the relay's operator gives you"
+        fix = localized("doctor-publish") if key.record else localized("doctor-publish-relays")
         return problem(
             "dkim",
-            f"the DKIM key {key.name} is not published",
+            localized("doctor-dkim-missing", name=key.name),
             impact=failure,
             fix=fix,
             about=key.name,
@@ -79,9 +80,9 @@ def _evaluate_key(key: Key, answer: Answer) -> CheckResult:
     if len(answer.values) > 1:
         return problem(
             "dkim",
-            f"{key.name} has {len(answer.values)} records",
-            impact=f"which one counts is not defined: {failure}",
-            fix="delete all but one",
+            localized("doctor-dkim-several", name=key.name, count=len(answer.values)),
+            impact=localized("doctor-dkim-several-means", failure=failure),
+            fix=localized("doctor-delete-all-but-one"),
             about=key.name,
             records=records,
         )
@@ -90,32 +91,32 @@ def _evaluate_key(key: Key, answer: Answer) -> CheckResult:
     if not public:
         return problem(
             "dkim",
-            f"the DKIM key {key.name} is revoked (p= is empty)",
-            impact="every signature with it fails",
-            fix="publish the key again, or sign with another selector",
+            localized("doctor-dkim-revoked", name=key.name),
+            impact=localized("doctor-dkim-revoked-means"),
+            fix=localized("doctor-dkim-revoked-cure"),
             about=key.name,
             records=records,
         )
     if key.record and _identity(published) != _identity(tags(key.record)):
         return problem(
             "dkim",
-            f"{key.name} publishes another key than the one we sign with",
-            impact="every signature of ours fails",
-            fix="replace the record",
+            localized("doctor-dkim-other", name=key.name),
+            impact=localized("doctor-dkim-other-means"),
+            fix=localized("doctor-dkim-other-cure"),
             about=key.name,
             records=records,
         )
     if "y" in published.get("t", "").lower().split(":"):
         return warning(
             "dkim",
-            f"the DKIM key {key.name} says that it is only being tested (t=y)",
-            impact="receivers treat our mail as unsigned",
-            fix="remove t=y",
+            localized("doctor-dkim-testing", name=key.name),
+            impact=localized("doctor-dkim-testing-means"),
+            fix=localized("doctor-dkim-testing-cure"),
             about=key.name,
             records=records,
         )
-    owner = "and is ours" if key.record else "(check in a test mail that the relay signs with it)"
-    return ok("dkim", f"the DKIM key {key.name} is published {owner}", about=key.name)
+    owner = localized("doctor-dkim-ours") if key.record else localized("doctor-dkim-relays")
+    return ok("dkim", localized("doctor-dkim-ok", name=key.name, owner=owner), about=key.name)
 
 
 def _identity(record: dict[str, str]) -> tuple[str, str]:

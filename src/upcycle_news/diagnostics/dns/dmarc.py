@@ -13,6 +13,7 @@ from upcycle_news.diagnostics.results import (
     problem,
     warning,
 )
+from upcycle_news.i18n.messages import LocalizedText, localized
 
 _MAX_LABELS = 8  # of the DNS tree walk (section 4.10)
 
@@ -89,14 +90,14 @@ def evaluate(
     `signing` are the domains of our own signatures; `relay_may_sign`: whether the relay adds an
     aligned signature is not known here.
     """
-    own = answers.get((f"_dmarc.{domain}", "TXT"), Answer(trouble="it was not asked"))
+    own = answers.get((f"_dmarc.{domain}", "TXT"), Answer(trouble=localized("doctor-not-asked")))
     if own.trouble:
         return [
             warning(
                 "dmarc",
-                f"DMARC of {domain} is not known: {own.trouble}",
-                impact="receivers that get no answer either defer our mail",
-                fix="try again; if it persists, ask who runs the domain's name servers",
+                localized("doctor-dmarc-unknown", domain=domain, trouble=own.trouble),
+                impact=localized("doctor-dns-unknown-means"),
+                fix=localized("doctor-dns-again"),
                 about=domain,
             )
         ]
@@ -113,16 +114,27 @@ def evaluate(
     by_dkim = any(aligned(domain, signer, values.get("adkim", "r"), answers) for signer in signing)
     if not by_spf and not by_dkim:
         return [_not_aligned(domain, envelope, wanted.lower(), relay_may_sign=relay_may_sign)]
-    checks = (("the envelope", by_spf), ("our signature", by_dkim))
+    checks = (
+        (localized("doctor-the-envelope"), by_spf),
+        (localized("doctor-our-signature"), by_dkim),
+    )
     passing = [name for name, is_aligned in checks if is_aligned]
-    at = "" if where == domain else f", published at {where}"
-    impact = ""
+    at: LocalizedText | str = "" if where == domain else localized("doctor-dmarc-at", where=where)
+    impact = None
     if wanted.lower() == "none":
-        impact = "forged mail is only reported; set p=quarantine once the reports look right"
+        impact = localized("doctor-dmarc-none-policy")
     return [
         ok(
             "dmarc",
-            f"DMARC of {domain} is p={wanted.lower()}{at}; it is aligned with {' and '.join(passing)}",
+            localized(
+                "doctor-dmarc-ok",
+                domain=domain,
+                policy=wanted.lower(),
+                at=at,
+                passing=passing[0]
+                if len(passing) == 1
+                else localized("doctor-both", first=passing[0], second=passing[1]),
+            ),
             impact=impact,
             about=domain,
         )
@@ -132,10 +144,9 @@ def evaluate(
 def _none(domain: str) -> CheckResult:
     return warning(
         "dmarc",
-        f"{domain} has no DMARC record",
-        impact="Gmail, Yahoo and Outlook refuse senders of 5,000 and more mails a day without "
-        "one, and anyone may forge your From address",
-        fix="publish one that only monitors; add rua=mailto:… to get reports",
+        localized("doctor-dmarc-missing", domain=domain),
+        impact=localized("doctor-dmarc-missing-means"),
+        fix=localized("doctor-dmarc-missing-cure"),
         about=domain,
         records=[Record(f"_dmarc.{domain}", "TXT", "v=DMARC1; p=none")],
     )
@@ -144,9 +155,9 @@ def _none(domain: str) -> CheckResult:
 def _several(domain: str, count: int) -> CheckResult:
     return problem(
         "dmarc",
-        f"{domain} has {count} DMARC records",
-        impact="receivers ignore all of them",
-        fix="delete all but one",
+        localized("doctor-dmarc-several", domain=domain, count=count),
+        impact=localized("doctor-dmarc-several-means"),
+        fix=localized("doctor-delete-all-but-one"),
         about=domain,
     )
 
@@ -154,32 +165,30 @@ def _several(domain: str, count: int) -> CheckResult:
 def _without_policy(where: str) -> CheckResult:
     return warning(
         "dmarc",
-        f"the DMARC record of {where} names no policy",
-        impact="receivers read it as p=none, or not at all",
-        fix="write p=none, p=quarantine or p=reject after v=DMARC1",
+        localized("doctor-dmarc-no-policy", where=where),
+        impact=localized("doctor-dmarc-no-policy-means"),
+        fix=localized("doctor-dmarc-no-policy-cure"),
         about=where,
         records=[Record(f"_dmarc.{where}", "TXT", "v=DMARC1; p=none")],
     )
 
 
 def _not_aligned(domain: str, envelope: str, wanted: str, *, relay_may_sign: bool) -> CheckResult:
-    finding = (
-        f"our mail is not aligned with the DMARC domain {domain}: its envelope is of {envelope}"
-    )
-    fix = f"set sender.envelope to an address at {domain}, or sign with d={domain}"
+    finding = localized("doctor-dmarc-not-aligned", domain=domain, envelope=envelope)
+    fix = localized("doctor-dmarc-align", domain=domain)
     if relay_may_sign:
         return warning(
             "dmarc",
             finding,
-            impact=f"only a signature of the relay with d={domain} makes it pass (p={wanted})",
-            fix=f"{fix} at the relay; look for dkim=pass in a mail to yourself",
+            impact=localized("doctor-dmarc-relay-signs", domain=domain, policy=wanted),
+            fix=localized("doctor-dmarc-align-relay", fix=fix),
             about=domain,
         )
     make = warning if wanted == "none" else problem
     return make(
         "dmarc",
         finding,
-        impact=f"and neither is a signature of ours: DMARC fails, the policy is p={wanted}",
+        impact=localized("doctor-dmarc-fails", policy=wanted),
         fix=fix,
         about=domain,
     )

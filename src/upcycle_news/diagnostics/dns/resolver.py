@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from upcycle_news.config.sections import split_resolver
+from upcycle_news.fileio import os_reason
+from upcycle_news.i18n.messages import LocalizedText, localized
 
 Query = tuple[str, str]
 """A name in lower case without its final dot, and the record type."""
@@ -20,7 +22,7 @@ class Answer:
     """The records of a name; `trouble` is the reason when they could not be queried."""
 
     values: tuple[str, ...] = ()
-    trouble: str = ""
+    trouble: LocalizedText | None = None
 
 
 Answers = Mapping[Query, Answer]
@@ -52,15 +54,15 @@ class Resolver:
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
             return Answer()
         except dns.resolver.NoResolverConfiguration:
-            return Answer(trouble="this machine knows no DNS server (/etc/resolv.conf)")
+            return Answer(trouble=localized("doctor-no-resolver"))
         except dns.resolver.NoNameservers:
-            return Answer(trouble="the DNS server answered with a failure (SERVFAIL or refused)")
+            return Answer(trouble=localized("doctor-servfail"))
         except dns.exception.Timeout:
-            return Answer(trouble=f"no DNS server answered within {self._timeout:g} s")
+            return Answer(trouble=localized("doctor-dns-silent", seconds=self._timeout))
         except dns.exception.DNSException:
-            return Answer(trouble="it is not a name that DNS can be asked for")
+            return Answer(trouble=localized("doctor-dns-no-name"))
         except OSError as error:
-            return Answer(trouble=f"DNS cannot be reached ({error.strerror or 'network error'})")
+            return Answer(trouble=localized("doctor-dns-unreachable", why=os_reason(error)))
         return Answer(tuple(_as_text(record, kind) for record in records))
 
     def resolve_all(self, queries: Iterable[Query]) -> dict[Query, Answer]:

@@ -20,6 +20,7 @@ from upcycle_news.diagnostics.results import (
     skipped,
     warning,
 )
+from upcycle_news.i18n.messages import LocalizedText, localized
 
 
 @dataclass(frozen=True)
@@ -82,12 +83,12 @@ def evaluate(sender: Sender, answers: Answers) -> list[CheckResult]:
     ]
 
 
-def _no_dns(trouble: str) -> CheckResult:
+def _no_dns(trouble: LocalizedText | None) -> CheckResult:
     return problem(
         "resolver",
-        f"DNS cannot be queried: {trouble}",
-        impact="neither the sender's records nor the relay's address can be known here",
-        fix="check /etc/resolv.conf and the network, or name a server in doctor.resolver",
+        localized("doctor-dns-impossible", trouble=trouble),
+        impact=localized("doctor-dns-impossible-means"),
+        fix=localized("doctor-dns-impossible-cure"),
     )
 
 
@@ -104,50 +105,51 @@ def _addresses(host: str, answers: Answers) -> tuple[str, ...]:
         address
         for kind in ("A", "AAAA")
         for address in answers.get((host, kind), Answer()).values
-        if answers[host, kind].trouble == ""
+        if answers[host, kind].trouble is None
     )
 
 
 def _evaluate_mx(domain: str, sender: Sender, answers: Answers) -> CheckResult:
     """Evaluate whether the domain receives mail: replies, bounces, reports."""
-    mail = "bounces" if domain == sender.envelope else "replies"
-    answer = answers.get((domain, "MX"), Answer(trouble="it was not asked"))
+    is_envelope = domain == sender.envelope
+    mail = localized("doctor-mx-bounces") if is_envelope else localized("doctor-mx-replies")
+    answer = answers.get((domain, "MX"), Answer(trouble=localized("doctor-not-asked")))
     hosts = _exchanges(domain, answers)
     if answer.trouble:
         return warning(
             "mx",
-            f"MX of {domain} is not known: {answer.trouble}",
-            impact=f"{mail} may not arrive",
-            fix="try again; if it persists, ask who runs the domain's name servers",
+            localized("doctor-mx-unknown", domain=domain, trouble=answer.trouble),
+            impact=localized("doctor-mx-unknown-means", mail=mail),
+            fix=localized("doctor-dns-again"),
             about=domain,
         )
     if hosts:
         if any(_addresses(host, answers) for host in hosts):
-            return ok("mx", f"{domain} receives mail at {hosts[0]}", about=domain)
+            return ok("mx", localized("doctor-mx-ok", domain=domain, host=hosts[0]), about=domain)
         return problem(
             "mx",
-            f"the mail servers of {domain} have no address ({', '.join(hosts[:3])})",
-            impact=f"{mail} cannot arrive; many receivers refuse mail from such a domain",
-            fix="publish A or AAAA records for them, or name other servers",
+            localized("doctor-mx-no-address", domain=domain, hosts=", ".join(hosts[:3])),
+            impact=localized("doctor-mx-none-means", mail=mail),
+            fix=localized("doctor-mx-no-address-cure"),
             about=domain,
         )
     if not answer.values and _addresses(domain, answers):
         return warning(
             "mx",
-            f"{domain} has no MX record, only an address",
-            impact=f"{mail} go to its web server, which often accepts no mail",
-            fix="publish the name of the server that receives your mail, for mail.example.net",
+            localized("doctor-mx-only-address", domain=domain),
+            impact=localized("doctor-mx-only-address-means", mail=mail),
+            fix=localized("doctor-mx-cure"),
             about=domain,
             records=[Record(domain, "MX", "10 mail.example.net.")],
         )
-    refused = (
-        "says that it receives no mail (null MX)" if answer.values else "receives no mail: no MX"
-    )
+    refused = localized("doctor-mx-null", domain=domain)
+    if not answer.values:
+        refused = localized("doctor-mx-none", domain=domain)
     return problem(
         "mx",
-        f"{domain} {refused}",
-        impact=f"{mail} cannot arrive; many receivers refuse mail from such a domain",
-        fix="publish the name of the server that receives your mail, for mail.example.net",
+        refused,
+        impact=localized("doctor-mx-none-means", mail=mail),
+        fix=localized("doctor-mx-cure"),
         about=domain,
         records=[Record(domain, "MX", "10 mail.example.net.")],
     )
@@ -156,14 +158,12 @@ def _evaluate_mx(domain: str, sender: Sender, answers: Answers) -> CheckResult:
 def _evaluate_ptr(sender: Sender, answers: Answers) -> Sequence[CheckResult]:
     if not sender.own_addresses:
         if sender.relays:
-            return [
-                skipped("ptr", "the relay's operator is responsible for the names of its addresses")
-            ]
+            return [skipped("ptr", localized("doctor-ptr-relays"))]
         return [
             skipped(
                 "ptr",
-                "the address from which our mail is sent is not known here",
-                fix='set doctor.outgoing_ips = ["…"]',
+                localized("doctor-ptr-own-unknown"),
+                fix=localized("doctor-ptr-own-cure"),
             )
         ]
     return [_evaluate_ptr_of(address, answers) for address in sender.own_addresses]
@@ -171,22 +171,22 @@ def _evaluate_ptr(sender: Sender, answers: Answers) -> Sequence[CheckResult]:
 
 def _evaluate_ptr_of(address: str, answers: Answers) -> CheckResult:
     query = (reverse_name(address), "PTR")
-    answer = answers.get(query, Answer(trouble="it was not asked"))
-    refused = "many receivers refuse mail from such an address"
+    answer = answers.get(query, Answer(trouble=localized("doctor-not-asked")))
+    refused = localized("doctor-ptr-refused")
     if answer.trouble:
         return warning(
             "ptr",
-            f"the name of {address} is not known: {answer.trouble}",
+            localized("doctor-ptr-unknown", address=address, trouble=answer.trouble),
             impact=refused,
-            fix="try again; if it persists, ask the provider of the address",
+            fix=localized("doctor-ptr-again"),
             about=address,
         )
     if not answer.values:
         return problem(
             "ptr",
-            f"{address} has no name (PTR)",
+            localized("doctor-ptr-missing", address=address),
             impact=refused,
-            fix="the provider of the address can publish it",
+            fix=localized("doctor-ptr-missing-cure"),
             about=address,
             records=[Record(query[0], "PTR", "mail.example.net.")],
         )
@@ -195,10 +195,10 @@ def _evaluate_ptr_of(address: str, answers: Answers) -> CheckResult:
         kind = "AAAA" if ":" in address else "A"
         return problem(
             "ptr",
-            f"{address} is named {name}, but {name} is not {address}",
-            impact=f"the name does not count, {refused}",
-            fix="publish the address of the name",
+            localized("doctor-ptr-wrong", address=address, name=name),
+            impact=localized("doctor-ptr-wrong-means", refused=refused),
+            fix=localized("doctor-ptr-wrong-cure"),
             about=address,
             records=[Record(name, kind, address)],
         )
-    return ok("ptr", f"{address} resolves to {name} and back", about=address)
+    return ok("ptr", localized("doctor-ptr-ok", address=address, name=name), about=address)

@@ -16,6 +16,7 @@ from upcycle_news.diagnostics.results import (
     problem,
     warning,
 )
+from upcycle_news.i18n.messages import LocalizedText, localized
 
 MAX_LOOKUPS = 10  # RFC 7208, section 4.6.4
 MAX_VOID_LOOKUPS = 2  # likewise: look-ups of `a` and `mx` without an answer
@@ -42,8 +43,8 @@ class SpfEvaluation:
     networks: set[Network] = field(default_factory=set)
     names: set[str] = field(default_factory=set)
     needed: set[Query] = field(default_factory=set)
-    errors: list[str] = field(default_factory=list)
-    troubles: list[str] = field(default_factory=list)
+    errors: list[LocalizedText] = field(default_factory=list)
+    troubles: list[LocalizedText] = field(default_factory=list)
     all_sign: str = ""
 
 
@@ -69,8 +70,12 @@ def _follow(
     records = records_of(answer)
     if len(records) != 1:
         if above:
-            what = "has no SPF record" if not records else "has several SPF records"
-            evaluation.errors.append(f"{domain}, which is included, {what}")
+            what = (
+                localized("doctor-spf-included-none")
+                if not records
+                else localized("doctor-spf-included-several")
+            )
+            evaluation.errors.append(localized("doctor-spf-included", domain=domain, what=what))
         return
     redirect = ""
     ended = False
@@ -81,7 +86,7 @@ def _follow(
                 redirect = text.partition("=")[2].lower().rstrip(".")
             elif not _MODIFIER.match(text):
                 evaluation.errors.append(
-                    f"'{text[:60]}' in the record of {domain} is not a valid term"
+                    localized("doctor-spf-term", text=text[:60], domain=domain)
                 )
             continue
         sign, name = term["sign"] or "+", term["name"].lower()
@@ -118,7 +123,7 @@ def _lookup_term(
     if name == "include":
         evaluation.names.add(value)
         if value in above:
-            evaluation.errors.append(f"{value} includes itself")
+            evaluation.errors.append(localized("doctor-spf-itself", name=value))
         else:
             _follow(value, answers, evaluation, above, outer=False)
         return
@@ -146,7 +151,9 @@ def _network(name: str, text: str, sign: str, domain: str, evaluation: SpfEvalua
     try:
         network = ipaddress.ip_network(text, strict=False)
     except ValueError:
-        evaluation.errors.append(f"'{name}:{text[:60]}' in the record of {domain} is not a network")
+        evaluation.errors.append(
+            localized("doctor-spf-no-network", name=name, text=text[:60], domain=domain)
+        )
         return
     if sign == "+":
         evaluation.networks.add(network)
@@ -158,7 +165,9 @@ def _known(query: Query, answers: Answers, evaluation: SpfEvaluation) -> Answer 
         evaluation.needed.add(query)
         return None
     if answer.trouble:
-        evaluation.troubles.append(f"{query[0]}: {answer.trouble}")
+        evaluation.troubles.append(
+            localized("doctor-dns-trouble", name=query[0], trouble=answer.trouble)
+        )
         return None
     return answer
 
@@ -190,7 +199,7 @@ def evaluate(
     `relays` are the relays' host names with their addresses, empty when we deliver ourselves from
     `own_addresses`.
     """
-    answer = answers.get((domain, "TXT"), Answer(trouble="it was not asked"))
+    answer = answers.get((domain, "TXT"), Answer(trouble=localized("doctor-not-asked")))
     if answer.trouble:
         return [_unknown(domain, answer.trouble)]
     relays = tuple(relays)
@@ -204,19 +213,29 @@ def evaluate(
         results += _coverage(domain, records[0], evaluation, relays, own_addresses)
     if results:
         return results
-    summary = f"{evaluation.lookups} of {MAX_LOOKUPS} lookups, ends in {evaluation.all_sign}all"
+    summary = localized(
+        "doctor-spf-summary",
+        lookups=evaluation.lookups,
+        limit=MAX_LOOKUPS,
+        sign=evaluation.all_sign,
+    )
     if not relays and not own_addresses:
         return [
             ok(
                 "spf",
-                f"SPF of {domain} is well-formed: {summary}",
-                impact="whether it allows the addresses we send from is not known here: they are "
-                "not in doctor.outgoing_ips",
+                localized("doctor-spf-formed", domain=domain, summary=summary),
+                impact=localized("doctor-spf-formed-means"),
                 about=domain,
             )
         ]
-    allowed = "our addresses" if own_addresses else "our relay"
-    return [ok("spf", f"SPF of {domain} names {allowed}: {summary}", about=domain)]
+    allowed = localized("doctor-our-addresses") if own_addresses else localized("doctor-our-relay")
+    return [
+        ok(
+            "spf",
+            localized("doctor-spf-ok", domain=domain, allowed=allowed, summary=summary),
+            about=domain,
+        )
+    ]
 
 
 def _faults(domain: str, record: str, evaluation: SpfEvaluation) -> list[CheckResult]:
@@ -225,9 +244,9 @@ def _faults(domain: str, record: str, evaluation: SpfEvaluation) -> list[CheckRe
         results.append(
             problem(
                 "spf",
-                f"SPF of {domain}: {evaluation.errors[0]}",
-                impact="receivers ignore the whole record (permerror, RFC 7208, section 4.6)",
-                fix="correct or remove that part",
+                localized("doctor-spf-error", domain=domain, error=evaluation.errors[0]),
+                impact=localized("doctor-spf-error-means"),
+                fix=localized("doctor-spf-error-cure"),
                 about=domain,
             )
         )
@@ -235,10 +254,14 @@ def _faults(domain: str, record: str, evaluation: SpfEvaluation) -> list[CheckRe
         results.append(
             problem(
                 "spf",
-                f"SPF of {domain} needs {evaluation.lookups} DNS lookups, {MAX_LOOKUPS} are allowed",
-                impact="receivers ignore the whole record (permerror, RFC 7208, section 4.6.4)",
-                fix="remove includes of services that no longer send for you, or write their "
-                "networks as ip4: and ip6:",
+                localized(
+                    "doctor-spf-lookups",
+                    domain=domain,
+                    lookups=evaluation.lookups,
+                    limit=MAX_LOOKUPS,
+                ),
+                impact=localized("doctor-spf-lookups-means"),
+                fix=localized("doctor-spf-lookups-cure"),
                 about=domain,
             )
         )
@@ -246,10 +269,14 @@ def _faults(domain: str, record: str, evaluation: SpfEvaluation) -> list[CheckRe
         results.append(
             problem(
                 "spf",
-                f"SPF of {domain} names {evaluation.void_lookups} hosts without an address, "
-                f"{MAX_VOID_LOOKUPS} are allowed",
-                impact="receivers ignore the whole record (permerror, RFC 7208, section 4.6.4)",
-                fix="remove the a: and mx: of hosts that do not exist any more",
+                localized(
+                    "doctor-spf-void",
+                    domain=domain,
+                    count=evaluation.void_lookups,
+                    limit=MAX_VOID_LOOKUPS,
+                ),
+                impact=localized("doctor-spf-lookups-means"),
+                fix=localized("doctor-spf-void-cure"),
                 about=domain,
             )
         )
@@ -257,9 +284,9 @@ def _faults(domain: str, record: str, evaluation: SpfEvaluation) -> list[CheckRe
         results.append(
             problem(
                 "spf",
-                f"SPF of {domain} ends in +all",
-                impact="anyone on the Internet may send in your name",
-                fix="end the record in ~all",
+                localized("doctor-spf-all", domain=domain),
+                impact=localized("doctor-spf-all-means"),
+                fix=localized("doctor-spf-all-cure"),
                 about=domain,
                 records=[Record(domain, "TXT", re.sub(r"\s\+?all\b", " ~all", record))],
             )
@@ -268,9 +295,15 @@ def _faults(domain: str, record: str, evaluation: SpfEvaluation) -> list[CheckRe
         results.append(
             warning(
                 "spf",
-                f"SPF of {domain} ends in {evaluation.all_sign + 'all' if evaluation.all_sign else 'nothing'}",
-                impact="it says nothing about other senders, so forged mail passes",
-                fix="end the record in ~all",
+                localized(
+                    "doctor-spf-ends",
+                    domain=domain,
+                    end=f"{evaluation.all_sign}all"
+                    if evaluation.all_sign
+                    else localized("nothing"),
+                ),
+                impact=localized("doctor-spf-ends-means"),
+                fix=localized("doctor-spf-all-cure"),
                 about=domain,
                 records=[
                     Record(domain, "TXT", re.sub(r"\s\??all\b", "", record.rstrip()) + " ~all")
@@ -294,9 +327,9 @@ def _coverage(
         return [
             problem(
                 "spf",
-                f"SPF of {domain} does not allow {', '.join(missing)}, where our mail comes from",
-                impact="receivers treat our mail as forged",
-                fix="add the address",
+                localized("doctor-spf-missing", domain=domain, missing=", ".join(missing)),
+                impact=localized("doctor-spf-missing-means"),
+                fix=localized("doctor-spf-missing-cure"),
                 about=domain,
                 records=[Record(domain, "TXT", amended(record, _terms_for((), missing)))],
             )
@@ -310,11 +343,9 @@ def _coverage(
     return [
         warning(
             "spf",
-            f"SPF of {domain} does not seem to name the relay {unnamed[0][0]}",
-            impact="receivers may treat our mail as forged; a relay may also send from other "
-            "addresses than its own name's",
-            fix="ask the relay's operator which include: belongs to it; for the relay's own "
-            "addresses the record would be",
+            localized("doctor-spf-no-relay", domain=domain, relay=unnamed[0][0]),
+            impact=localized("doctor-spf-no-relay-means"),
+            fix=localized("doctor-spf-no-relay-cure"),
             about=domain,
             records=[Record(domain, "TXT", amended(record, terms))],
         )
@@ -366,16 +397,13 @@ def amended(record: str, terms: Iterable[str]) -> str:
 
 
 def _none(domain: str, terms: list[str]) -> CheckResult:
-    fix = "publish one; ask the relay's operator whether it has an include: of its own"
+    fix = localized("doctor-spf-none-cure")
     if not terms:  # a record that names nobody would call our own mail forged
-        fix = (
-            "configure relays.main, or doctor.outgoing_ips, and run the doctor again for the record"
-        )
+        fix = localized("doctor-spf-none-configure")
     return problem(
         "spf",
-        f"{domain} has no SPF record",
-        impact="receivers cannot tell who may send in your name; Gmail and others refuse bulk "
-        "mail without it or file it as spam",
+        localized("doctor-spf-none", domain=domain),
+        impact=localized("doctor-spf-none-means"),
         fix=fix,
         about=domain,
         records=[Record(domain, "TXT", " ".join(["v=spf1", *terms, "~all"]))] if terms else [],
@@ -388,19 +416,19 @@ def _several(domain: str, records: tuple[str, ...]) -> CheckResult:
     merged = ["v=spf1", *(word for word in terms if word not in ends), (ends or ["~all"])[-1]]
     return problem(
         "spf",
-        f"{domain} has {len(records)} SPF records",
-        impact="receivers ignore all of them (permerror, RFC 7208, section 4.5)",
-        fix="delete them and publish one with the terms of all",
+        localized("doctor-spf-several", domain=domain, count=len(records)),
+        impact=localized("doctor-spf-several-means"),
+        fix=localized("doctor-spf-several-cure"),
         about=domain,
         records=[Record(domain, "TXT", " ".join(merged))],
     )
 
 
-def _unknown(domain: str, trouble: str) -> CheckResult:
+def _unknown(domain: str, trouble: LocalizedText) -> CheckResult:
     return warning(
         "spf",
-        f"SPF of {domain} is not known: {trouble}",
-        impact="receivers that get no answer either defer our mail",
-        fix="try again; if it persists, ask who runs the domain's name servers",
+        localized("doctor-spf-unknown", domain=domain, trouble=trouble),
+        impact=localized("doctor-dns-unknown-means"),
+        fix=localized("doctor-dns-again"),
         about=domain,
     )

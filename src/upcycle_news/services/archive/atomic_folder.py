@@ -9,10 +9,11 @@ import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from upcycle_news.errors import UpcycleError
-from upcycle_news.fileio import write_atomically
+from upcycle_news.fileio import os_reason, write_atomically
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models.archive_paths import IMAGES
 from upcycle_news.services.archive_listing import LISTING, read_listing
 
@@ -56,18 +57,21 @@ def replace_files(
         changed = {
             path: data for path, data in files.items() if not _has_content(folder / path, data)
         }
-        if ours:
-            for stale in folder.rglob(f"{_DRAFT}*"):  # of a build that was killed
-                stale.unlink(missing_ok=True)
-        else:
+        if not ours:
             _refuse_foreign(folder, files, listed)
+        for stale in _drafts_left(folder, None if ours else listed | set(files)):
+            stale.unlink(missing_ok=True)
+        obsolete = (listed | hosted_images(folder)) - set(files) - set(keep)
+        in_the_way = {path: _in_the_way(folder, path, obsolete) for path in changed}
         drafts = _write_drafts(folder, changed)
         if changed and not set(files) <= listed:
             _write_listing(folder, listed | set(files))
+        removed = 0
         for path, draft in drafts.items():
+            removed += sum(_remove(folder, old) for old in in_the_way[path])
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
             draft.replace(folder / path)
-        obsolete = (listed | hosted_images(folder)) - set(files) - set(keep)
-        removed = sum(_remove(folder, path) for path in sorted(obsolete))
+        removed += sum(_remove(folder, path) for path in sorted(obsolete))
         if listed != (ours_now := set(files) | (listed & set(keep))):
             _write_listing(folder, ours_now)
     except OSError as error:
@@ -76,39 +80,62 @@ def replace_files(
 
 
 def _write_error(place: Path, error: OSError) -> UpcycleError:
-    return UpcycleError(
-        f"{place}: the archive cannot be written ({error.strerror}); make room or make the folder "
-        "writable"
-    )
+    return UpcycleError(localized("archive-not-written", place=place, why=os_reason(error)))
 
 
 def _has_content(path: Path, data: bytes) -> bool:
     try:
         return path.read_bytes() == data
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return False
+
+
+def _drafts_left(folder: Path, paths: Collection[str] | None) -> Iterator[Path]:
+    """Yield the drafts of a build that was killed: beside `paths`, or anywhere without them."""
+    if paths is None:
+        yield from folder.rglob(f"{_DRAFT}*")
+    else:
+        for place in {(folder / path).parent for path in paths}:
+            yield from place.glob(f"{_DRAFT}{'[a-z0-9_]' * 8}")  # as mkstemp names them
 
 
 def _refuse_foreign(folder: Path, files: Mapping[str, bytes], listed: Collection[str]) -> None:
     for path in files:
-        if path not in listed and (folder / path).exists():
-            raise UpcycleError(
-                f"{folder / path}: was not written by upcycle-news and is left alone; name an empty "
-                "folder"
-            )
+        if path not in listed and (folder / path).is_file():
+            raise UpcycleError(localized("archive-foreign", file=folder / path))
+
+
+def _in_the_way(folder: Path, path: str, obsolete: Collection[str]) -> list[str]:
+    """Return the obsolete files whose place is a folder of `path` now, or that are in a folder of its name.
+
+    Raises `UpcycleError` where such a file is not ours.
+    """
+    parents = [parent.as_posix() for parent in PurePosixPath(path).parents]
+    files = [parent for parent in parents if (folder / parent).is_file()]
+    if (folder / path).is_dir():
+        below = list((folder / path).rglob("*")) or [folder / path]
+        last = (one for one in below if not one.is_dir() or not any(one.iterdir()))
+        files += [one.relative_to(folder).as_posix() for one in last]
+    for file in files:
+        if file not in obsolete:
+            raise UpcycleError(localized("archive-foreign", file=folder / file))
+    return files
 
 
 def _write_drafts(folder: Path, changed: Mapping[str, bytes]) -> dict[str, Path]:
-    """Write each file beside its place; removes all drafts when one cannot be written."""
+    """Write each file beside its place; removes all drafts when one cannot be written.
+
+    Where the place needs a folder of the name of an obsolete file, its draft is beside that file.
+    """
     drafts: dict[str, Path] = {}
     new_folders: set[Path] = set()
     try:
         for path, data in changed.items():
             target = folder / path
-            parents = (target.parent, *target.parent.parents)
-            new_folders |= {parent for parent in parents if not parent.exists()}
-            target.parent.mkdir(parents=True, exist_ok=True)
-            handle, draft = tempfile.mkstemp(dir=target.parent, prefix=_DRAFT)
+            place = next((one for one in reversed(target.parents) if one.is_file()), target).parent
+            new_folders |= {one for one in (place, *place.parents) if not one.exists()}
+            place.mkdir(parents=True, exist_ok=True)
+            handle, draft = tempfile.mkstemp(dir=place, prefix=_DRAFT)
             drafts[path] = Path(draft)
             with os.fdopen(handle, "wb") as file:
                 file.write(data)

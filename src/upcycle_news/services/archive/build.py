@@ -18,10 +18,11 @@ from upcycle_news.archive_site import builder
 from upcycle_news.archive_site.atom_sitemap import tag_uri
 from upcycle_news.archive_site.view_models import EditorNote, SentIssue, SiteConfig
 from upcycle_news.errors import IssueError, UpcycleError
-from upcycle_news.fileio import write_atomically
-from upcycle_news.i18n.messages import format_count
+from upcycle_news.fileio import os_reason, write_atomically
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import DeliveryState, IssueId, IssueState, Manifest
 from upcycle_news.models.archive_paths import (
+    ARCHIVE,
     ESSAYS,
     FEED,
     IMAGES,
@@ -30,15 +31,20 @@ from upcycle_news.models.archive_paths import (
     issue_path,
     revision_path,
 )
-from upcycle_news.rendering.templates import load_templates
 from upcycle_news.services.archive.atomic_folder import (
     exclusive_lock,
     hosted_images,
     replace_files,
 )
+from upcycle_news.services.archive.static_files import read_static_files
 from upcycle_news.services.archive_listing import issue_pages, read_listing
-from upcycle_news.services.content.images import raise_if_images_unreachable
+from upcycle_news.services.content.files import load_publication_vocabulary
+from upcycle_news.services.content.images import (
+    load_design_images,
+    raise_if_images_unreachable,
+)
 from upcycle_news.services.content.public_revision import raise_if_published_elsewhere
+from upcycle_news.services.content.templates import publication_templates
 from upcycle_news.services.content.url_check import raise_if_page_unreachable
 from upcycle_news.services.journal.consistency import raise_if_contradicted
 from upcycle_news.storage import corrections, issues, revisions, sending_history
@@ -71,16 +77,23 @@ def run_command(context: AppContext, files: Mapping[str, bytes]) -> None:
             check=False,
         )  # fmt: skip
     except OSError as error:
-        raise UpcycleError(f"archive.command: {arguments[0]}: {error.strerror}") from None
+        raise UpcycleError(
+            localized("archive-command-unusable", command=arguments[0], why=os_reason(error))
+        ) from None
     except subprocess.TimeoutExpired:
         raise UpcycleError(
-            f"archive.command: {arguments[0]}: no end within {COMMAND_TIMEOUT} s"
+            localized("archive-command-slow", command=arguments[0], seconds=COMMAND_TIMEOUT)
         ) from None
     if process.returncode != 0:
         lines = (process.stderr or process.stdout).strip().splitlines()
         reason = f": {lines[-1][:200]}" if lines else ""
         raise UpcycleError(
-            f"archive.command: {arguments[0]} ended with {process.returncode}{reason}"
+            localized(
+                "archive-command-failed",
+                command=arguments[0],
+                code=process.returncode,
+                reason=reason,
+            )
         )
     write_atomically(marker, published)
 
@@ -100,13 +113,17 @@ class ArchiveReport:
     removed: int
 
     @property
-    def summary(self) -> str:
+    def summary(self) -> LocalizedText:
         """The counts in one line."""
-        changes = f"{format_count(self.written, 'file')} written, {self.removed} removed"
-        if not self.written and not self.removed:
-            changes = "nothing has changed"
-        return (
-            f"{format_count(self.issues, 'issue')}, {format_count(self.essays, 'essay')}; {changes}"
+        changes = localized("archive-unchanged")
+        if self.written or self.removed:
+            files = localized("count-files", count=self.written)
+            changes = localized("archive-written", files=files, removed=self.removed)
+        return localized(
+            "archive-summary",
+            issues=localized("count-issues", count=self.issues),
+            essays=localized("count-essays", count=self.essays),
+            changes=changes,
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -139,9 +156,16 @@ def with_issue_published(context: AppContext, revision: Revision, now: datetime)
 
     So its pages exist before the first mail is sent. Raises `IssueError`, also for hosted images or
     pages that cannot be loaded, and when the public archive shows the issue although this store never
-    published it: then the issue must not be sent.
+    published it: then the issue must not be sent. A correction has no page of its own: that of the issue
+    that it corrects shows it, and is built once more.
     """
     issue, manifest = revision.issue, revision.manifest
+    if issue.correction:
+        _build(context, None, None)
+        raise_if_images_unreachable(context, manifest)
+        raise_if_page_unreachable(context, issue.original, manifest)
+        yield
+        return
     raise_if_published_elsewhere(context, issue, manifest.publication)
     sending_history.record_published(context.store, str(issue), revision.revision_id, now=now)
     try:
@@ -152,7 +176,7 @@ def with_issue_published(context: AppContext, revision: Revision, now: datetime)
         except IssueError:
             raise
         except UpcycleError as error:
-            raise IssueError(f"issue {issue} is not sent, for it has no archive: {error}") from None
+            raise IssueError(localized("issue-without-archive", issue=issue, error=error)) from None
         yield
     except BaseException:
         with suppress(UpcycleError):  # the first error is the one to report
@@ -161,9 +185,38 @@ def with_issue_published(context: AppContext, revision: Revision, now: datetime)
 
 
 def rebuild_if_missing(context: AppContext, issue: IssueId) -> None:
-    """Build the archive if it lacks the page of an issue that is being sent."""
-    if not (context.archive_folder / file_of(issue_path(str(issue)))).is_file():
+    """Build the archive if it lacks the page of an issue that is being sent, or corrected."""
+    if not (context.archive_folder / file_of(issue_path(str(issue.original)))).is_file():
         _build(context, None, None)
+
+
+def build_for(context: AppContext, path: str) -> bool:
+    """Build the archive if it lacks what a path names and the store has it; return whether it did.
+
+    Another machine may have sent it. A build takes long: asking for what never was must not cause one.
+    """
+    folder, _, name = path.partition("/")
+    name = name.partition("/")[0]
+    if name:
+        page = f"{folder}/{name}/"
+        known = _is_issue(context, name) if page.startswith(ARCHIVE) else _is_essay(context, name)
+        if not known or (context.archive_folder / file_of(page)).is_file():
+            return False
+    _build(context, None, None)
+    return True
+
+
+def _is_issue(context: AppContext, name: str) -> bool:
+    try:
+        row = issues.get(context.store, IssueId.parse(name))
+    except UpcycleError:
+        return False
+    elsewhere = sending_history.sent_before_restore(context.store)
+    return row is not None and (_is_shown(context, row) or name in elsewhere)
+
+
+def _is_essay(context: AppContext, slug: str) -> bool:
+    return slug in issues.published_essays(context.store, [slug])
 
 
 def _build(context: AppContext, out: Path | None, upcoming: _UpcomingIssue | None) -> ArchiveReport:
@@ -221,7 +274,8 @@ def _sent(
             zone,
         )
         for row in rows
-        if (at := row.enqueued_at if _is_shown(context, row) else elsewhere.get(str(row.id)))
+        if not row.id.correction
+        and (at := row.enqueued_at if _is_shown(context, row) else elsewhere.get(str(row.id)))
         is not None
         and (revision := load(row)) is not None
     ]
@@ -251,12 +305,27 @@ def _site_config(
     if public_url := settings.publication.public_url:
         elsewhere = settings.archive.url not in ("", public_url) or settings.archive.index_html
         form = f"{public_url}/subscribe" if elsewhere else "subscribe"
+    templates = publication_templates(context)
     return SiteConfig(
         publication=publication,
-        templates=load_templates(context.templates_folder),
+        templates=templates,
+        pictures=load_design_images(context, templates, ()),
         feed_id=_feed_id(rows, load, upcoming),
         subscribe=form,
         index_html=settings.archive.index_html,
+        static=read_static_files(context),
+        german_words=_german_words(context),
+    )
+
+
+def _german_words(context: AppContext) -> str:
+    """Return the words of the editors' vocabulary; none of a broken one, which other checks report."""
+    try:
+        vocabulary = load_publication_vocabulary(context)
+    except UpcycleError:
+        return ""
+    return " ".join(
+        word for concept in vocabulary.concepts for word in (*concept.words, *concept.hints)
     )
 
 

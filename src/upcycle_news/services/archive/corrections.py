@@ -9,6 +9,7 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.archive_site.view_models import SentIssue
 from upcycle_news.content.essays import read_essays
 from upcycle_news.errors import IssueError, UpcycleError
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Essay
 from upcycle_news.services.archive import build
 from upcycle_news.services.content.images import load_essay_images
@@ -23,15 +24,13 @@ def correct(context: AppContext, slug: str, note: str, *, by: str) -> build.Arch
     """
     sent = _find_issue(build.sent_issues(context), slug)
     if slug in sent.withdrawn or sent.withdrawal:
-        raise IssueError(f"the essay '{slug}' is withdrawn: 'archive withdraw {slug} --undo' first")
+        raise IssueError(localized("archive-essay-withdrawn", slug=slug))
     essay = _read_essay(context, slug)
     images = load_essay_images(context, (essay,))
     (shown_essay,) = (shown for shown in sent.manifest.issue.essays if shown.slug == slug)
     same_images = all(sent.manifest.images.get(path) == data for path, data in images.items())
     if same_images and _visible_part(essay) == _visible_part(shown_essay):
-        raise IssueError(
-            f"{essay.source}: the archive shows this text already; correct the file first"
-        )
+        raise IssueError(localized("archive-same-text", source=essay.source))
     return _record(
         context,
         Correction(
@@ -59,7 +58,8 @@ def withdraw(
     sent = whole or _find_issue(shown, name)
     withdrawn = sent.withdrawal if whole else sent.withdrawn.get(name)
     if (withdrawn is not None) is not undo:
-        raise IssueError(f"'{name}' is {'not ' if undo else ''}withdrawn: there is nothing to do")
+        text = localized("withdrawn-not", name=name)
+        raise IssueError(text if undo else localized("withdrawn-already", name=name))
     kind = CorrectionKind.RETURN if undo else CorrectionKind.WITHDRAWAL
     issue, essay = sent.manifest.issue.id, "" if whole else name
     return _record(context, Correction(issue, kind, essay, _one_line(note), by, context.clock()))
@@ -77,7 +77,7 @@ def _find_issue(shown: Sequence[SentIssue], slug: str) -> SentIssue:
             return sent
     known = [essay.slug for sent in shown for essay in sent.manifest.issue.essays]
     names = ", ".join(sorted(known)[:20]) or "none"
-    raise IssueError(f"no sent issue holds '{slug[:80]}'; the archive's essays are: {names}")
+    raise IssueError(localized("archive-essay-unknown", slug=slug[:80], names=names))
 
 
 def _read_essay(context: AppContext, slug: str) -> Essay:
@@ -90,7 +90,7 @@ def _read_essay(context: AppContext, slug: str) -> Essay:
             return essay
     if collection.errors:
         raise collection.errors[0]
-    raise UpcycleError(f"content/essays holds no essay '{slug}' any more: put its file back first")
+    raise UpcycleError(localized("archive-essay-gone", slug=slug))
 
 
 def _visible_part(essay: Essay) -> Essay:
@@ -101,5 +101,5 @@ def _visible_part(essay: Essay) -> Essay:
 def _one_line(note: str) -> str:
     text = " ".join(note.split())
     if not text.isprintable():
-        raise UpcycleError("the note holds control characters: write one plain sentence")
+        raise UpcycleError(localized("archive-note-control"))
     return text

@@ -26,6 +26,7 @@ from typing import IO, Any
 
 from upcycle_news.errors import UpcycleError
 from upcycle_news.fileio import open_file, os_reason
+from upcycle_news.i18n.messages import localized
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -129,16 +130,16 @@ def unpack(path: Path, into: Path | None) -> Manifest:
             needed = sum(entry.bytes for entry in manifest.files.values())
             if shutil.disk_usage(into).free < needed:
                 raise UpcycleError(
-                    f"{into}: too little space to unpack {path.name}, which needs "
-                    f"{needed // 1_000_000 + 1} MB; make room, nothing was changed"
+                    localized(
+                        "backup-no-room", into=into, name=path.name, needed=needed // 1000000 + 1
+                    )
                 )
         missing = dict(manifest.files)
         for member in iter(archive.next, None):
             expected = missing.pop(member.name, None)
             if expected is None or not member.isreg() or member.size != expected.bytes:
                 raise UpcycleError(
-                    f"{path}: holds {member.name[:80]!r}, which does not belong in a backup of "
-                    "ours; use another one, nothing was changed"
+                    localized("backup-foreign-member", path=path, name=member.name[:80])
                 )
             source = archive.extractfile(member)
             assert source is not None
@@ -170,9 +171,7 @@ def _writer(target: Path | None) -> Iterator[Callable[[bytes], object]]:
         return
 
     def write_error(error: OSError) -> UpcycleError:
-        return UpcycleError(
-            f"{target}: cannot be written ({error.strerror}); make room, nothing was changed"
-        )
+        return UpcycleError(localized("backup-not-unpacked", target=target, why=os_reason(error)))
 
     try:
         target.parent.mkdir(mode=0o700, exist_ok=True)
@@ -197,7 +196,7 @@ def _open_archive(path: Path, *, whole: bool = False) -> Iterator[tarfile.TarFil
     try:
         file = open_file(path)
     except OSError as error:
-        raise UpcycleError(f"{path}: cannot be read ({os_reason(error)})") from None
+        raise UpcycleError(localized("backup-not-read", path=path, why=os_reason(error))) from None
     with file, gzip.open(file) as plain:
         with tarfile.open(fileobj=plain, mode="r|") as archive:
             yield archive
@@ -223,11 +222,6 @@ def _translate_errors(path: Path) -> Iterator[None]:
     except UpcycleError:
         raise
     except _BROKEN:
-        raise UpcycleError(
-            f"{path}: is no backup of ours, or damaged or truncated; use another one, nothing was "
-            "changed"
-        ) from None
+        raise UpcycleError(localized("backup-not-ours", path=path)) from None
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise UpcycleError(
-            f"{path}: does not hold what its manifest says; use another backup, nothing was changed"
-        ) from None
+        raise UpcycleError(localized("backup-not-as-said", path=path)) from None

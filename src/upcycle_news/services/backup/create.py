@@ -13,7 +13,8 @@ from pathlib import Path
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import UpcycleError
-from upcycle_news.i18n.messages import format_count
+from upcycle_news.fileio import os_reason
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models.runs import RunResult
 from upcycle_news.services.backup import archive_file as archive
 from upcycle_news.services.journal.consistency import raise_if_contradicted
@@ -49,20 +50,16 @@ class Backup:
         """Return the number of rows in all tables."""
         return sum(self.tables.values())
 
-    @property
-    def result(self) -> RunResult:
+    def result(self, language: str = "en") -> RunResult:
         """Return the result of a run that created this backup."""
-        pruned = f"; {format_count(len(self.pruned), 'old one')} deleted" if self.pruned else ""
-        kept = (
-            f"; {format_count(len(self.spared), 'old one')} kept, with issues or readers that this store lacks"
-            if self.spared
-            else ""
-        )
-        return RunResult(
-            "completed",
-            "Completed",
-            f"{self.file.name}: {format_count(self.rows, 'row')} in {self.bytes // 1000} kB{pruned}{kept}",
-        )
+        rows = localized("count-rows", count=self.rows)
+        texts = [localized("backup-done", name=self.file.name, rows=rows, size=self.bytes // 1000)]
+        if self.pruned:
+            texts.append(localized("backup-done-pruned", count=len(self.pruned)))
+        if self.spared:
+            texts.append(localized("backup-done-spared", count=len(self.spared)))
+        message = "; ".join(text.in_language(language) for text in texts)
+        return RunResult("completed", "Completed", message)
 
 
 def backup_folder(context: AppContext) -> Path:
@@ -98,7 +95,7 @@ def make_backup(
     now = context.clock()
     is_file = to is not None and to.name.endswith(_ENDINGS) and not to.is_dir()
     if is_file and keep:
-        raise UpcycleError(f"{to}: is a file; --keep is for a folder of backups")
+        raise UpcycleError(localized("backup-keep-file", to=to))
     if keep is None:
         keep = context.settings.backup.keep if to is None else 0
     target = (
@@ -146,7 +143,7 @@ def open_unmigrated(context: AppContext) -> Iterator[Store]:
     url = context.settings.store_url
     if not has_store_file(context):
         file = url.partition(":///")[2]
-        raise UpcycleError(f"store {file}: there is none yet; nothing to do")
+        raise UpcycleError(localized("store-none-yet", file=file))
     store = open_store(url, migrated=False)
     try:
         yield store
@@ -174,7 +171,7 @@ def write_backup(
 ) -> archive.Manifest:
     """Write and verify the backup `target`, which must not exist; on an error nothing remains."""
     if target.exists():
-        raise UpcycleError(f"{target}: exists already and was left alone")
+        raise UpcycleError(localized("backup-exists", target=target))
     try:
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with draft_folder(target.parent, now) as drafts:
@@ -196,8 +193,7 @@ def write_backup(
             draft.rename(target)
     except OSError as error:
         raise UpcycleError(
-            f"{target}: cannot be written ({error.strerror}); make room or make the "
-            "folder writable; no partial backup was left"
+            localized("backup-not-written", target=target, why=os_reason(error))
         ) from None
     return manifest
 
@@ -207,8 +203,5 @@ def _secrets(folder: Path) -> dict[str, Path]:
     paths = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
     for path in paths:
         if not archive.is_secret(f"{archive.SECRETS}{path.name}"):
-            raise UpcycleError(
-                f"{path}: has a name that is not allowed in a backup: use letters, digits, '.', '-' "
-                "and '_', or move it out of there"
-            )
+            raise UpcycleError(localized("backup-name-bad", path=path))
     return {f"{archive.SECRETS}{path.name}": path for path in paths}

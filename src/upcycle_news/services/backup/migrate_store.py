@@ -9,6 +9,7 @@ from typing import Any
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import StoreError
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models.journal import JournalEvent
 from upcycle_news.services.backup import create
 from upcycle_news.services.backup.restore import raise_if_sending
@@ -55,7 +56,7 @@ def move_store(
     target = open_store(url)
     try:
         if target.name == source.name:
-            raise StoreError(f"{target.name}: is the store itself; name another one")
+            raise StoreError(localized("store-copy-itself", name=target.name))
         with source.writing() as source_connection:
             copy.lock_tables(source_connection, "EXCLUSIVE")
             raise_if_sending(context, source)  # again, now that no worker can register any more
@@ -103,18 +104,18 @@ def upgrade_store(context: AppContext, *, with_backup: bool) -> tuple[str | None
 class StoreInfo:
     """A description of the store; `workers` is the number of running registered workers.
 
-    `contradiction` is what went out and the store does not know, or empty.
+    `contradiction` is what went out and the store does not know, or None.
     """
 
     facts: inspect.StoreFacts
     tables: dict[str, int]
     send_hold: SendHold | None
     workers: int
-    contradiction: str = ""
+    contradiction: LocalizedText | None = None
 
     @property
-    def refusal(self) -> str:
-        """Why nothing is sent from the store; empty when sending is allowed."""
+    def refusal(self) -> LocalizedText | None:
+        """Why nothing is sent from the store; None when sending is allowed."""
         return self.send_hold.explanation if self.send_hold else self.contradiction
 
     def as_dict(self) -> dict[str, Any]:
@@ -127,7 +128,7 @@ class StoreInfo:
             "migration": facts.version,
             "newest": facts.newest,
             "bytes": facts.size,
-            "trouble": facts.trouble,
+            "trouble": str(facts.trouble or ""),
             "tables": self.tables,
             "senders": self.workers,
             "paused": self.send_hold.kind
@@ -135,22 +136,23 @@ class StoreInfo:
             else "outdated"
             if self.refusal
             else None,
-            "because": self.refusal,
+            "because": str(self.refusal or ""),
         }
 
-    def lines(self) -> list[tuple[str, str]]:
+    def lines(self) -> list[tuple[LocalizedText, LocalizedText | str]]:
         """Return the description as pairs of a label and a text."""
         facts = self.facts
         filled = ", ".join(f"{count} {name}" for name, count in self.tables.items() if count)
-        is_newest = facts.version == facts.newest
-        fix = "" if is_newest else f", this program's is {facts.newest}: upcycle-news store upgrade"
+        version: LocalizedText | str = facts.version or localized("info-none")
+        if facts.version != facts.newest:
+            version = localized("info-older", version=version, newest=facts.newest)
         return [
-            ("store", f"{facts.name} ({facts.kind})"),
-            ("migration", f"{facts.version or 'none'}{fix}"),
-            ("size", f"{facts.size / 1e6:.1f} MB"),
-            ("rows", filled or "none"),
-            ("workers", f"{self.workers} running"),
-            ("sending", self.refusal or "allowed"),
+            (localized("info-store"), f"{facts.name} ({facts.kind})"),
+            (localized("info-migration"), version),
+            (localized("info-size"), f"{facts.size / 1e6:.1f} MB"),
+            (localized("info-rows"), filled or localized("info-none")),
+            (localized("info-workers"), localized("info-running", count=self.workers)),
+            (localized("info-sending"), self.refusal or localized("info-allowed")),
         ]
 
 
@@ -170,10 +172,9 @@ def inspect_store(context: AppContext) -> StoreInfo:
             if worker_identity.is_alive(worker, context.clock())
         ]
         hold = send_hold.active_hold(store)
-        contradiction = _contradiction(context, store) if facts.version == facts.newest else ""
+        contradiction = _contradiction(context, store) if facts.version == facts.newest else None
     return StoreInfo(facts, tables, hold, len(running), contradiction)
 
 
-def _contradiction(context: AppContext, store: Store | None) -> str:
-    text = find_contradiction(context, store, lenient=True)
-    return "" if text is None else text.in_language(context.language)
+def _contradiction(context: AppContext, store: Store | None) -> LocalizedText | None:
+    return find_contradiction(context, store, lenient=True)

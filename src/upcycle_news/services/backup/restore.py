@@ -14,8 +14,8 @@ from pathlib import Path
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import StoreError, StoreMismatchError, UpcycleError
-from upcycle_news.fileio import write_atomically
-from upcycle_news.i18n.messages import format_count
+from upcycle_news.fileio import os_reason, write_atomically
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import IssueId
 from upcycle_news.models.archive_paths import file_of, issue_path
 from upcycle_news.models.journal import JournalEvent
@@ -109,10 +109,7 @@ def restore(
     if manifest.migration in PRE_RELEASES:
         raise_if_unsupported_migration(str(path), manifest.migration)
     if manifest.migration > HEAD:
-        raise UpcycleError(
-            f"{path}: was made by a newer version of upcycle-news ({manifest.version}): install "
-            "that version; nothing was changed"
-        )
+        raise UpcycleError(localized("backup-newer", path=path, version=manifest.version))
     state = context.settings.state
     try:
         state.mkdir(parents=True, exist_ok=True)
@@ -135,8 +132,7 @@ def restore(
                 copy.close()
     except OSError as error:
         raise UpcycleError(
-            f"{state}: cannot be written ({error.strerror}); make room or make the folder "
-            "writable; the store is as it was"
+            localized("restore-not-written", state=state, why=os_reason(error))
         ) from None
     about = f"backup of {manifest.made_at.isoformat(timespec='seconds')}"
     trouble = record_change(context, JournalEvent.RESTORED, at=now, about=about)
@@ -195,9 +191,13 @@ def raise_if_sending(context: AppContext, store: Store) -> None:
     ]
     if running:
         raise StoreError(
-            f"{store.name}: {format_count(len(running), 'worker is', 'workers are')} sending (process {running[0].pid} on "
-            f"{running[0].host.partition('/')[0]}): stop them first, 'upcycle-news issue pause ISSUE' "
-            "ends a run; nothing was changed"
+            localized(
+                "restore-while-sending",
+                name=store.name,
+                running=localized("count-senders", count=len(running)),
+                pid=running[0].pid,
+                host=running[0].host.partition("/")[0],
+            )
         )
 
 
@@ -274,9 +274,12 @@ def _secrets(
             continue
         if current.exists() and not new and _is_key(current):
             raise UpcycleError(
-                f"{current}: is not the key of this backup, which belongs to another publication "
-                f"('{manifest.publication}'), or the key was replaced; if you mean it, move "
-                f"{context.secrets_folder} and the store away first; nothing was changed"
+                localized(
+                    "restore-other-keys",
+                    file=current,
+                    publication=manifest.publication,
+                    folder=context.secrets_folder,
+                )
             )
         secrets.append((name, current))
     return secrets

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from upcycle_news.bounces.parser import (
 from upcycle_news.bounces.unsubscribe_mail import unsubscribe_tokens, wants_to_leave
 from upcycle_news.config.settings import FILE_NAME
 from upcycle_news.errors import SettingsError, UpcycleError
-from upcycle_news.i18n.messages import localized
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import IssueId, SuppressionSource, UnsubscribeMethod
 from upcycle_news.models.runs import RunResult
 from upcycle_news.observability.logging import Log
@@ -37,6 +37,22 @@ FINAL = {
     BounceKind.COMPLAINT: ("complaint", SuppressionSource.COMPLAINT),
 }
 """The kinds of reports of which one suppresses, with the reason and source of the suppression."""
+
+
+_COUNT_NAMES: Mapping[str, LocalizedText] = {
+    "hard": localized("inbox-hard"),
+    "soft": localized("inbox-soft"),
+    "blocked": localized("inbox-blocked"),
+    "complaint": localized("inbox-complaint"),
+    "unsubscribed": localized("inbox-unsubscribed"),
+    "delayed": localized("inbox-delayed"),
+    "known": localized("inbox-known"),
+    "unsigned": localized("inbox-unsigned"),
+    "left_alone": localized("inbox-left-alone"),
+    "suppressed": localized("inbox-suppressed"),
+    "pending": localized("inbox-pending"),
+    "wants_to_leave": localized("inbox-wants-to-leave"),
+}
 
 
 @dataclass(frozen=True)
@@ -71,12 +87,14 @@ class Collected:
         return counts
 
     @property
-    def summary(self) -> str:
+    def summary(self) -> LocalizedText:
         """The counts that are not zero, in words."""
-        counts = [
-            f"{count} {name.replace('_', ' ')}" for name, count in self.as_dict().items() if count
-        ]
-        return ", ".join(counts) or "the inbox is empty"
+        counts = tuple(
+            localized("inbox-count", number=number, name=_COUNT_NAMES[name])
+            for name, number in self.as_dict().items()
+            if number
+        )
+        return localized("inbox-counts", counts=counts) if counts else localized("inbox-empty")
 
     def plus(self, **more: int) -> Collected:
         """Return the counts with `more` added."""
@@ -102,9 +120,7 @@ def open_inbox(context: AppContext, timeout: float = 60.0) -> Iterator[Inbox]:
             yield inbox
         return
     if not settings.host:
-        raise SettingsError(
-            FILE_NAME, None, "there is no inbox: set inbox.host (IMAP) or inbox.maildir"
-        )
+        raise SettingsError(FILE_NAME, None, localized("inbox-none"))
     raise_without_password("inbox", settings.username, settings.password)
     account = ImapAccount(
         host=settings.host,
@@ -152,9 +168,12 @@ def with_notice(context: AppContext, counts: Collected) -> Collected:
     return replace(counts, notice=notice.in_language(context.language))
 
 
-def collection_result(counts: Collected | None, alerts: Sequence[str]) -> RunResult:
+def collection_result(
+    counts: Collected | None, alerts: Sequence[str], language: str = "en"
+) -> RunResult:
     """Return the result of collect-bounces; Degraded when there is an alert or a mail to be read."""
-    message = counts.summary if counts else "no inbox is configured"
+    text = counts.summary if counts else localized("inbox-not-set")
+    message = text.in_language(language)
     if counts is not None and counts.notice:
         alerts = [*alerts, counts.notice]
     if alerts:
@@ -169,9 +188,9 @@ def raw_report(context: AppContext, number: int) -> bytes:
     """
     report = bounces.get(context.store, number)
     if report is None:
-        raise UpcycleError(f"there is no report {number}: see 'upcycle-news bounces list'")
+        raise UpcycleError(localized("report-unknown", number=number))
     if report.raw is None:
-        raise UpcycleError(f"the text of report {number} was deleted after its time")
+        raise UpcycleError(localized("report-deleted", number=number))
     return report.raw
 
 

@@ -10,6 +10,7 @@ from upcycle_news.bounces.webhooks import WEBHOOKS
 from upcycle_news.bounces.webhooks.request import WebhookRequest
 from upcycle_news.errors import SettingsError
 from upcycle_news.fileio import did_you_mean
+from upcycle_news.i18n.messages import localized
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.bounces.process import (
     Collected,
@@ -39,7 +40,7 @@ def accept_request(
     if not has_webhook(context, source):
         hint = did_you_mean(source, WEBHOOKS)
         raise SettingsError(
-            "newsletter.toml", None, f"bounces.webhooks has no secret for '{source[:40]}'{hint}"
+            "newsletter.toml", None, localized("webhook-no-secret", name=source[:40], hint=hint)
         )
     secret = context.settings.bounces.webhooks[source].get_secret_value()
     names = {name.lower(): value for name, value in headers.items()}

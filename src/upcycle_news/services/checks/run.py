@@ -13,22 +13,28 @@ from upcycle_news.checks.essay import check_essay
 from upcycle_news.checks.pictures import PictureInput, check_picture
 from upcycle_news.checks.templates import check_templates, extra_names_shown, names_of_extra
 from upcycle_news.content.essays import EssayCollection, read_essays
-from upcycle_news.errors import NothingNew, PlacedError, UpcycleError
+from upcycle_news.errors import ContentError, NothingNew, PlacedError, UpcycleError
 from upcycle_news.fileio import did_you_mean, files_below
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Essay, Finding, IssueId
-from upcycle_news.rendering.templates import load_templates
+from upcycle_news.services.archive.static_files import static_findings
 from upcycle_news.services.checks.own_flows import check_flows
 from upcycle_news.services.content.files import (
     line_of_head,
     load_publication_feeds,
     load_publication_vocabulary,
 )
-from upcycle_news.services.content.images import load_essay_images, shown_pictures
+from upcycle_news.services.content.images import (
+    load_design_images,
+    load_essay_images,
+    shown_pictures,
+)
+from upcycle_news.services.content.templates import publication_templates
 from upcycle_news.services.feeds.collect import feed_findings
 from upcycle_news.services.feeds.pins import unknown_pins
 from upcycle_news.services.issues.compose import compose_manifest, frozen_revision
-from upcycle_news.services.issues.render import check_manifest, render_revision
+from upcycle_news.services.issues.issue_file import check_issue_files
+from upcycle_news.services.issues.render import RefusedError, check_manifest, render_revision
 from upcycle_news.services.issues.settings_findings import settings_findings
 from upcycle_news.storage import issues
 
@@ -116,6 +122,13 @@ def _check_pictures(context: AppContext, essay: Essay) -> Iterator[Finding]:
 
 
 @publication_check
+def _issue_files(check_input: PublicationInput) -> Iterator[Finding]:
+    """Check the files of issues; against the essays only when these can all be read."""
+    if not check_input.essays.errors:
+        yield from check_issue_files(check_input.context, check_input.essays.essays)
+
+
+@publication_check
 def _stray_files(check_input: PublicationInput) -> Iterator[Finding]:
     """Warn of files beside the essays that are not read, mostly for a forgotten suffix."""
     context = check_input.context
@@ -123,6 +136,11 @@ def _stray_files(check_input: PublicationInput) -> Iterator[Finding]:
         if path.is_file() and path.suffix != ".md" and not path.name.startswith((".", "README")):
             where = path.relative_to(context.settings.home).as_posix()
             yield Finding("warning", "essay-stray", where, localized("essay-stray"))
+
+
+@publication_check
+def _static_files(check_input: PublicationInput) -> Iterator[Finding]:
+    yield from static_findings(check_input.context)
 
 
 @publication_check
@@ -145,13 +163,25 @@ def _templates(check_input: PublicationInput) -> Iterator[Finding]:
     """
     context, collection = check_input.context, check_input.essays
     try:
-        templates = load_templates(context.templates_folder)
+        templates = publication_templates(context)
     except UpcycleError as error:
         yield _finding("template", error)
         return
     extra = None if collection.errors else names_of_extra(collection.essays)
     yield from check_templates(templates, extra)
     yield from _misspelt_fields(context, collection.essays, extra_names_shown(templates))
+
+
+@publication_check
+def _design_pictures(check_input: PublicationInput) -> Iterator[Finding]:
+    """Check that the pictures which theme.toml and the settings name are there."""
+    context = check_input.context
+    try:
+        load_design_images(context, publication_templates(context), check_input.essays.essays)
+    except ContentError as error:
+        yield _finding("image-missing", error)
+    except UpcycleError:
+        return  # of templates and theme, which other checks tell
 
 
 def _misspelt_fields(
@@ -186,6 +216,8 @@ def check_issue(context: AppContext, issue: IssueId) -> Iterator[Finding]:
             yield from check_manifest(context, compose_manifest(context, issue))
     except NothingNew as error:
         yield Finding("warning", "nothing-new", "content", error.localized_text)
+    except RefusedError as error:
+        yield from error.findings
     except UpcycleError as error:
         yield _finding("issue", error)
 

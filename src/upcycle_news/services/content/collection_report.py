@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from upcycle_news.errors import UpcycleError
-from upcycle_news.i18n.messages import LocalizedText, format_count, localized
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models.runs import RunResult
 
 Outcome = Literal["new", "updated", "changed", "refused", "gone"]
@@ -112,11 +112,17 @@ class TakenDraft:
     error: UpcycleError | None = None
 
 
-def essays_result(report: EssayRunReport | None) -> RunResult:
+def essays_result(report: EssayRunReport | None, language: str = "en") -> RunResult:
     """Return the result of collect-essays; Degraded when something waits for a person."""
     if report is None:
-        return RunResult("completed", "Completed", "no source is configured")
-    counts = f"{format_count(report.count('new'), 'new draft')}, {report.count('updated')} renewed"
+        return RunResult(
+            "completed", "Completed", localized("collect-no-source").in_language(language)
+        )
+    counts = localized(
+        "collect-counts",
+        new=localized("count-new-drafts", count=report.count("new")),
+        renewed=report.count("updated"),
+    )
     texts = [
         localized("collect-item", title=post.title, source=post.source, sentence=post.sentence)
         for post in report.posts
@@ -129,4 +135,6 @@ def essays_result(report: EssayRunReport | None) -> RunResult:
     if report.pull is not None:
         texts.append(report.pull)
     name = "Completed" if report.is_complete else "Degraded"
-    return RunResult("completed", name, "; ".join([counts, *map(str, texts)]))
+    return RunResult(
+        "completed", name, "; ".join(text.in_language(language) for text in (counts, *texts))
+    )

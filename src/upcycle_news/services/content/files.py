@@ -6,6 +6,7 @@ import re
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.content.essays import read_essays
+from upcycle_news.content.issue_files import IssueFiles, read_issue_files
 from upcycle_news.curation.vocabulary import Vocabulary, load_vocabulary
 from upcycle_news.errors import ContentError
 from upcycle_news.feeds.feeds_toml import load_feeds
@@ -21,6 +22,14 @@ def load_publication_essays(context: AppContext) -> tuple[Essay, ...]:
         first, *more = collection.errors
         raise ContentError(first.where, first.line, first.text, more)
     return collection.essays
+
+
+def load_issue_files(context: AppContext) -> IssueFiles:
+    """Return the files of single issues in content/issues, and the errors of those that are broken."""
+    publication = context.settings.publication
+    return read_issue_files(
+        context.content_folder, context.settings.home, publication.zone, publication.language
+    )
 
 
 def load_publication_feeds(context: AppContext) -> tuple[Feed, ...]:

@@ -67,6 +67,15 @@ def git_user_name(home: Path) -> str:
         return ""
 
 
+def git_commit(home: Path) -> str:
+    """Return the commit that is checked out in this folder; empty outside a checkout."""
+    try:
+        process = run_git(home, "rev-parse", "HEAD")
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return process.stdout.strip() if process.returncode == 0 else ""
+
+
 def run_git(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run git in a folder, with these variables; it never asks for a password.
 

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 from upcycle_news.app.context import AppContext
+from upcycle_news.config.settings import FILE_NAME
 from upcycle_news.errors import ContentError, IssueError
-from upcycle_news.fileio import find_file, os_reason, write_atomically
+from upcycle_news.fileio import find_file, line_of, os_reason, write_atomically
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Essay, Manifest
 from upcycle_news.models.archive_paths import IMAGES, hosted_name
 from upcycle_news.rendering.image_resize import VERSION, fit_for_mail
 from upcycle_news.rendering.images import read_image
 from upcycle_news.rendering.markdown import references
+from upcycle_news.rendering.theme import THEME, read_theme, theme_pictures
 from upcycle_news.services.content.url_check import unreachable_urls
 from upcycle_news.text.image_paths import image_path
+from upcycle_news.text.typography import one_line
 
 
 def load_essay_images(context: AppContext, essays: Sequence[Essay]) -> dict[str, bytes]:
@@ -29,6 +32,34 @@ def load_essay_images(context: AppContext, essays: Sequence[Essay]) -> dict[str,
                 images[picture.path] = _fit_cached(
                     context.image_cache_folder, picture.path, picture.data
                 )
+    return images
+
+
+def load_design_images(
+    context: AppContext, templates: Mapping[str, str], essays: Sequence[Essay]
+) -> dict[str, bytes]:
+    """Return the pictures that theme.toml and the settings of the essays' authors name.
+
+    Raises `ContentError` at the place that names one which is not there.
+    """
+    names = {one_line(essay.author).casefold() for essay in essays if essay.author}
+    named = [
+        (f"templates/{THEME}", line_of(templates[THEME], place), path)
+        for place, path in theme_pictures(read_theme(templates)).items()
+    ] + [
+        (FILE_NAME, None, path)
+        for author in context.publication.authors
+        if one_line(author.name).casefold() in names and (path := image_path(author.portrait))
+    ]
+    folder = context.content_folder / "images"
+    images: dict[str, bytes] = {}
+    for where, line, path in named:
+        try:
+            data = (find_file(folder, path) or folder / path).read_bytes()
+        except OSError as error:
+            text = localized("picture-named", image=path, reason=os_reason(error))
+            raise ContentError(where, line, text) from None
+        images[path] = _fit_cached(context.image_cache_folder, path, data)
     return images
 
 
@@ -51,6 +82,11 @@ def shown_pictures(context: AppContext, essay: Essay) -> Iterator[ShownPicture]:
             text = localized("picture-gone", image=path, reason=os_reason(error))
             raise ContentError(essay.source, line, text) from None
         yield ShownPicture(path, line, data)
+
+
+def referenced_paths(essays: Sequence[Essay]) -> set[str]:
+    """Return the paths of all images that the essays show."""
+    return {path for essay in essays for path, _ in _references(essay)}
 
 
 def _references(essay: Essay) -> Iterator[tuple[str, int | None]]:
@@ -102,7 +138,11 @@ def raise_if_images_unreachable(context: AppContext, manifest: Manifest) -> None
     expected = [(url, data_by_name[url.rpartition("/")[2]]) for url in urls]
     for url, reason in unreachable_urls(context, expected):
         raise IssueError(
-            f"issue {manifest.issue.id} would show an image that readers cannot load: {url} "
-            f'({reason}); publish {context.hosted_images_folder} there, or write images = "embedded" '
-            "under [issue] in newsletter.toml"
+            localized(
+                "image-not-reachable",
+                issue=manifest.issue.id,
+                url=url,
+                reason=reason,
+                folder=context.hosted_images_folder,
+            )
         )

@@ -8,13 +8,15 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError
 from upcycle_news.feeds.fetcher import fetch_feeds
 from upcycle_news.feeds.results import Failed, Fetched
+from upcycle_news.i18n.messages import LocalizedText, localized
+from upcycle_news.i18n.recognition import recognise
 from upcycle_news.models import Feed, IssueId, Manifest
 from upcycle_news.models.archive_paths import issue_path
 
 
 def unreachable_urls(
     context: AppContext, expected: Sequence[tuple[str, bytes | None]]
-) -> Iterator[tuple[str, str]]:
+) -> Iterator[tuple[str, LocalizedText]]:
     """Yield URL and reason of those that do not answer with these bytes (None: with any).
 
     Private addresses are allowed, for the URLs are the publication's own.
@@ -30,9 +32,9 @@ def unreachable_urls(
     for result in results:
         url = result.feed.url
         if isinstance(result, Failed):
-            yield url, result.reason
+            yield url, recognise(result.reason, "feeds")
         elif not isinstance(result, Fetched) or bodies[url] not in (None, result.body):
-            yield url, "it answers with other content"
+            yield url, localized("page-other-content")
 
 
 def raise_if_page_unreachable(context: AppContext, issue: IssueId, manifest: Manifest) -> None:
@@ -45,6 +47,11 @@ def raise_if_page_unreachable(context: AppContext, issue: IssueId, manifest: Man
     url = manifest.publication.site_address(issue_path(str(issue)))
     for _, reason in unreachable_urls(context, [(url, None)]):
         raise IssueError(
-            f"issue {issue} would link to a page that does not answer: {url} ({reason}); publish "
-            f"{context.archive_folder} there, best by 'archive.command' in newsletter.toml"
+            localized(
+                "page-not-reachable",
+                issue=issue,
+                url=url,
+                reason=reason,
+                folder=context.archive_folder,
+            )
         )

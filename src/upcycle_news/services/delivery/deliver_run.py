@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from upcycle_news.app.context import AppContext
 from upcycle_news.delivery.ports import DeliveryReport
 from upcycle_news.errors import IssueError
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import IssueId, IssueStatus
 from upcycle_news.services.delivery.send import deliver_issue, wait_for_other_workers
 from upcycle_news.services.delivery.stop_signals import stop_on_signals
@@ -64,5 +65,5 @@ def status_of(context: AppContext, issue: IssueId) -> IssueStatus:
     """Return the delivery counts of an issue; raises `IssueError` when it does not exist."""
     status = issues.status(context.store, issue)
     if status is None:
-        raise IssueError(f"there is no issue {issue}: see 'upcycle-news issue preview {issue}'")
+        raise IssueError(localized("issue-unknown", issue=issue))
     return status

@@ -46,7 +46,9 @@ def pause(context: AppContext, issue: IssueId, *, by: str = SYSTEM) -> None:
     """
     reclaim_from_dead_workers(context, issue)
     _raise_unless_sending(context, issue)
-    issues.pause(context.store, issue, by=by, reason="was paused by hand", now=context.clock())
+    issues.pause(
+        context.store, issue, by=by, reason=str(localized("reason-paused")), now=context.clock()
+    )
     log.info("issue paused", issue=issue)
 
 
@@ -60,7 +62,9 @@ def cancel(context: AppContext, issue: IssueId, *, by: str = SYSTEM) -> Cancella
     if issues.cancel_sent_before_restore(context.store, issue, by=by, now=context.clock()):
         return Cancellation(issue, sent_before_restore=True)
     _raise_unless_sending(context, issue)
-    issues.cancel(context.store, issue, by=by, reason="was cancelled by hand", now=context.clock())
+    issues.cancel(
+        context.store, issue, by=by, reason=str(localized("reason-cancelled")), now=context.clock()
+    )
     record_progress(context, issue)
     log.info("issue cancelled", issue=issue)
     build_archive(context)  # it shows only what was sent
@@ -76,13 +80,13 @@ def take_back_if_unsent(context: AppContext, issue: IssueId, *, by: str = SYSTEM
     if not is_unsent(context, issue):
         return False
     reclaim_from_dead_workers(context, issue)
-    reason = "lay in the mailbox, and a relay is set"
+    reason = str(localized("reason-lay-in-mailbox"))
     if not issues.take_back_from_mailbox(
         context.store, issue, by=by, reason=reason, now=context.clock()
     ):
         return False
     for event in (SENT_EVENT, STALLED_EVENT, REFUSED_EVENT):  # what was told was of the mailbox
-        alerts.clear_alert(context.store, event, f"issue {issue}")
+        alerts.clear_alert(context.store, event, str(localized("about-issue", issue=issue)))
     log.info("issue taken back from the mailbox", issue=issue)
     return True
 
@@ -90,7 +94,7 @@ def take_back_if_unsent(context: AppContext, issue: IssueId, *, by: str = SYSTEM
 def _raise_unless_sending(context: AppContext, issue: IssueId) -> None:
     row = issues.get(context.store, issue)
     if row is None or not row.frozen or row.state is IssueState.CANCELLED:
-        raise IssueError(f"issue {issue} is not being sent")
+        raise IssueError(localized("issue-not-sending", issue=issue))
 
 
 def resume(
@@ -105,9 +109,9 @@ def resume(
     raise_if_sending_refused(context)
     row = issues.get(context.store, issue)
     if row is None or not row.frozen:
-        raise IssueError(f"issue {issue} has not been queued: there is nothing to resume")
+        raise IssueError(localized("resume-not-queued", issue=issue))
     if row.state is IssueState.CANCELLED:
-        raise IssueError(f"issue {issue} was cancelled: there is nothing to resume")
+        raise IssueError(localized("resume-cancelled", issue=issue))
     if row.state is not IssueState.CLOSED or is_unsent(context, issue):
         raise_if_other_relay(context, issue)
     if past_guard and row.state is not IssueState.STOPPED:
@@ -115,7 +119,7 @@ def resume(
     now = context.clock()
     until = now + context.retry_policy.max_delay if past_guard else None
     put_off = issues.resume(context.store, issue, by=by, now=now, put_off_until=until)
-    alerts.clear_alert(context.store, REFUSED_EVENT, f"issue {issue}")
+    alerts.clear_alert(context.store, REFUSED_EVENT, str(localized("about-issue", issue=issue)))
     log.info("issue resumed", issue=issue, put_off=put_off)
     return put_off
 

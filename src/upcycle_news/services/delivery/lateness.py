@@ -10,23 +10,28 @@ from upcycle_news.errors import IssueError
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import IssueId, IssueState
 from upcycle_news.services.delivery.issue_relay import away_status
-from upcycle_news.services.issues.ids import is_ahead
+from upcycle_news.services.issues.ids import ahead_refusal
 from upcycle_news.storage import issues, statistics
+from upcycle_news.storage.revisions import Revision
 
 
-def raise_if_late(context: AppContext, issue: IssueId) -> None:
-    """Raise `IssueError` for an issue that is too old, such as an approved one of a restored backup."""
-    hours = context.settings.retry.max_lateness_hours
+def raise_if_late(context: AppContext, revision: Revision) -> None:
+    """Raise `IssueError` for an issue that is too old, such as an approved one of a restored backup.
+
+    A correction comes after its issue's day: it is of the day on which it was composed.
+    """
+    hours, issue = context.settings.retry.max_lateness_hours, revision.issue
     zone = context.settings.publication.zone
-    ended = datetime.combine(issue.day + timedelta(days=1), time(), zone)
+    day = revision.created_at.astimezone(zone).date() if issue.correction else issue.day
+    ended = datetime.combine(day + timedelta(days=1), time(), zone)
     if hours and context.clock() > ended + timedelta(hours=hours):
         raise IssueError(localized("issue-late", issue=str(issue), hours=hours))
 
 
 def raise_if_ahead(context: AppContext, issue: IssueId) -> None:
-    """Raise `IssueError` for an issue of a day to come: it waits for its day."""
-    if is_ahead(context, issue):
-        raise IssueError(localized("issue-ahead", issue=str(issue), day=issue.day))
+    """Raise `IssueError` for an issue of a day to come, or of a time in its file: it waits for that."""
+    if (ahead := ahead_refusal(context, issue)) is not None:
+        raise IssueError(ahead)
 
 
 def stalled_since(context: AppContext, issue: IssueId) -> datetime | None:

@@ -87,7 +87,9 @@ def queue_issue(
         if row.state is not IssueState.CANCELLED:  # the delivery refuses a cancelled one
             resume(context, issue, by=approver.name)
         return Queued(issue)
-    if not ahead:
+    if (
+        not ahead and issue.day > context.today
+    ):  # a time in its file is asked for once it is composed
         raise_if_ahead(context, issue)
     rendered: RenderedRevision | None = None
     try:
@@ -129,8 +131,8 @@ def _take_back(context: AppContext, issue: IssueId, approver: Approver) -> None:
     """Take an issue back from the mailbox, unless it could not be queued now anyway."""
     _raise_if_nobody_approves(issue, approver)
     raise_on_settings(context, issue)
-    if not issues.count_audience(context.store, context.publication.readers_of):
-        raise IssueError(localized("nobody-to-send-to"))
+    if not issues.count_audience(context.store, context.publication.readers_of, issue=issue):
+        raise IssueError(issues.nobody_to_send_to(issue))
     take_back_if_unsent(context, issue, by=approver.name)
 
 
@@ -141,7 +143,7 @@ def _agreed(context: AppContext, revision: Revision, approver: Approver) -> Rend
     raise_on_errors(rendered)
     audience = count_audience(context, revision)
     if not audience:
-        raise IssueError(localized("nobody-to-send-to"))
+        raise IssueError(issues.nobody_to_send_to(revision.issue))
     if approver.asks is not None and not approver.always and not approver.asks(revision, audience):
         raise IssueError(localized("send-declined", issue=str(revision.issue)))
     return rendered
@@ -159,6 +161,8 @@ def send_question(context: AppContext, revision: Revision, audience: int) -> Loc
     day: LocalizedText | str = ""
     if is_ahead(context, issue):
         day = localized("send-day-ahead", day=issue.day)
+        if issue.day <= context.today:
+            day = localized("send-time-ahead")
     relay = context.configured_relay
     if relay is None:
         return localized(
@@ -177,4 +181,5 @@ def send_question(context: AppContext, revision: Revision, audience: int) -> Loc
 
 def count_audience(context: AppContext, revision: Revision) -> int:
     """Return how many deliveries a revision would have now."""
-    return issues.count_audience(context.store, revision.manifest.publication.readers_of)
+    topics = revision.manifest.publication.readers_of
+    return issues.count_audience(context.store, topics, issue=revision.issue)

@@ -12,6 +12,7 @@ from upcycle_news.app.factories import raise_without_password
 from upcycle_news.delivery.ports import DeliveryReport
 from upcycle_news.errors import IssueError, RelayError
 from upcycle_news.i18n.messages import localized
+from upcycle_news.i18n.recognition import recognise
 from upcycle_news.models import DeliveryState, IssueId, IssueState, IssueStatus, Relay
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.archive import build
@@ -63,7 +64,7 @@ def enqueue(
     decision = approvals.last_decision(context.store, issue, revision.revision_id)
     if approval is None and (decision is None or not decision.approved):
         raise IssueError(localized("issue-not-approved", issue=str(issue)))
-    lateness.raise_if_late(context, issue)
+    lateness.raise_if_late(context, revision)
     if not ahead:
         lateness.raise_if_ahead(context, issue)
     raise_on_errors(rendered)
@@ -163,11 +164,13 @@ def _raise_if_stopped(context: AppContext, issue: IssueId, report: DeliveryRepor
     row = issues.get(context.store, issue)
     if row is not None and row.state is IssueState.STOPPED:
         log.raised("issue stopped", issue=issue, why=row.stop_reason)
-        raise RelayError(localized("issue-stopped", issue=str(issue), why=row.stop_reason))
+        why = recognise(row.stop_reason, "reasons")
+        raise RelayError(localized("issue-stopped", issue=str(issue), why=why))
     if report.stopped:
         log.raised("issue stopped", issue=issue, why=report.stopped)
         issues.stop(context.store, issue, reason=report.stopped, now=context.clock())
-        raise RelayError(f"issue {issue} stopped: {report.stopped}")
+        why = recognise(report.stopped, "reasons")
+        raise RelayError(localized("issue-stopped", issue=str(issue), why=why))
 
 
 def _load_deliverable(context: AppContext, issue: IssueId) -> IssueRow:
@@ -175,16 +178,16 @@ def _load_deliverable(context: AppContext, issue: IssueId) -> IssueRow:
     raise_if_sending_refused(context)
     row = issues.get(context.store, issue)
     if row is None or not row.frozen:
-        raise IssueError(f"issue {issue} has not been queued: send it first")
+        raise IssueError(localized("deliver-not-queued", issue=issue))
     if reclaim_from_dead_workers(context, issue):
         row = issues.get(context.store, issue) or row  # that may have closed it
     if row.state is IssueState.CANCELLED:
-        raise IssueError(f"issue {issue} was cancelled")
+        raise IssueError(localized("deliver-cancelled", issue=issue))
     if row.state not in (IssueState.SENDING, IssueState.CLOSED):
-        because = f" ({row.stop_reason})" if row.stop_reason else ""
-        raise IssueError(
-            f"issue {issue} is {row.state}{because}: 'upcycle-news issue resume {issue}' goes on"
-        )
+        if row.state is IssueState.PAUSED:
+            raise IssueError(localized("standstill-paused", issue=str(issue)))
+        why = recognise(row.stop_reason, "reasons")
+        raise IssueError(localized("standstill-stopped", issue=str(issue), why=why))
     if row.state is IssueState.SENDING:
         raise_if_other_relay(context, issue)
     build.rebuild_if_missing(context, issue)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError, RelayError
+from upcycle_news.i18n.messages import localized
 from upcycle_news.mail.message import MessageTemplate
 from upcycle_news.models import EmailAddress, LeasedDelivery
 from upcycle_news.services.delivery.worker_job import message_composer
@@ -45,7 +46,12 @@ def send_test(
                 outcome = connection.send(*compose_message(claim))
                 if not isinstance(outcome, Accepted):
                     raise RelayError(
-                        f"test mail {number} of {len(recipients)} was not accepted: {_refusal_text(outcome)}"
+                        localized(
+                            "test-not-accepted",
+                            number=number,
+                            count=len(recipients),
+                            why=_refusal_text(outcome),
+                        )
                     )
         finally:
             connection.close()
@@ -63,8 +69,5 @@ def group_addresses(context: AppContext, group: str) -> tuple[EmailAddress, ...]
     """Return the addresses of a group's confirmed members; raises `IssueError` when it has none."""
     members = subscribers.group_members(context.store, group)
     if not members:
-        raise IssueError(
-            f"nobody is in the test group '{group}': mark somebody with "
-            f"'upcycle-news subscribers add ADDRESS --group {group} --consent …'"
-        )
+        raise IssueError(localized("test-group-empty", group=group))
     return tuple(member.email for member in members)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import UpcycleError
@@ -261,6 +261,15 @@ class FeedStatus:
     moved_to: str
     health: str
     odd: tuple[str, ...] = ()
+
+    @property
+    def condition(self) -> Literal["stopped", "failing", "ok", "new"]:
+        """In one word whether it was stopped, does not answer, answers, or was never asked."""
+        if self.stopped:
+            return "stopped"
+        if self.errors:
+            return "failing"
+        return "ok" if self.succeeded_at else "new"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the object that `feeds health --json` prints."""

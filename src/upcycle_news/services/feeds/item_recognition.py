@@ -143,7 +143,7 @@ class ListedItems:
     """Stored items as their feeds are listed now; why some must not be sent, what each is known by."""
 
     items: tuple[FeedItem, ...]
-    rejections: Mapping[FeedItem, str]
+    rejections: Mapping[FeedItem, LocalizedText]
     identities: Mapping[FeedItem, str]
 
 
@@ -160,16 +160,16 @@ def listed_items(
     """
     by_url = {feed.url: feed for feed in feeds}
     items: list[FeedItem] = []
-    rejections: dict[FeedItem, str] = {}
+    rejections: dict[FeedItem, LocalizedText] = {}
     identities: dict[FeedItem, str] = {}
     for row in stored:
         item = _as_listed(row.item, by_url.get(row.feed_url))
         items.append(item)
         identities[item] = row.identity
         if not is_allowed_link(settings, item.link):
-            rejections[item] = "its link leads to this machine or into a private network"
+            rejections[item] = localized("explain-private")
         elif row.missing == "withdrawn" and item.page not in pins:
-            rejections[item] = "its publisher took it out of the feed, which still has older items"
+            rejections[item] = localized("explain-withdrawn")
     return ListedItems(tuple(items), rejections, identities)
 
 

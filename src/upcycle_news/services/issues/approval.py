@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError, UpcycleError
-from upcycle_news.i18n.messages import localized
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import IssueId
 from upcycle_news.models.runs import RunResult
 from upcycle_news.observability.logging import Log
-from upcycle_news.services.issues.approval_form import approval_page, form_labels
+from upcycle_news.services.browser.pictures import small_pictures
+from upcycle_news.services.issues.approval_form import (
+    approval_page,
+    changed_texts,
+    form_labels,
+    form_values,
+    shows_another,
+)
 from upcycle_news.services.issues.compose import edits_since
-from upcycle_news.services.issues.ids import is_ahead
+from upcycle_news.services.issues.ids import ahead_waiting, is_ahead
 from upcycle_news.services.issues.lock import PREFECT_MARGIN, acquire_lock, release_lock
 from upcycle_news.services.issues.render import (
     RenderedRevision,
+    check_manifest,
     raise_on_errors,
     render_revision,
 )
 from upcycle_news.services.issues.revisions import find_revision
-from upcycle_news.storage import approvals, issues
+from upcycle_news.services.issues.settings_findings import errors_of
+from upcycle_news.storage import approvals, issues, wordings
 from upcycle_news.storage.approvals import ApprovalRequest
 from upcycle_news.storage.revisions import Revision
 
@@ -36,7 +45,8 @@ class ApprovalForm:
     """The form that a flow run shows in Prefect, or that none is needed.
 
     `request` is the id of the approval request, `key` names it in Prefect, `seconds` is Prefect's
-    timeout. `markdown` is shown above the form; `labels` are title and description of its fields.
+    timeout. `markdown` is shown above the form; `labels` are title and description of its fields, `values`
+    what they hold at first.
 
     `approved` is set when the revision is approved already, `ended` when the run has to end:
     rejected, timed out, or unable to wait.
@@ -47,6 +57,7 @@ class ApprovalForm:
     seconds: int = 1
     markdown: str = ""
     labels: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    values: Mapping[str, str] = field(default_factory=dict)
     approved: bool = False
     ended: RunResult | None = None
 
@@ -85,7 +96,10 @@ def request_approval(
         if not is_ahead(context, issue):
             return ApprovalForm(approved=True)
         release_lock(context, issue, run)
-        return ApprovalForm(ended=too_early(context, issue))
+        if issue.day > context.today:
+            return ApprovalForm(ended=too_early(context, issue))
+        approve_if_undecided(context, issue, revision_id, by=f"flow run {run}")
+        return ApprovalForm(ended=waits_for_its_day(context, issue))
     if not waits:
         release_lock(context, issue, run)
         return ApprovalForm(ended=waiting_for_approval(context, issue))
@@ -99,17 +113,18 @@ def request_approval(
         release_lock(context, issue, run)
         return ApprovalForm(ended=timed_out(context, issue))
     release_lock(context, issue, run)  # from here on the request keeps other runs away
+    rendered = render_revision(context, find_revision(context, issue, revision_id))
+    pictures = small_pictures(rendered.content, context.settings.browser.chromium)
+    page = approval_page(
+        context, rendered, until=request.expires_at, refused=refused, pictures=pictures
+    )
     return ApprovalForm(
         request=request.id,
         key=f"approval-{request.id}",
         seconds=int((request.expires_at + PREFECT_MARGIN - now).total_seconds()),
-        markdown=approval_page(
-            context,
-            render_revision(context, find_revision(context, issue, revision_id)),
-            until=request.expires_at,
-            refused=refused,
-        ),
-        labels=form_labels(context),
+        markdown=page,
+        labels=form_labels(context, page),
+        values=form_values(rendered.revision),
     )
 
 
@@ -135,7 +150,12 @@ class ApprovalOutcome:
 def apply_decision(
     context: AppContext, issue: IssueId, revision_id: str, number: int, answer: Mapping[str, Any]
 ) -> ApprovalOutcome:
-    """Apply the form's fields `decision`, `leave_out` and `name` to approval request `number`."""
+    """Apply the form's fields to approval request `number`.
+
+    They are `decision`, `leave_out`, `name`, and `subject` and `greeting`, whose change makes another
+    revision: nobody has seen it yet, so it is not approved with it. `revision` is what the form showed:
+    of another one nothing but a rejection is taken.
+    """
     decision, by = str(answer["decision"]), str(answer.get("name") or "cockpit")
     requests = {request.id: request for request in approvals.open_requests(context.store, issue)}
     request = requests.get(number)
@@ -147,47 +167,87 @@ def apply_decision(
     if request is not None:
         acquire_lock(context, issue, request.run)  # before the answer ends what the request did
     if decision == "reject":
-        try:
-            waiting = reject(context, issue, revision_id, by=by)
-        except IssueError as error:
-            approvals.answer_request(context.store, number, "refused", now=now)
-            return ApprovalOutcome(
-                ended=RunResult("failed", "TooLate", error.in_language(context.language))
-            )
-        approvals.answer_request(context.store, number, decision, now=now)
-        for other in waiting:
-            release_lock(context, issue, other.run)
-        return ApprovalOutcome(ended=rejected(context, issue))
-    if decision == "send":
-        try:
-            approve(
-                context,
-                render_revision(context, find_revision(context, issue, revision_id)),
-                by=by,
-            )
-        except IssueError as error:
-            approvals.answer_request(context.store, number, "refused", now=now)
-            return ApprovalOutcome(refused=error.in_language(context.language))
-        approvals.answer_request(context.store, number, decision, now=now)
-        if is_ahead(context, issue):
-            if request is not None:
-                release_lock(context, issue, request.run)
-            return ApprovalOutcome(ended=waits_for_its_day(context, issue))
-        return ApprovalOutcome(approved=True)
+        return _apply_rejection(context, issue, revision_id, number, by=by)
+    revision = find_revision(context, issue, revision_id)
+    outcome, recorded = _outcome_of(context, revision, decision, answer, by=by)
+    approvals.answer_request(context.store, number, recorded, now=now)
+    if outcome.ended is not None and request is not None:
+        release_lock(context, issue, request.run)
+    return outcome
+
+
+def _apply_rejection(
+    context: AppContext, issue: IssueId, revision_id: str, number: int, *, by: str
+) -> ApprovalOutcome:
+    """Reject a revision, and end the run; its lock and those of others that wait for it are released."""
+    now = context.clock()
+    try:
+        waiting = reject(context, issue, revision_id, by=by)
+    except IssueError as error:
+        approvals.answer_request(context.store, number, "refused", now=now)
+        return ApprovalOutcome(
+            ended=RunResult("failed", "TooLate", error.in_language(context.language))
+        )
+    approvals.answer_request(context.store, number, "reject", now=now)
+    for other in waiting:
+        release_lock(context, issue, other.run)
+    return ApprovalOutcome(ended=rejected(context, issue))
+
+
+def _outcome_of(
+    context: AppContext, revision: Revision, decision: str, answer: Mapping[str, Any], *, by: str
+) -> tuple[ApprovalOutcome, str]:
+    """Do what an answer that rejects nothing says; return its effect, and the answer that is recorded."""
+    if shows_another(revision, answer):
+        outdated = localized("form-outdated").in_language(context.language)
+        return ApprovalOutcome(refused=outdated), "refused"
+    if changed := changed_texts(revision, answer):
+        if wrong := _errors_with(context, revision, changed):
+            return ApprovalOutcome(refused=wrong), "refused"
+        wordings.set_wording(context.store, revision.issue, changed, by=by, now=context.clock())
+    if decision == "send" and changed:
+        reworded = _reworded(changed).in_language(context.language)
+        return ApprovalOutcome(refused=reworded), "reworded"
+    try:
+        if decision == "send":
+            approve(context, render_revision(context, revision), by=by)
+        elif decision == "leave items out":
+            exclude_items(context, revision, str(answer.get("leave_out") or ""))
+    except IssueError as error:
+        return ApprovalOutcome(refused=error.in_language(context.language)), "refused"
     if decision == "leave items out":
-        try:
-            exclude_items(
-                context,
-                find_revision(context, issue, revision_id),
-                str(answer.get("leave_out") or ""),
-            )
-        except IssueError as error:
-            approvals.answer_request(context.store, number, "refused", now=now)
-            return ApprovalOutcome(refused=error.in_language(context.language))
-        approvals.answer_request(context.store, number, decision, now=now)
-        return ApprovalOutcome()
-    approvals.answer_request(context.store, number, "send test again", now=now)
-    return ApprovalOutcome(test_again=True)
+        return ApprovalOutcome(), decision
+    if decision != "send":
+        return ApprovalOutcome(test_again=True), "send test again"
+    if is_ahead(context, revision.issue):
+        return ApprovalOutcome(ended=waits_for_its_day(context, revision.issue)), decision
+    return ApprovalOutcome(approved=True), decision
+
+
+def _errors_with(context: AppContext, revision: Revision, changed: Mapping[str, str]) -> str:
+    """Return what keeps a revision from being sent with these texts, a sentence for each; empty if nothing.
+
+    They would end the run, and with it the form in which they can be written anew.
+    """
+    texts: dict[str, Any] = {
+        name: text for name, text in changed.items() if text or name != "subject"
+    }
+    content = revision.manifest.issue
+    overruled = tuple(dict.fromkeys((*content.overruled, *texts)))
+    manifest = replace(revision.manifest, issue=replace(content, **texts, overruled=overruled))
+    try:
+        errors = errors_of(check_manifest(context, manifest))
+    except UpcycleError as error:
+        return error.in_language(context.language)
+    return " ".join(error.in_language(context.language) for error in errors)
+
+
+def _reworded(changed: Mapping[str, str]) -> LocalizedText:
+    if len(changed) > 1:
+        return localized("form-changed-texts")
+    if "subject" in changed:
+        return localized("form-changed-subject")
+    return localized("form-changed-greeting")
 
 
 def approve(
@@ -225,7 +285,7 @@ def approve_if_undecided(context: AppContext, issue: IssueId, revision_id: str, 
 
     Raises `IssueError` for an issue of a day to come: that takes a person.
     """
-    if is_ahead(context, issue):
+    if issue.day > context.today:
         raise IssueError(localized("issue-ahead", issue=str(issue), day=issue.day))
     row = issues.get(context.store, issue)
     decision = approvals.last_decision(context.store, issue, revision_id)
@@ -280,9 +340,10 @@ def waiting_for_approval(context: AppContext, issue: IssueId) -> RunResult:
 
 
 def waits_for_its_day(context: AppContext, issue: IssueId) -> RunResult:
-    """Return the result of a run whose issue is approved and of a day to come."""
-    text = localized("approved-ahead", issue=str(issue), day=issue.day)
-    return RunResult("completed", "WaitsForItsDay", text.in_language(context.language))
+    """Return the result of a run whose issue is approved and waits for its day, or a time of today."""
+    text = ahead_waiting(context, issue)
+    message = "" if text is None else text.in_language(context.language)
+    return RunResult("completed", "WaitsForItsDay", message)
 
 
 def too_early(context: AppContext, issue: IssueId) -> RunResult:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.i18n.messages import localized
@@ -12,19 +14,45 @@ from upcycle_news.rendering.preview_page import LEVELS
 from upcycle_news.services.issues.changes_markdown import changes_since_last_request
 from upcycle_news.services.issues.preview_link import preview_url
 from upcycle_news.services.issues.render import RenderedRevision
-from upcycle_news.services.markdown import Translator, escape_markdown, markdown_of_sentence
 from upcycle_news.services.subscribers import suppression_lists
 from upcycle_news.storage import issues
+from upcycle_news.storage.revisions import Revision
+from upcycle_news.text.escaped_markdown import (
+    Translator,
+    escape_markdown,
+    markdown_link,
+    markdown_of_sentence,
+)
+
+CHOICES = (
+    localized("request-send"),
+    localized("request-test-again"),
+    localized("request-leave-out"),
+    localized("request-reject"),
+)
+"""What each answer of the form does: its words are a documented surface and the same in all languages."""
+
+VIEWS = {"phone": localized("preview-phone"), "desktop": localized("preview-desktop")}
 
 
 def approval_page(
-    context: AppContext, rendered: RenderedRevision, *, until: datetime, refused: str = ""
+    context: AppContext,
+    rendered: RenderedRevision,
+    *,
+    until: datetime,
+    refused: str = "",
+    pictures: Mapping[str, bytes] = {},
 ) -> str:
-    """Return the Markdown above the form: the issue, a preview link, changes and findings."""
+    """Return the Markdown above the form: the issue, a preview link, what can be decided, what changed, findings.
+
+    `pictures` are small WebP pictures by the kind of a view; Prefect's page shows them from the text.
+    """
     revision = rendered.revision
     translate = Translator(context.settings.publication.language)
     content = revision.manifest.issue
-    audience = issues.count_audience(context.store, revision.manifest.publication.readers_of)
+    audience = issues.count_audience(
+        context.store, revision.manifest.publication.readers_of, issue=revision.issue
+    )
     summary = localized(
         "request-issue",
         issue=str(revision.issue),
@@ -48,7 +76,12 @@ def approval_page(
         "",
         f"**[{translate(localized('request-look'))}]({link})** ({translate(localized('request-link'))})",
         "",
-        translate(localized("request-decide")),
+        *_pictures(translate, pictures),
+        f"**{translate(localized('request-decide'))}**",
+        "",
+        *(f"- {translate(choice)}" for choice in CHOICES),
+        "",
+        f"**{translate(localized('request-contents'))}**",
         "",
         *(
             f"- {translate(localized('request-essay'))}: {escape_markdown(essay.title)}"
@@ -56,7 +89,7 @@ def approval_page(
         ),
         "",
         *(
-            f"{number}. {escape_markdown(lead.title)} – [{escape_markdown(lead.feed)}]({lead.link})"
+            f"{number}. {escape_markdown(lead.title)} – {markdown_link(lead.feed, lead.link)}"
             for number, lead in enumerate((related.story.lead for related in content.related), 1)
         ),
         "",
@@ -67,18 +100,75 @@ def approval_page(
     return "\n".join(lines)
 
 
-def form_labels(context: AppContext) -> dict[str, tuple[str, str]]:
-    """Return title and description of the form's fields, by field name."""
+def form_values(revision: Revision) -> dict[str, str]:
+    """Return what the form's fields hold at first: texts that can be changed there, and what is shown."""
+    return {**_texts(revision), "revision": revision.revision_id[:12]}
+
+
+def _texts(revision: Revision) -> dict[str, str]:
+    content = revision.manifest.issue
+    return {"subject": content.subject, "greeting": content.greeting}
+
+
+def shows_another(revision: Revision, answer: Mapping[str, Any]) -> bool:
+    """Return whether an answer comes from a form that showed another revision, such as an old window.
+
+    A field that is missing is of a program that sends the decision alone.
+    """
+    shown = str(answer.get("revision") or "").strip()
+    return bool(shown) and not revision.revision_id.startswith(shown)
+
+
+def changed_texts(revision: Revision, answer: Mapping[str, Any]) -> dict[str, str]:
+    """Return the texts that an answer changes in a revision; a field that is missing changes nothing.
+
+    Line ends and spaces at the ends do not count, since browsers write their own.
+    """
+    changed = {}
+    for name, shown in _texts(revision).items():
+        given = answer.get(name)
+        if given is not None and (text := _typed(name, str(given))) != _typed(name, shown):
+            changed[name] = text
+    return changed
+
+
+def _typed(name: str, text: str) -> str:
+    if name == "subject":
+        return " ".join(text.split())
+    return "\n".join(text.strip().splitlines())
+
+
+def form_labels(context: AppContext, page: str) -> dict[str, tuple[str, str]]:
+    """Return title and description of the form's fields, by field name.
+
+    The first field is described by the whole page: what Prefect shows above a form shrinks to nothing
+    where the window is lower than the form, as on a laptop, but a field's description does not.
+    """
     labels = {
         "decision": (localized("form-decision-title"), localized("form-decision")),
         "leave_out": (localized("form-leave-out-title"), localized("form-leave-out")),
+        "subject": (localized("form-subject-title"), localized("form-subject")),
+        "greeting": (localized("form-greeting-title"), localized("form-greeting")),
         "name": (localized("form-name-title"), localized("form-name")),
+        "revision": (localized("form-revision-title"), localized("form-revision")),
     }
     translate = Translator(context.language)
-    return {
+    texts = {
         name: (translate(title), translate(description))
         for name, (title, description) in labels.items()
     }
+    title, question = texts["decision"]
+    # In a field's description Prefect's page takes away one line end of each group of them.
+    return {**texts, "decision": (title, f"{page}\n{question}".replace("\n", "\n\n"))}
+
+
+def _pictures(translate: Translator, pictures: Mapping[str, bytes]) -> list[str]:
+    """Return the pictures side by side, as a table in HTML on one line."""
+    cells = [
+        f'<td><img alt="{translate(VIEWS[kind])}" src="data:image/webp;base64,{b64encode(data).decode()}"></td>'
+        for kind, data in pictures.items()
+    ]
+    return [f"<table><tr>{''.join(cells)}</tr></table>", ""] if cells else []
 
 
 def _pending_suppressions(context: AppContext) -> list[str]:

@@ -9,31 +9,36 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.curation.manifest_diff import ManifestDiff, diff_manifests
-from upcycle_news.i18n.messages import localized
+from upcycle_news.curation.manifest_diff import ManifestDiff, TextChange, diff_manifests
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import IssueId, Manifest
-from upcycle_news.services.markdown import Translator, escape_markdown
 from upcycle_news.storage import approvals, revisions
 from upcycle_news.storage.revisions import Revision
+from upcycle_news.text.escaped_markdown import Translator, escape_markdown
+from upcycle_news.text.sanitize import truncate
+
+_SHOWN = 200  # characters of a text that changed
 
 
 def changes_since_last_request(
     context: AppContext, translate: Translator, revision: Revision
 ) -> list[str]:
-    """Return the changes since the last approval request of the issue.
+    """Return the changes since the last approval request of the issue, and since the last issue.
 
-    Before the first request all contents are new: then only templates, settings, pictures and
-    feeds are compared, with the last issue.
+    All contents are new since the last issue: there only templates, settings and feeds are compared.
     """
     issue, new = revision.issue, revision.manifest
     previous = approvals.previous_requested_revision(context.store, issue, revision.revision_id)
     old = revisions.load_revision(context.store, issue, previous) if previous else None
-    if old is None:
-        return _since_last_issue(context, translate, issue, new, contents=False)
-    return _section(
-        translate(localized("since-approval-request")),
-        _contents(translate, diff_manifests(old.manifest, new)),
+    asked = (
+        _section(
+            translate(localized("since-approval-request")),
+            _contents(translate, diff_manifests(old.manifest, new)),
+        )
+        if old is not None
+        else []
     )
+    return [*asked, *_since_last_issue(context, translate, issue, new, contents=False)]
 
 
 def changes_section(context: AppContext, translate: Translator, revision: Revision) -> list[str]:
@@ -89,6 +94,12 @@ def _added_and_removed(translate: Translator, difference: ManifestDiff) -> Itera
 
 
 def _contents(translate: Translator, difference: ManifestDiff) -> Iterator[str]:
+    for label, change in (
+        (localized("changed-subject"), difference.subject),
+        (localized("changed-greeting"), difference.greeting),
+    ):
+        if change is not None:
+            yield f"- {translate(_changed_text(label, change))}"
     yield from _added_and_removed(translate, difference)
     changed = translate(localized("changed"))
     yield from (f"- {changed}: {escape_markdown(_title(essay.new))}" for essay in difference.essays)
@@ -98,7 +109,18 @@ def _contents(translate: Translator, difference: ManifestDiff) -> Iterator[str]:
     )
     if difference.order:
         yield f"- {translate(localized('changed-order'))}"
+    if difference.file is not None:
+        yield f"- {changed}: {escape_markdown(difference.file.name)}"
     yield from _appearance(translate, difference)
+
+
+def _changed_text(label: LocalizedText, change: TextChange) -> LocalizedText:
+    new, old = (escape_markdown(truncate(text, _SHOWN)) for text in (change.new, change.old))
+    if not change.new:
+        return localized("changed-text-gone", name=label, old=old)
+    if not change.old:
+        return localized("changed-text-new", name=label, new=new)
+    return localized("changed-text", name=label, new=new, old=old)
 
 
 def _appearance(translate: Translator, difference: ManifestDiff) -> Iterator[str]:

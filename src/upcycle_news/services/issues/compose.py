@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
-from pathlib import Path
 from typing import Any
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.curation.compose_issue import compose, explain, recompose
 from upcycle_news.curation.manifest_diff import diff_manifests
 from upcycle_news.curation.selection import Candidate
-from upcycle_news.errors import NothingNew, UpcycleError
+from upcycle_news.errors import IssueError, NothingNew, UpcycleError
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import (
     Essay,
@@ -22,17 +20,20 @@ from upcycle_news.models import (
     IssueId,
     Manifest,
 )
-from upcycle_news.rendering.templates import load_templates
 from upcycle_news.services.content.files import (
     load_publication_essays,
     load_publication_feeds,
     load_publication_vocabulary,
 )
-from upcycle_news.services.content.images import load_essay_images
+from upcycle_news.services.content.git_sync import git_commit
+from upcycle_news.services.content.images import load_design_images, load_essay_images
+from upcycle_news.services.content.templates import publication_templates
 from upcycle_news.services.feeds.collect import FeedRunReport, collect_feeds
 from upcycle_news.services.feeds.item_recognition import listed_items
+from upcycle_news.services.issues.correction import correction_manifest
+from upcycle_news.services.issues.issue_file import left_out_items, read_choice, read_file
 from upcycle_news.services.issues.mailbox import is_unsent
-from upcycle_news.storage import approvals, issues, revisions
+from upcycle_news.storage import approvals, issues, revisions, wordings
 from upcycle_news.storage import feeds as feed_rows
 from upcycle_news.storage.revisions import Revision
 from upcycle_news.text.urls import canonical_link
@@ -65,7 +66,7 @@ def compose_issue(context: AppContext, issue: IssueId, essays: Sequence[str] = (
     return revisions.save_revision(
         context.store,
         compose_manifest(context, issue, essays),
-        git_commit=_git_commit(context.settings.home),
+        git_commit=git_commit(context.settings.home),
         now=context.clock(),
     )
 
@@ -104,7 +105,7 @@ def collect_and_compose(
 
 def select_essays(context: AppContext, issue: IssueId, essay_filter: EssayFilter) -> Sequence[str]:
     """Return the slugs that the filter allows, empty for all; raises `NothingNew` when none is left."""
-    if not essay_filter.leave_out and not essay_filter.topics:
+    if issue.correction or (not essay_filter.leave_out and not essay_filter.topics):
         return essay_filter.essays
     ready = [essay for essay in load_publication_essays(context) if essay.status == "ready"]
     published = issues.published_essays(
@@ -113,7 +114,10 @@ def select_essays(context: AppContext, issue: IssueId, essay_filter: EssayFilter
     essays = [essay for essay in ready if essay.slug not in published]
     for slug in essay_filter.leave_out:
         if slug not in {essay.slug for essay in essays}:
-            raise UpcycleError(f"there is no essay '{slug}' to leave out")
+            raise UpcycleError(localized("essay-to-leave-out-unknown", essay=slug))
+    if not essay_filter.essays:
+        choice = read_choice(context, issue, ready, published)
+        essays = [essay for essay in essays if choice.allows(essay)]
     essays = list(_of_the_same_issue(context, issue, essays, essay_filter.essays))
     slugs = [essay.slug for essay in essays if essay_filter.allows(essay)]
     if not slugs:
@@ -124,25 +128,32 @@ def select_essays(context: AppContext, issue: IssueId, essay_filter: EssayFilter
 def edits_since(context: AppContext, revision: Revision) -> tuple[str, ...]:
     """Return what editors changed since a revision; new feed items do not count."""
     old = revision.manifest
+    if old.issue.id.correction:
+        now = _correction(context, old.issue.id)
+        return tuple(diff_manifests(old, now).manual_changes())
     known = load_publication_essays(context)
     published = issues.published_essays(
         context.store, [essay.slug for essay in known], apart_from=old.issue.id
     )
     essays = _selected(known, [essay.slug for essay in old.issue.essays], published)
-    now = recompose(
+    read = read_file(context, old.issue.id)
+    recomposed = recompose(
         old.issue,
         language=context.settings.publication.language,
         essays=essays,
         published=published,
         limits=context.limits,
+        file=read.file if read else None,
     )
-    return tuple(diff_manifests(old, _manifest(context, now)).manual_changes())
+    return tuple(diff_manifests(old, _manifest(context, recomposed)).manual_changes())
 
 
 def compose_manifest(
     context: AppContext, issue_id: IssueId, chosen: Sequence[str] = ()
 ) -> Manifest:
     """Return the manifest of the current content without storing it; raises as `compose_issue`."""
+    if issue_id.correction:
+        return _correction(context, issue_id, chosen)
     inputs, _ = _inputs(context, issue_id, chosen)
     return _manifest(
         context,
@@ -150,14 +161,53 @@ def compose_manifest(
     )
 
 
+def compose_essay(context: AppContext, issue_id: IssueId, essay: Essay) -> Manifest:
+    """Return the manifest of an issue of one essay alone, whatever its status; it has no feed items."""
+    issue = compose(
+        id=issue_id,
+        language=context.settings.publication.language,
+        essays=[replace(essay, status="ready", date=min(essay.date, issue_id.day))],
+        published=(),
+        candidates=(),
+        used=(),
+        feeds=(),
+        limits=context.limits,
+    )
+    return _manifest(context, issue)
+
+
+def _correction(context: AppContext, issue: IssueId, chosen: Sequence[str] = ()) -> Manifest:
+    if chosen:
+        raise IssueError(localized("correction-essays", issue=str(issue)))
+    manifest = correction_manifest(context, issue)
+    return replace(manifest, issue=_reworded(context, manifest.issue))
+
+
 def _manifest(context: AppContext, issue: Issue) -> Manifest:
     """Return the issue with everything else that its rendering depends on, as it is now."""
+    issue = _reworded(context, issue)
+    greeting = [issue.greeting_essay] if issue.greeting_essay else []
+    templates = publication_templates(context)
     return Manifest(
         issue=issue,
         publication=context.publication,
-        templates=load_templates(context.templates_folder),
-        images=load_essay_images(context, issue.essays),
+        templates=templates,
+        images=load_design_images(context, templates, issue.essays)
+        | load_essay_images(context, [*issue.essays, *greeting]),
     )
+
+
+def _reworded(context: AppContext, issue: Issue) -> Issue:
+    """Return the issue with the subject and greeting that an editor wrote in Prefect's form, if any.
+
+    They win over its file, and the issue says so.
+    """
+    wording = wordings.wording_of(context.store, issue.id)
+    texts = {name: text for name, text in vars(wording).items() if text is not None}
+    overruled = [
+        name for name, text in texts.items() if getattr(issue.file, name, "") not in ("", text)
+    ]
+    return replace(issue, **texts, overruled=tuple(dict.fromkeys((*issue.overruled, *overruled))))
 
 
 def explain_issue(
@@ -165,12 +215,19 @@ def explain_issue(
 ) -> tuple[Candidate, ...]:
     """Return every candidate of an issue, best first, with the reasons; nothing is stored.
 
+    A correction has none.
+
     What the issue itself used counts as new, so that a sent one can be explained too.
     """
+    if issue_id.correction:
+        return ()
     inputs, identities = _inputs(context, issue_id, essays, ages=2)
     return tuple(
         replace(candidate, identity=identities.get(candidate.story.lead, ""))
-        for candidate in explain(day=issue_id.day, **inputs)
+        for candidate in explain(
+            day=issue_id.day,
+            **{name: inputs[name] for name in inputs if name not in ("overruled", "withheld")},
+        )
     )
 
 
@@ -193,23 +250,37 @@ def _inputs(
     zone = context.settings.publication.zone
     days = timedelta(days=ages * context.limits.max_age_days)
     since = datetime.combine(issue_id.day, time(), zone) - days
+    choice = read_choice(context, issue_id, known, published, chosen)
+    chosen = choice.essays
     essays = _selected(_of_the_same_issue(context, issue_id, known, chosen), chosen, published)
-    pins = {canonical_link(pin) for essay in essays for pin in essay.pin}
+    allowed = tuple(essay for essay in essays if choice.allows(essay))
+    withheld = sum(
+        essay.status == "ready" and essay.slug not in published
+        for essay in essays
+        if essay not in allowed
+    )
+    file_pins = choice.file.pin if choice.file else ()
+    pins = {canonical_link(pin) for essay in allowed for pin in essay.pin}
+    pins |= {canonical_link(pin) for pin in file_pins}
     feeds = load_publication_feeds(context)
     recent = feed_rows.items_since(context.store, since.astimezone(UTC))
     stored = (*recent, *feed_rows.items_on_pages(context.store, pins))
     listed = listed_items(context.settings, feeds, stored, pins)
     names = {name for item in listed.items for name in (item.key, item.canonical)}
     inputs = {
-        "essays": essays,
+        "essays": allowed,
         "published": published,
         "candidates": listed.items,
         "used": issues.used_items(context.store, names, apart_from=issue_id),
-        "excluded": approvals.excluded_items_of(context.store, issue_id),
+        "excluded": approvals.excluded_items_of(context.store, issue_id)
+        | left_out_items(choice.file, listed.items),
         "rejections": listed.rejections,
         "feeds": feeds,
         "limits": context.limits,
         "vocabulary": load_publication_vocabulary(context),
+        "file": choice.file,
+        "overruled": choice.overruled,
+        "withheld": withheld,
     }
     return inputs, listed.identities
 
@@ -233,23 +304,7 @@ def _selected(
             known = (
                 ", ".join(essay.slug for essay in essays if essay.slug not in published) or "none"
             )
-            raise UpcycleError(f"there is no essay '{slug}'; not yet published are: {known}")
+            raise UpcycleError(localized("essay-to-send-unknown", essay=slug, known=known))
         if slug in published:
-            raise UpcycleError(f"the essay '{slug}' has been in an issue already")
+            raise UpcycleError(localized("essay-was-sent", essay=slug))
     return tuple(essay for essay in essays if not chosen or essay.slug in chosen)
-
-
-def _git_commit(home: Path) -> str:
-    """Return the git commit of the content; empty outside a checkout."""
-    try:
-        process = subprocess.run(
-            ["git", "rev-parse", "HEAD"],  # noqa: S607
-            cwd=home,
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return process.stdout.strip() if process.returncode == 0 else ""

@@ -9,6 +9,7 @@ from typing import Any
 from upcycle_news.app.context import AppContext
 from upcycle_news.curation.manifest_diff import ManifestDiff, TextChange, diff_manifests
 from upcycle_news.errors import IssueError
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import (
     IssueId,
 )
@@ -48,6 +49,8 @@ class IssueDiff:
             "approval_holds": not self.voids,
             "subject": _from_and_to(difference.subject),
             "preheader": _from_and_to(difference.preheader),
+            "greeting": _from_and_to(difference.greeting),
+            "file": _text_diffs([difference.file] if difference.file else []),
             "essays": {
                 "in": [essay.slug for essay in difference.essays_in],
                 "out": [essay.slug for essay in difference.essays_out],
@@ -113,14 +116,11 @@ def _revision(context: AppContext, issue: IssueId, wanted: str) -> Revision:
     if wanted == APPROVAL:
         revision_id = approvals.approved_revision(context.store, issue)
         if revision_id is None:
-            raise IssueError(f"no revision of issue {issue} was approved yet")
+            raise IssueError(localized("revision-none-approved", issue=issue))
     elif wanted != PREVIEW:
         revision_id = revisions.find_by_prefix(context.store, issue, wanted) if wanted else None
         if revision_id is None:
-            raise IssueError(
-                f"issue {issue} has no revision {wanted!r}: write preview, approval, or the "
-                "beginning of a hash as 'upcycle-news issue preview' shows it"
-            )
+            raise IssueError(localized("revision-unknown", issue=issue, wanted=wanted))
     if revision_id is None:
         return newest_revision(context, issue)
     return find_revision(context, issue, revision_id)

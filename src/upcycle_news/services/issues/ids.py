@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import date
+from datetime import date, datetime
 
 from upcycle_news.app.context import AppContext
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import IssueId, IssueState
 from upcycle_news.services.issues.mailbox import is_unsent
-from upcycle_news.storage import issues
+from upcycle_news.storage import issues, revisions
 from upcycle_news.storage.issues import IssueRow
 
 
 def default_issue_id(today: date, known: Collection[IssueId], done: Collection[IssueId]) -> IssueId:
-    """Return today's last issue unless it is done, else the next id of today."""
-    todays = sorted(issue for issue in known if issue.day == today)
+    """Return today's last issue unless it is done, else the next id of today. Corrections do not count."""
+    todays = sorted(issue for issue in known if issue.day == today and not issue.correction)
     if not todays:
         return IssueId(today)
     last = todays[-1]
@@ -29,8 +30,32 @@ def current_issue(context: AppContext, day: date | None = None) -> IssueId:
 
 
 def is_ahead(context: AppContext, issue: IssueId) -> bool:
-    """Return whether an issue is of a day to come, in the publication's time zone."""
-    return issue.day > context.today
+    """Return whether an issue is of a day to come, in the publication's time zone, or of a time today."""
+    return ahead_refusal(context, issue) is not None
+
+
+def ahead_refusal(context: AppContext, issue: IssueId) -> LocalizedText | None:
+    """Return that nothing of an issue is sent before its day, or the time in its file; None from then on."""
+    if issue.day > context.today:
+        return localized("issue-ahead", issue=str(issue), day=issue.day)
+    at = _waits_until(context, issue)
+    return None if at is None else localized("issue-not-before", issue=str(issue), at=at)
+
+
+def ahead_waiting(context: AppContext, issue: IssueId) -> LocalizedText | None:
+    """Return until when an approved issue waits; None when it does not."""
+    if issue.day > context.today:
+        return localized("approved-ahead", issue=str(issue), day=issue.day)
+    at = _waits_until(context, issue)
+    return None if at is None else localized("approved-not-before", issue=str(issue), at=at)
+
+
+def _waits_until(context: AppContext, issue: IssueId) -> datetime | None:
+    """Return the time in the file of an issue, on the publication's clock, while it is to come."""
+    at = revisions.not_before(context.store, issue)
+    if at is None or at <= context.clock():
+        return None
+    return at.astimezone(context.settings.publication.zone)
 
 
 def latest_issue(context: AppContext) -> IssueId | None:

@@ -17,6 +17,7 @@ from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import (
     Essay,
     Finding,
+    IssueFile,
     IssueId,
     IssueState,
     Related,
@@ -30,9 +31,11 @@ from upcycle_news.prefect_api.schedules import (
 )
 from upcycle_news.services.issues import compose, ids
 from upcycle_news.services.issues.compose import EssayFilter
+from upcycle_news.services.issues.issue_file import FileChoice, read_choice, unused_files
 from upcycle_news.services.issues.render import check_manifest
 from upcycle_news.services.issues.settings_findings import settings_findings
 from upcycle_news.storage import approvals, issues, revisions
+from upcycle_news.text.escaped_markdown import Translator
 
 HORIZON = 26  # scheduled times that `essay list` looks ahead: half a year of weekly issues
 
@@ -42,7 +45,8 @@ class PlannedIssue:
     """A future issue. `at` is None for one that is started by hand, or that waits for approval.
 
     `state` is empty, or approved, or waiting for approval until …; `items` is None if they are
-    chosen later; `problems` are sentences on what would keep it from being sent as planned.
+    chosen later; `problems` are sentences on what would keep it from being sent as planned. `file` is that
+    of the issue in content/issues, empty without one.
     """
 
     issue: IssueId
@@ -53,6 +57,7 @@ class PlannedIssue:
     items: tuple[Related, ...] | None = None
     state: str = ""
     problems: tuple[str, ...] = ()
+    file: str = ""
 
     def as_dict(self, zone: ZoneInfo) -> dict[str, Any]:
         """Return an issue of the JSON of `issue plan`, its time in `zone`."""
@@ -68,6 +73,7 @@ class PlannedIssue:
             "asks": self.schedule.needs_approval if self.schedule else True,
             "state": self.state or None,
             "subject": self.subject or None,
+            "file": self.file or None,
             "essays": [
                 {"slug": essay.slug, "title": essay.title, "date": essay.date.isoformat()}
                 for essay in self.essays
@@ -127,8 +133,8 @@ def plan_issues(context: AppContext, count: int) -> IssuePlan:
     index = next((number for number, issue in enumerate(planned) if not issue.state), None)
     if index is not None:
         planned[index] = _with_details(context, collection, planned[index])
-    notes = tuple(_notes(context, collection, schedules))
-    return IssuePlan(tuple(planned), notes, context.settings.publication.zone)
+    notes = [note.in_language(context.language) for note in _notes(context, collection, schedules)]
+    return IssuePlan(tuple(planned), tuple(notes), context.settings.publication.zone)
 
 
 def essay_statuses(
@@ -170,7 +176,7 @@ def _read_essays(context: AppContext) -> EssayCollection:
 
 def _issues_in_progress(context: AppContext) -> list[PlannedIssue]:
     """Return issues that are approved or wait for approval, and are not queued yet."""
-    in_progress = []
+    in_progress, translate = [], Translator(context.language)
     unsent = [state for state in IssueState if not state.is_frozen]
     for row in issues.issues_in(context.store, *unsent):
         newest = revisions.load_revision(context.store, row.id)
@@ -178,10 +184,10 @@ def _issues_in_progress(context: AppContext) -> list[PlannedIssue]:
         if newest is None or not (newest.approved or waiting):
             continue
         if newest.approved:
-            state = "approved"
+            state = translate(localized("plan-approved"))
         else:
             until = waiting[-1].expires_at.astimezone(context.settings.publication.zone)
-            state = f"waits for its approval until {until:%A, %d %B, %H:%M}"
+            state = translate(localized("plan-waits", until=translate.format_time(until)))
         content = newest.manifest.issue
         in_progress.append(
             PlannedIssue(
@@ -210,16 +216,43 @@ def _planned(
             planned[planned.index(known)] = replace(known, at=at, schedule=schedule)
             continue
         essay_filter = _essay_filter(schedule)
-        pool = [essay for essay in collection.essays if essay_filter.allows(essay)]
-        essays = choose_essays(pool, taken, issue.day)[: context.limits.essays]
+        choice, problems = _choice(context, collection, issue, essay_filter)
+        file = choice.file or IssueFile("")
+        pool = [
+            essay
+            for essay in collection.essays
+            if essay_filter.allows(essay) and choice.allows(essay)
+        ]
+        essays = choose_essays(pool, taken, issue.day, file.essays)[: context.limits.essays]
         taken |= {essay.slug for essay in essays}
-        subject = essays[0].title if essays else ""
-        problems = () if essays or context.limits.items_only else (NO_ESSAY,)
-        planned.append(PlannedIssue(issue, at, schedule, essays, subject, problems=problems))
+        subject = file.subject or (essays[0].title if essays else "")
+        if not (essays or context.limits.items_only):
+            problems.append(localized("plan-no-essay").in_language(context.language))
+        planned.append(
+            PlannedIssue(
+                issue,
+                at,
+                schedule,
+                essays,
+                subject,
+                problems=tuple(problems),
+                file=file.source,
+            )
+        )
     return planned
 
 
-NO_ESSAY = "nothing new: no essay is ready for it, so nothing would be sent"
+def _choice(
+    context: AppContext, collection: EssayCollection, issue: IssueId, essay_filter: EssayFilter
+) -> tuple[FileChoice, list[str]]:
+    """Return what the file of an issue chooses, and what is wrong with it."""
+    slugs = [essay.slug for essay in collection.essays]
+    published = issues.published_essays(context.store, slugs, apart_from=issue)
+    try:
+        choice = read_choice(context, issue, collection.essays, published, essay_filter.essays)
+    except ContentError as error:
+        return FileChoice(), error.in_language(context.language).splitlines()
+    return choice, []
 
 
 def _issue_of_day(context: AppContext, day: date, planned: Sequence[IssueId]) -> IssueId:
@@ -251,10 +284,7 @@ def _with_details(
             settings_errors = _errors(settings_findings(context), context.language)
             problems += [error.in_language(context.language), *settings_errors]
     if not issues.count_audience(context.store, context.publication.readers_of):
-        problems.append(
-            "nobody to send to: no confirmed subscriber without suppression; see 'upcycle-news "
-            "subscribers import'"
-        )
+        problems.append(localized("plan-nobody").in_language(context.language))
     return replace(planned, problems=tuple(problems))
 
 
@@ -264,20 +294,15 @@ def _errors(findings: Sequence[Finding], language: str) -> list[str]:
 
 def _notes(
     context: AppContext, collection: EssayCollection, schedules: Sequence[Schedule]
-) -> Iterator[str]:
+) -> Iterator[LocalizedText]:
     if not schedules:
-        yield (
-            "prefect.yaml holds no schedule for publish-issue: issues are made by hand, with "
-            "'upcycle-news issue send'"
-        )
+        yield localized("plan-no-schedule")
+    yield from unused_files(context)
     if context.configured_relay is None:
-        yield "no relay is configured: mails go to the embedded mailbox, to nobody else"
-    for change in clock_changes(schedules, context.clock()):
-        yield _clock_note(change).in_language(context.language)
-    drafts = sum(essay.status == "draft" for essay in collection.essays)
-    if drafts:
-        are = "1 draft is" if drafts == 1 else f"{drafts} drafts are"
-        yield f"{are} in no issue until 'status: ready' stands in the front matter"
+        yield localized("plan-no-relay")
+    yield from (_clock_note(change) for change in clock_changes(schedules, context.clock()))
+    if drafts := sum(essay.status == "draft" for essay in collection.essays):
+        yield localized("plan-drafts", count=drafts)
 
 
 def _clock_note(change: ClockChange) -> LocalizedText:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.models import Finding, IssueId
+from upcycle_news.services.browser.pictures import issue_pictures, write_pictures
 from upcycle_news.services.issues.render import (
     RenderedRevision,
     render_revision,
@@ -21,7 +22,8 @@ from upcycle_news.storage.revisions import Revision
 class IssuePreview:
     """A rendered revision and its files below var/issues/ISSUE/.
 
-    `files` has the paths by kind: html, text, mjml, eml, manifest, and preview, the page to look at.
+    `files` has the paths by kind: html, text, mjml, eml, manifest, and preview, the page to look at; with
+    pictures also phone, phone-dark, desktop and desktop-dark.
     """
 
     rendered: RenderedRevision
@@ -76,3 +78,13 @@ def preview_revision(
     """Render and check a revision and write its files; `refresh` as for `write_preview_files`."""
     rendered = render_revision(context, revision)
     return IssuePreview(rendered, write_preview_files(context, rendered, refresh=refresh))
+
+
+def with_pictures(context: AppContext, preview: IssuePreview) -> IssuePreview:
+    """Take PNG pictures of a preview and write them beside its issue.html; return it with their paths.
+
+    Raises `BrowserError` when there is no Chromium, or it fails.
+    """
+    pictures = issue_pictures(preview.rendered.content, context.settings.browser.chromium)
+    files = write_pictures(preview.files["html"].parent, pictures)
+    return replace(preview, files={**preview.files, **files})

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from upcycle_news.app.context import AppContext
+from upcycle_news.checks.essay import check_essay
 from upcycle_news.checks.issue import preflight
-from upcycle_news.errors import IssueError
+from upcycle_news.errors import IssueError, TemplateError
 from upcycle_news.fileio import write_atomically
 from upcycle_news.i18n.messages import localized
 from upcycle_news.mail.headers import quoted_printable
@@ -26,11 +27,15 @@ from upcycle_news.models import (
 )
 from upcycle_news.rendering.preview_page import preview_page, standalone_html
 from upcycle_news.rendering.render import render
+from upcycle_news.services.archive.static_files import static_findings
+from upcycle_news.services.browser.pictures import remove_pictures
 from upcycle_news.services.content.files import line_of_head
 from upcycle_news.services.content.images import publish_images
 from upcycle_news.services.feeds.collect import feed_findings
 from upcycle_news.services.feeds.item_recognition import withdrawn_findings
 from upcycle_news.services.feeds.pins import unknown_pins
+from upcycle_news.services.issues.issue_file import file_findings
+from upcycle_news.services.issues.own_links import own_link_findings
 from upcycle_news.services.issues.settings_findings import (
     errors_of,
     revision_findings,
@@ -78,7 +83,7 @@ def render_revision(context: AppContext, revision: Revision) -> RenderedRevision
     manifest, revision_id = revision.manifest, revision.revision_id
     rendered = revisions.load_rendering(context.store, revision.issue, revision_id)
     if rendered is None:
-        rendered = render(manifest)
+        rendered = _render(manifest)
         revisions.save_rendering(context.store, revision_id, rendered)
     publish_images(context, manifest)
     feeds = feed_findings(context)
@@ -93,7 +98,23 @@ def render_revision(context: AppContext, revision: Revision) -> RenderedRevision
 
 def check_manifest(context: AppContext, manifest: Manifest) -> tuple[Finding, ...]:
     """Return the findings about a manifest that is not stored as a revision."""
-    return (*_findings(context, manifest, render(manifest)), *feed_findings(context))
+    return (*_findings(context, manifest, _render(manifest)), *feed_findings(context))
+
+
+def _render(manifest: Manifest) -> RenderedIssue:
+    """Render a manifest; raises `RefusedError` where an editor's text looks like a template's piece.
+
+    The renderer finds ``{{`` in the result and could only name the template.
+    """
+    try:
+        return render(manifest)
+    except TemplateError:
+        issue = manifest.issue
+        greeting = [issue.greeting_essay] if issue.greeting_essay else []
+        found = [finding for text in (*issue.essays, *greeting) for finding in check_essay(text)]
+        if pieces := [finding for finding in found if finding.code == "leftover"]:
+            raise RefusedError(issue.id, pieces) from None
+        raise
 
 
 def _findings(
@@ -102,6 +123,8 @@ def _findings(
     findings = (
         *preflight(rendered, manifest.issue, manifest.publication, partial(line_of_head, context)),
         *_unsent_findings(context, manifest),
+        *own_link_findings(context, manifest, rendered),
+        *static_findings(context),
         *settings_findings(context),
         *revision_findings(context, manifest.publication),
     )
@@ -111,10 +134,11 @@ def _findings(
 def _unsent_findings(context: AppContext, manifest: Manifest) -> Iterator[Finding]:
     """Yield findings that matter until deliveries begin: after that the issue has used its contents."""
     row = issues.get(context.store, manifest.issue.id)
-    if row is None or not row.frozen:
+    if (row is None or not row.frozen) and not manifest.issue.id.correction:
         yield from _already_sent(context, manifest.issue)
         yield from unknown_pins(context, manifest.issue.essays)
         yield from withdrawn_findings(context, manifest.issue)
+        yield from file_findings(context, manifest)
 
 
 def _already_sent(context: AppContext, issue: Issue) -> Iterator[Finding]:
@@ -179,6 +203,7 @@ def write_preview_files(
     manifest = rendered.revision.manifest
     manifest_text, _ = manifest_json.encode(manifest)
     folder = context.issues_folder / str(rendered.issue)
+    remove_pictures(folder)
     contents: dict[str, tuple[str, bytes]] = {
         "html": ("issue.html", standalone_html(rendered.content).encode()),
         "text": ("issue.txt", rendered.content.text.encode()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import IssueId
 from upcycle_news.storage import revisions
 from upcycle_news.storage.revisions import Revision
@@ -13,7 +14,7 @@ def newest_revision(context: AppContext, issue: IssueId) -> Revision:
     """Return the revision that was previewed last; raises `IssueError` when there is none."""
     revision = revisions.load_revision(context.store, issue)
     if revision is None:
-        raise IssueError(f"there is no issue {issue} yet: see 'upcycle-news issue preview'")
+        raise IssueError(localized("issue-not-there", issue=issue))
     return revision
 
 
@@ -21,5 +22,5 @@ def find_revision(context: AppContext, issue: IssueId, revision_id: str) -> Revi
     """Return the revision with this id; raises `IssueError` when the issue has none such."""
     revision = revisions.load_revision(context.store, issue, revision_id)
     if revision is None:
-        raise IssueError(f"issue {issue} has no revision {revision_id[:12]}: preview it first")
+        raise IssueError(localized("revision-not-there", issue=issue, revision=revision_id[:12]))
     return revision

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from upcycle_news.app.context import AppContext
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import IssueId
 from upcycle_news.prefect_api.client import PrefectApiError, PrefectClient
 from upcycle_news.services.issues.lock import lock_holder, release_lock
 from upcycle_news.storage import approvals, issues
 from upcycle_news.storage.approvals import ApprovalRequest
+
+_BY_RUN = "flow run "  # how the history of an issue says that a run did something: key by-run
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,15 @@ def run_page(context: AppContext, run: str) -> str:
     """Return the address of a run in Prefect's pages, or its id where no server is known."""
     client = PrefectClient.find(context.settings.state / "prefect")
     return run if client is None else client.run_page(run)
+
+
+def run_of_issue(context: AppContext, issue: IssueId) -> str:
+    """Return the address of the run that worked on an issue last; empty when only people did."""
+    requests = approvals.open_requests(context.store, issue)
+    runs = [event.by for event in issues.history(context.store, issue)]
+    runs = [by.removeprefix(_BY_RUN) for by in runs if by.startswith(_BY_RUN)]
+    runs += [request.run for request in requests]
+    return run_page(context, runs[-1]) if runs else ""
 
 
 @dataclass(frozen=True)
@@ -50,7 +62,7 @@ def release_ended_runs(
             if not client.has_ended(run):
                 continue
         except PrefectApiError as error:
-            problem = str(error)
+            problem = error.in_language(context.language)
             continue
         for request in approvals.open_requests(context.store, issue_of_run):
             if request.run == run and not _is_decided(context, request):
@@ -92,9 +104,7 @@ def resume_waiting_runs(
         return ResumedRuns()
     client = PrefectClient.find(context.settings.state / "prefect")
     if client is None:
-        return ResumedRuns(
-            problem="the decision is written down; set PREFECT_API_URL to tell the waiting run at once"
-        )
+        return ResumedRuns(problem=localized("decided-unheard").in_language(context.language))
     resumed = []
     try:
         for request in requests:
@@ -102,6 +112,8 @@ def resume_waiting_runs(
                 resumed.append(request.run)
             approvals.answer_request(context.store, request.id, decision, now=context.clock())
     except PrefectApiError as error:
-        problem = f"the decision is written down, but the waiting run could not be resumed: {error}"
+        problem = localized("decided-not-resumed", why=error.localized_text).in_language(
+            context.language
+        )
         return ResumedRuns(tuple(resumed), problem)
     return ResumedRuns(tuple(resumed))

@@ -12,7 +12,8 @@ from typing import Any
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.i18n.messages import localized
-from upcycle_news.models import IssueState
+from upcycle_news.i18n.recognition import recognise
+from upcycle_news.models import IssueId, IssueState
 from upcycle_news.models.runs import RunResult, StaleRun
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.delivery.issue_control import (
@@ -27,10 +28,10 @@ from upcycle_news.services.feeds.collect import feeds_health
 from upcycle_news.services.issues.approval import timed_out
 from upcycle_news.services.issues.lock import release_lock
 from upcycle_news.services.issues.mailbox import mailbox_text
-from upcycle_news.services.markdown import Translator
-from upcycle_news.services.run_results import publish_result
+from upcycle_news.services.issues.waiting_runs import run_of_issue
+from upcycle_news.services.runs.results import publish_result
 from upcycle_news.services.subscribers import confirmation_mails
-from upcycle_news.services.subscribers.list_health import list_alert_sentences
+from upcycle_news.services.subscribers.list_health import list_health
 from upcycle_news.storage import (
     alerts,
     approvals,
@@ -38,6 +39,7 @@ from upcycle_news.storage import (
     pending_suppressions,
     scheduled_runs,
 )
+from upcycle_news.text.escaped_markdown import Translator
 
 log = Log(__name__)
 
@@ -74,11 +76,13 @@ def watch_result(
     notices: Sequence[str] = (),
     confirmations: Sequence[str] = (),
     problems: Sequence[str] = (),
+    started: int = 0,
     language: str = "en",
 ) -> RunResult:
     """Return the result of the flow watch; News when there are new alerts.
 
-    `problems` are sentences about waiting runs that could not be settled: then it is Degraded.
+    `problems` are sentences about waiting runs that could not be settled, and why nothing can be delivered:
+    then it is Degraded. `started` counts the runs of deliver-pending that it started.
 
     `notices` are sentences about notices to the operators that had waited, `confirmations` about
     confirmation mails that had.
@@ -86,6 +90,7 @@ def watch_result(
     counts = (
         (resolved, localized("watch-resolved", count=resolved)),
         (reminders, localized("watch-reminders", count=reminders)),
+        (started, localized("watch-started", count=started)),
     )
     done = [text.in_language(language) for count, text in counts if count]
     done += [*notices, *confirmations]
@@ -124,17 +129,21 @@ def new_events(context: AppContext) -> list[Event]:
 
 def _issue_events(context: AppContext) -> Iterator[Event]:
     for row in issues.issues_queued_since(context.store, context.clock() - _LOOK_BACK):
-        subject = f"issue {row.id}"
+        subject = str(localized("about-issue", issue=row.id))
         status = issues.status(context.store, row.id)
         assert status is not None
+        run = run_of_issue(context, row.id)
         payload = {key: value for key, value in status.as_dict().items() if key != "hash"}
+        payload["run"] = run
         if row.state is IssueState.STOPPED:
             yield Event(REFUSED_EVENT, subject, _stopped(context, row), payload)
         for stats, why in slow_relays(context, row.id):
+            text = localized("alarm-relay-is-slow", relay=stats.relay, issue=str(row.id), why=why)
             yield Event(
                 "upcycle-news.relay.slow",
-                f"{subject} relay {stats.relay}",
-                f"relay {stats.relay} is slow with {subject}: {why}",
+                str(localized("about-relay", subject=subject, relay=stats.relay)),
+                text.in_language(context.language),
+                {"run": run},
             )
         if status.closed and row.state is not IssueState.CANCELLED:
             message = publish_result(status, language=context.language).message
@@ -158,7 +167,7 @@ def _issue_events(context: AppContext) -> Iterator[Event]:
 
 
 def _stopped(context: AppContext, row: issues.IssueRow) -> str:
-    text = localized("alert-stopped", issue=str(row.id), why=row.stop_reason)
+    text = localized("alert-stopped", issue=str(row.id), why=recognise(row.stop_reason, "reasons"))
     return text.in_language(context.language)
 
 
@@ -173,21 +182,37 @@ def _late_events(context: AppContext) -> Iterator[Event]:
                     "alert-late", issue=str(scheduled.issue), planned=translate.format_time(local)
                 )
             )
-            yield Event("upcycle-news.issue.late", f"issue {scheduled.issue}", message)
+            run = run_of_issue(context, scheduled.issue)
+            yield Event(
+                "upcycle-news.issue.late",
+                str(localized("about-issue", issue=scheduled.issue)),
+                message,
+                {"run": run},
+            )
 
 
 def _feed_events(context: AppContext) -> Iterator[Event]:
     for feed in feeds_health(context):
-        subject = f"feed {feed.name}"
+        subject = str(localized("about-feed", feed=feed.name))
         if feed.active and (feed.stopped or feed.errors >= DEAD_FEED_ERRORS):
-            yield Event("upcycle-news.feed.dead", subject, f"{subject}: {feed.last_error}")
+            why = recognise(feed.last_error, "feeds")
+            text = localized("alarm-feed-is-dead", feed=feed.name, why=why)
+            yield Event("upcycle-news.feed.dead", subject, text.in_language(context.language))
         else:
             alerts.clear_alert(context.store, "upcycle-news.feed.dead", subject)
 
 
 def _bounce_events(context: AppContext) -> Iterator[Event]:
-    for sentence in list_alert_sentences(context):
-        yield Event("upcycle-news.bounces.high", sentence.partition(":")[0], sentence)
+    for health in list_health(context, 3):
+        for text in health.alerts:
+            subject = str(localized("about-issue", issue=health.figures.issue))
+            run = run_of_issue(context, IssueId.parse(health.figures.issue))
+            yield Event(
+                "upcycle-news.bounces.high",
+                subject,
+                text.in_language(context.language),
+                {"run": run},
+            )
 
 
 def _pending_events(context: AppContext) -> Iterator[Event]:
@@ -196,7 +221,7 @@ def _pending_events(context: AppContext) -> Iterator[Event]:
         sentence = localized("suppressions-pending-of", issue=issue, count=count)
         yield Event(
             "upcycle-news.suppressions.pending",
-            f"suppressions of issue {issue}",
+            str(localized("about-suppressions", issue=issue)),
             sentence.in_language(context.language),
             {"issue": issue, "pending": count},
         )

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.models import IssueId
-from upcycle_news.services.run_results import publish_result
+from upcycle_news.services.runs.results import publish_result
 from upcycle_news.storage import alerts, issues
 from upcycle_news.storage.issues import IssueRow
 

@@ -229,9 +229,9 @@ def _subscriber_families(totals: metrics.SubscriberCounts) -> Iterator[GaugeMetr
 
 
 def _feeds(health: list[FeedStatus]) -> Iterator[GaugeMetricFamily]:
-    counts = dict.fromkeys(("ok", "failing", "stopped", "new"), 0)
+    counts: dict[str, int] = dict.fromkeys(("ok", "failing", "stopped", "new"), 0)
     for feed in health:
-        counts[_health_of(feed)] += 1
+        counts[feed.condition] += 1
     yield _gauge(
         "feeds", "Active feeds by health.", {(k,): n for k, n in counts.items()}, ("health",)
     )
@@ -252,14 +252,6 @@ def _feeds(health: list[FeedStatus]) -> Iterator[GaugeMetricFamily]:
         },
         ("feed",),
     )
-
-
-def _health_of(feed: FeedStatus) -> str:
-    if feed.stopped:
-        return "stopped"
-    if feed.errors:
-        return "failing"
-    return "ok" if feed.succeeded_at else "new"
 
 
 def _gauge(

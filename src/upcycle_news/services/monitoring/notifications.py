@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, make_msgid
 
 from upcycle_news.app.context import AppContext
+from upcycle_news.config.sections import WEEKDAYS
+from upcycle_news.config.settings import Settings
 from upcycle_news.errors import RelayError
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Envelope
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.issues.preview_link import preview_url
 from upcycle_news.services.issues.waiting_runs import run_page
-from upcycle_news.services.markdown import Translator
 from upcycle_news.services.monitoring.alerts import Event
+from upcycle_news.services.monitoring.reminder_time import (
+    WorkingHours,
+    is_reminder_due,
+    reminder_time,
+)
 from upcycle_news.storage import alerts, approvals, revisions, subscribers
 from upcycle_news.storage.approvals import ApprovalRequest
+from upcycle_news.text.escaped_markdown import Translator
 from upcycle_news.transports.outcomes import Accepted
 from upcycle_news.transports.smtp import open_connection
 
@@ -56,7 +63,7 @@ def send_notice(context: AppContext, group: str, subject: str, text: str) -> int
         finally:
             connection.close()
     if not accepted:
-        raise RelayError(f"a notice to the group '{group}' was accepted for none of them")
+        raise RelayError(localized("notice-refused", group=group))
     if accepted < len(members):
         log.warning(
             "notice not accepted for all members", group=group, accepted=accepted, of=len(members)
@@ -86,23 +93,21 @@ def tell_editors(context: AppContext, run: str = "") -> list[Event]:
             log.warning("editors not told", issue=request.issue, why=error)
             alerts.clear_alert(context.store, *told)
             continue
-        if request.expires_at - now <= timedelta(hours=context.settings.cockpit.reminder_hours):
+        if now >= _reminder_time(context, request):
             approvals.mark_reminded(context.store, request.id, now=now)  # this mail was it
         events.append(event)
     return events
 
 
 def send_reminders(context: AppContext) -> list[Event]:
-    """Remind the group `cockpit.editors` once of each approval request that expires soon.
+    """Remind the group `cockpit.editors` once of each approval request that expires soon, in working hours.
 
     Returns an event for each reminder. If the relay does not accept the mails, the next run tries
     again.
     """
     events = []
     for request in approvals.open_requests(context.store):
-        left = request.expires_at - context.clock()
-        early = left > timedelta(hours=context.settings.cockpit.reminder_hours)
-        if early or left <= timedelta() or request.reminded_at is not None:
+        if request.reminded_at is not None or not _is_reminder_due(context, request):
             continue
         event = _event(context, request)
         subject, text = _mail(context, request, event.payload["preview"], reminds=True)
@@ -114,6 +119,32 @@ def send_reminders(context: AppContext) -> list[Event]:
         if approvals.mark_reminded(context.store, request.id, now=context.clock()):
             events.append(event)
     return events
+
+
+def _times(context: AppContext, request: ApprovalRequest) -> tuple[datetime, datetime, timedelta]:
+    lead = timedelta(hours=context.settings.cockpit.reminder_hours)
+    return request.asked_at, request.expires_at, lead
+
+
+def _reminder_time(context: AppContext, request: ApprovalRequest) -> datetime:
+    return reminder_time(*_times(context, request), _working_hours(context.settings))
+
+
+def _is_reminder_due(context: AppContext, request: ApprovalRequest) -> bool:
+    now, hours = context.clock(), _working_hours(context.settings)
+    if not context.settings.cockpit.reminder_hours or request.expires_at <= now:
+        return False
+    return is_reminder_due(*_times(context, request), hours, now=now)
+
+
+def _working_hours(settings: Settings) -> WorkingHours:
+    cockpit = settings.cockpit
+    return WorkingHours(
+        time.fromisoformat(cockpit.reminder_from),
+        time.fromisoformat(cockpit.reminder_until),
+        frozenset(map(WEEKDAYS.index, cockpit.reminder_days)),
+        settings.publication.zone,
+    )
 
 
 def _mail(

@@ -6,23 +6,29 @@ until each of its ways has taken it, or it is too old to be of use.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from upcycle_news.app.context import AppContext
+from upcycle_news.app.factories import secret_values
 from upcycle_news.errors import RelayError
-from upcycle_news.i18n.messages import format_count, localized
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models.runs import RunResult
 from upcycle_news.observability.logging import Log
+from upcycle_news.observability.redaction import redact
+from upcycle_news.services.issues.waiting_runs import run_page
+from upcycle_news.services.monitoring.alarm_texts import alarm_text, alarm_title
 from upcycle_news.services.monitoring.notifications import send_notice
 from upcycle_news.storage import alerts, notices, subscribers
 from upcycle_news.storage.notices import Notice
-from upcycle_news.transports.webhook import WebhookError, post_json
+from upcycle_news.transports.alert_webhook import Post, WebhookError, send_post
 
 log = Log(__name__)
 
 FIRST_DELAY, LONGEST_DELAY = timedelta(minutes=5), timedelta(hours=6)
 GIVE_UP_AFTER = timedelta(days=3)
+_LINK = re.compile(r"https?://\S+$")  # the run's address ends the text
 UNREAD_EVENT = "upcycle-news.leave.unread"
 """The alert about mails in the inbox that want to leave without a link of ours."""
 
@@ -47,32 +53,34 @@ class NoticeReport:
         )
 
 
-def notification_result(report: NoticeReport) -> RunResult:
+def notification_result(report: NoticeReport, language: str = "en") -> RunResult:
     """Return the result of the flow notify."""
-    done = [format_count(report.mails, "mail") + " accepted"] if report.mails else []
-    done += ["posted to the webhook"] if report.posts else []
+    texts = [localized("notice-mailed", count=report.mails)] if report.mails else []
+    texts += [localized("notice-posted")] if report.posts else []
+    done = [text.in_language(language) for text in texts]
     if report.waiting:
         return RunResult("completed", "Waiting", "; ".join([*report.waiting, *done]))
     if done:
         return RunResult("completed", "Completed", "; ".join(done))
-    return RunResult(
-        "completed",
-        "Nobody",
-        "nobody was notified: name the group of operators in cockpit.operators, and mark its members "
-        "with 'upcycle-news subscribers add … --group', or set cockpit.webhook",
-    )
+    return RunResult("completed", "Nobody", localized("notice-nobody").in_language(language))
 
 
-def notify_operators(context: AppContext, event: str, message: str) -> NoticeReport:
-    """Send a notice to the operators now, and keep it where that fails, for `deliver_notices`."""
+def notify_operators(context: AppContext, event: str, message: str, run: str = "") -> NoticeReport:
+    """Send a notice to the operators now, and keep it where that fails, for `deliver_notices`.
+
+    `run` is the id or the address of the run that it is about. Addresses and secrets are redacted.
+    """
     group, webhook = context.settings.cockpit.operators, _webhook(context)
     members = subscribers.group_members(context.store, group) if group else ()
     if not members and not webhook:
         return NoticeReport()
+    if run and "://" not in run:
+        run = run_page(context, run)
+    text = alarm_text(context, event, redact(message, secret_values(context.settings)), run)
     notice = notices.add(
         context.store,
         event,
-        message,
+        text,
         mail=bool(members),
         webhook=bool(webhook),
         now=context.clock(),
@@ -121,32 +129,36 @@ def _deliver(context: AppContext, notice: Notice) -> NoticeReport:
 
 def _mail(context: AppContext, notice: Notice) -> tuple[Notice, NoticeReport]:
     group = context.settings.cockpit.operators
+    title = alarm_title(context, notice.event, notice.message)
     try:
-        accepted = send_notice(context, group, notice.event, notice.message)
+        accepted = send_notice(context, group, title, notice.message)
     except RelayError as error:
         log.warning("notice not mailed", what=notice.event, why=error)
         why = error.in_language(context.language)
-        waiting = localized("notice-mail-waits", what=notice.event, why=why)
+        waiting = localized("notice-mail-waits", what=title, why=why)
         return notice, NoticeReport(waiting=(waiting.in_language(context.language),))
     return replace(notice, mail_pending=False), NoticeReport(mails=accepted)
 
 
 def _post(context: AppContext, notice: Notice) -> tuple[Notice, NoticeReport]:
-    name = context.settings.publication.name
-    payload = {
-        "text": f"{name}: {notice.event}: {notice.message}",
-        "publication": name,
-        "event": notice.event,
-        "message": notice.message,
-        "at": notice.created_at.isoformat(timespec="seconds"),
-    }
     if not (url := _webhook(context)):  # taken out of the settings since
         return replace(notice, webhook_pending=False), NoticeReport()
+    title = alarm_title(context, notice.event, notice.message)
+    link = _LINK.search(notice.message)
+    post = Post(
+        title=title,
+        publication=context.settings.publication.name,
+        event=notice.event,
+        message=notice.message,
+        at=notice.created_at.isoformat(timespec="seconds"),
+        link=link[0] if link else "",
+    )
     try:
-        post_json(url, payload)
+        send_post(url, post, context.settings.cockpit.webhook_format)
     except WebhookError as error:
         log.warning("notice not posted", what=notice.event, why=error)
-        waiting = localized("notice-post-waits", what=notice.event, why=str(error))
+        why = error.in_language(context.language)
+        waiting = localized("notice-post-waits", what=title, why=why)
         return notice, NoticeReport(waiting=(waiting.in_language(context.language),))
     return replace(notice, webhook_pending=False), NoticeReport(posts=1)
 

@@ -35,7 +35,9 @@ def resolve_stale_runs(context: AppContext, client: PrefectClient) -> ResolvedRu
                 client.resolve_stale_run(stale)
         except PrefectApiError as error:
             log.warning("waiting run not settled", run=stale.run, why=error)
-            text = localized("stale-run-waits", run=client.run_page(stale.run), why=str(error))
+            text = localized(
+                "stale-run-waits", run=client.run_page(stale.run), why=error.localized_text
+            )
             problems.append(text.in_language(context.language))
             continue
         mark_resolved(context, stale)

@@ -6,20 +6,22 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from upcycle_news.app.context import MAIN_RELAY, AppContext
 from upcycle_news.delivery.ports import DeliveryReport
 from upcycle_news.i18n.messages import FALLBACK, LocalizedText, localized
 from upcycle_news.i18n.recognition import recognise
-from upcycle_news.models import DeliveryState, IssueId, IssueStatus
+from upcycle_news.models import DeliveryState, Issue, IssueId, IssueStatus
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.content.git_sync import localize_pull_failure
 from upcycle_news.services.delivery.relay_health import slow_relays
 from upcycle_news.services.feeds.collect import FeedRunReport, feeds_health
 from upcycle_news.services.issues.changes_markdown import changes_section
 from upcycle_news.services.issues.mailbox import mailbox_text
-from upcycle_news.services.markdown import Translator, escape_markdown, markdown_of_sentence
+from upcycle_news.services.reports.accessibility import accessibility_section
+from upcycle_news.services.reports.figures import duration_text, quota_usage
+from upcycle_news.services.reports.report_link import link_sentence
 from upcycle_news.services.subscribers import suppression_lists
 from upcycle_news.services.subscribers.list_health import list_health
 from upcycle_news.storage import (
@@ -29,6 +31,7 @@ from upcycle_news.storage import (
     revisions,
     statistics,
 )
+from upcycle_news.text.escaped_markdown import Translator, escape_markdown, markdown_of_sentence
 
 log = Log(__name__)
 
@@ -55,13 +58,19 @@ def delivery_report(
         translate(localized("report-closes") if status.closed else localized("report-closes-not")),
         "",
     ]
+    revision = revisions.load_revision(context.store, issue, row.revision_id)
+    if revision is not None:
+        lines += _issue_file(translate, revision.manifest.issue)
     lines += _speed(context, translate, issue, row.enqueued_at, status)
     lines += _relays(context, translate, issue)
     lines += _refusals(context, translate, issue)
     lines += _quotas(context, translate)
+    lines += [translate(link_sentence(context)), ""]
     lines += _list_health(context, translate)
     lines += _feeds(context, translate, collected)
-    revision = revisions.load_revision(context.store, issue, row.revision_id)
+    rendered = revisions.load_rendering(context.store, issue, row.revision_id)
+    if revision is not None and rendered is not None:
+        lines += accessibility_section(context, translate, revision.manifest, rendered)
     if revision is not None:
         lines += changes_section(context, translate, revision)
     return "\n".join(lines)
@@ -77,6 +86,20 @@ _STATES = {
     DeliveryState.SUPPRESSED: localized("state-suppressed"),
     DeliveryState.CANCELLED: localized("state-cancelled"),
 }
+
+
+def _issue_file(translate: Translator, issue: Issue) -> list[str]:
+    """Return which file the issue followed, which keys of it were overruled, or what it corrects."""
+    said: list[LocalizedText] = []
+    if issue.told:
+        said.append(localized("report-correction", issue=str(issue.id.original)))
+    if issue.file is not None:
+        said.append(localized("report-file", file=issue.file.source))
+    if issue.overruled:
+        said.append(localized("issue-file-overruled", keys=issue.overruled))
+    if not said:
+        return []
+    return [" ".join(markdown_of_sentence(translate(text)) for text in said), ""]
 
 
 def _list_health(context: AppContext, translate: Translator) -> list[str]:
@@ -119,7 +142,7 @@ def _relays(context: AppContext, translate: Translator, issue: IssueId) -> list[
         return []
     rows = [
         f"| {escape_markdown(row.relay)} | {row.accepted} | {row.deferred} | {row.refused} | {row.lost} "
-        f"| {translate(_duration(row.median))} | {translate(_duration(row.slowest))} |"
+        f"| {translate(duration_text(row.median))} | {translate(duration_text(row.slowest))} |"
         for row in stats
     ]
     slow = [
@@ -135,12 +158,6 @@ def _relays(context: AppContext, translate: Translator, issue: IssueId) -> list[
     ]
 
 
-def _duration(seconds: float) -> LocalizedText:
-    if seconds >= 1:
-        return localized("report-seconds", seconds=seconds)
-    return localized("report-milliseconds", milliseconds=1000 * seconds)
-
-
 def _refusals(context: AppContext, translate: Translator, issue: IssueId) -> list[str]:
     refusals = statistics.refusals(context.store, issue)
     if not refusals:
@@ -153,24 +170,17 @@ def _refusals(context: AppContext, translate: Translator, issue: IssueId) -> lis
 
 
 def _quotas(context: AppContext, translate: Translator) -> list[str]:
-    quotas = context.quotas("main", context.settings.sender.address)
     lines = []
-    for label, scope, rates in (
-        (localized("report-relay", relay="main"), f"relay {quotas.relay_name}", quotas.relay),
-        (localized("report-sender"), f"sender {quotas.sender_address}", quotas.sender),
-    ):
-        for rate in rates:
-            used = statistics.count_sent_within(
-                context.store, scope, timedelta(seconds=rate.seconds), now=context.clock()
-            )
-            sentence = localized(
-                "report-quota",
-                what=label,
-                left=max(rate.limit - used, 0),
-                limit=rate.limit,
-                seconds=rate.seconds,
-            )
-            lines.append(f"- {translate(sentence)}")
+    for usage in quota_usage(context):
+        whose = localized("report-relay", relay=usage.relay) if usage.relay else usage.domain
+        sentence = localized(
+            "report-quota",
+            what=whose or localized("report-sender"),
+            left=usage.left,
+            limit=usage.rate.limit,
+            seconds=usage.rate.seconds,
+        )
+        lines.append(f"- {translate(sentence)}")
     return [f"**{translate(localized('report-quotas'))}**", "", *lines, ""] if lines else []
 
 

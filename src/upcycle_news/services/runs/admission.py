@@ -17,8 +17,8 @@ from upcycle_news.services.issues.mailbox import is_unsent, mailbox_text
 from upcycle_news.services.issues.waiting_runs import release_ended_runs, run_page
 from upcycle_news.services.journal.consistency import raise_if_sending_refused
 from upcycle_news.services.journal.files import JournalError
-from upcycle_news.services.markdown import Translator
 from upcycle_news.storage import approvals, issues, scheduled_runs
+from upcycle_news.text.escaped_markdown import Translator
 
 NEXT = "next"
 

@@ -28,8 +28,13 @@ DESCRIPTIONS: Mapping[str, Mapping[str, LocalizedText]] = {
         "senders": localized("parameter-senders"),
     },
     "deliver-pending": {"max_lateness_hours": localized("parameter-max-approval-hours")},
+    "watch": {"stay_minutes": localized("parameter-stay-minutes")},
     "deliver-issue": {"issue": localized("parameter-issue")},
-    "notify": {"event": localized("parameter-event"), "message": localized("parameter-message")},
+    "notify": {
+        "event": localized("parameter-event"),
+        "message": localized("parameter-message"),
+        "run": localized("parameter-run"),
+    },
 }
 """By the name of a flow, then of its parameter. In English the docstrings of the flows say the same."""
 

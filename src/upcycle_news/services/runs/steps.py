@@ -48,7 +48,7 @@ def compose(
     An issue whose deliveries began keeps its frozen revision; one that lies in the mailbox is taken back
     when a relay is set. A run that resumes takes the revision of its approval request.
     """
-    take_back_if_unsent(context, issue, by=f"flow run {run}")
+    take_back_if_unsent(context, issue, by=str(localized("by-run", run=run)))
     row = issues.get(context.store, issue)
     if row is not None and row.frozen:
         return ComposeResult(row.revision_id)
@@ -120,16 +120,15 @@ def enqueue_once(
     Raises `IssueError` when it is not approved, or SQLite is to serve several `senders`.
     """
     if senders > 1 and context.store.dialect == "sqlite":
-        raise IssueError(
-            f"SQLite takes one sender, not {senders}: move the store to Postgres "
-            "(UPCYCLE_NEWS_STORE=postgresql+psycopg://…), or set senders to 1"
-        )
+        raise IssueError(localized("sqlite-one-sender", senders=senders))
     row = issues.get(context.store, issue)
     if row is not None and row.frozen:
         return row.audience
     rendered = render_revision(context, find_revision(context, issue, revision_id))
     approval = issues.NewApproval("flow") if approve else None
-    audience = send.enqueue(context, rendered, by=f"flow run {run}", approval=approval)
+    audience = send.enqueue(
+        context, rendered, by=str(localized("by-run", run=run)), approval=approval
+    )
     release_lock(context, issue, run)
     return audience
 

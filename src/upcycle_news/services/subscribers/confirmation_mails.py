@@ -25,8 +25,9 @@ from upcycle_news.models import (
 )
 from upcycle_news.observability.logging import Log
 from upcycle_news.rendering.render import render_transactional
+from upcycle_news.services.content.templates import publication_templates
 from upcycle_news.services.process_identity import process_start, this_host
-from upcycle_news.services.subscribers.mail_templates import TEMPLATES, load_mail_templates
+from upcycle_news.services.subscribers.mail_templates import TEMPLATES, complete_mail_templates
 from upcycle_news.storage import confirmation_mails, send_hold
 from upcycle_news.storage.confirmation_mails import SCOPE_PREFIX, ClaimedMail, WaitingMail
 from upcycle_news.storage.quotas import FullScope, Scope
@@ -197,13 +198,11 @@ class _Mailer:
     def raise_unless_possible(self) -> None:
         settings = self._context.settings
         if not settings.publication.public_url or not settings.sender.address:
-            raise RelayError(
-                "no confirmation mail can be sent: set publication.public_url and sender.address"
-            )
+            raise RelayError(localized("confirmation-impossible"))
 
     def _templates(self, language: str) -> dict[str, str]:
         if language not in self._templates_by_language:
-            loaded = load_mail_templates(self._context.templates_folder, language)
+            loaded = complete_mail_templates(publication_templates(self._context), language)
             self._templates_by_language[language] = loaded
         return self._templates_by_language[language]
 
@@ -316,7 +315,7 @@ class _Mailer:
         sender_refused = isinstance(outcome, Refused) and outcome.stage == "mail"
         lost = isinstance(outcome, LostBeforeBody | LostInBody)
         raise (RelayError if lost or sender_refused else RecipientRefused)(
-            f"the confirmation mail was not accepted ({type(outcome).__name__})"
+            localized("confirmation-refused", kind=type(outcome).__name__)
         )
 
     def _mark_mailed(self, mail: WaitingMail) -> None:

@@ -122,5 +122,9 @@ def find_alerts(
 
 
 def list_alert_sentences(context: AppContext, last: int = 3) -> list[str]:
-    """Return the alerts of the newest issues, for the report of a run."""
-    return [str(alert) for health in list_health(context, last) for alert in health.alerts]
+    """Return the alerts of the newest issues in the publication's language, for the report of a run."""
+    return [
+        alert.in_language(context.language)
+        for health in list_health(context, last)
+        for alert in health.alerts
+    ]

@@ -19,9 +19,10 @@ from upcycle_news.models import (
 )
 from upcycle_news.observability.logging import Log
 from upcycle_news.rendering.template_strings import read_template_strings
+from upcycle_news.services.content.templates import publication_templates
 from upcycle_news.services.subscribers import address_changes, confirmation_mails
 from upcycle_news.services.subscribers.lists import read_list
-from upcycle_news.services.subscribers.mail_templates import load_mail_templates
+from upcycle_news.services.subscribers.mail_templates import complete_mail_templates
 from upcycle_news.storage import bounces, personal_data, send_hold, signups, subscribers
 from upcycle_news.subscribers import double_opt_in
 from upcycle_news.subscribers.link_tokens import Purpose, possible_tokens, trimmed
@@ -138,7 +139,9 @@ def sign_up(
 
 def consent_wording(context: AppContext, language: str, *, of_list: bool = False) -> str:
     """Return the version of the consent texts in this language: of our form, or of the mail to a list."""
-    words = read_template_strings(load_mail_templates(context.templates_folder, language), language)
+    words = read_template_strings(
+        complete_mail_templates(publication_templates(context), language), language
+    )
     keys = _QUESTION_TEXTS if of_list else _CONSENT_TEXTS
     texts = (words.catalogue.get(key, "") for key in keys)
     return double_opt_in.consent_version(language, texts)

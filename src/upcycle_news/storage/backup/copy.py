@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 
 from upcycle_news.errors import StoreError
+from upcycle_news.i18n.messages import localized
 from upcycle_news.storage.schema import key_fingerprints, metadata
 
 BATCH = 1000
@@ -123,7 +124,7 @@ def copy_all(
             on_rows(len(rows))
         sums[table.name] = running.result()
         if table_sum(target, table, columns) != sums[table.name]:
-            raise StoreError(f"the copy of the table {table.name} differs: nothing was copied")
+            raise StoreError(localized("store-copy-differs", name=table.name))
     set_highest_ids(target, highest_ids(source))
     return sums
 
@@ -138,8 +139,12 @@ def raise_unless_empty(connection: Connection, name: str) -> None:
     filled = [table for table, rows in count_rows(connection).items() if rows]
     if filled:
         raise StoreError(
-            f"{name} is not empty ({', '.join(filled[:3])}{' …' * (len(filled) > 3)}): name an "
-            "empty database; nothing was copied"
+            localized(
+                "store-copy-not-empty",
+                name=name,
+                filled=", ".join(filled[:3]),
+                more=" …" * (len(filled) > 3),
+            )
         )
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import IssueId, IssueState
 from upcycle_news.storage import issue_lifecycle as lifecycle
 from upcycle_news.storage import issues as issue_rows
@@ -57,7 +58,7 @@ def settle(
     known = {one.issue: _known_revision(store, one) for one in outside}
     with store.writing() as connection:
         copy_rows.lock_tables(connection, "EXCLUSIVE")
-        reason = "the store was set back: whether it was sent after that is not known"
+        reason = str(localized("reason-set-back"))
         unknown = snapshot.mark_unknown(connection, reason, now)
         lifecycle.close_all_done(connection, now=now)
         for one in outside:
@@ -100,7 +101,7 @@ def _register(
         IssueEvent.SENT_BEFORE_RESTORE,
         by=by,
         now=now,
-        reason="went out before the store was set back",
+        reason=str(localized("reason-before-set-back")),
         revision_id=outside.revision_id if exact else "",
     )
     if known is not None:

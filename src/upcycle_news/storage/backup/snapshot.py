@@ -14,6 +14,7 @@ from pathlib import Path
 from sqlalchemy import Connection, func, or_, select, update
 
 from upcycle_news.errors import StoreError
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import DeliveryState, IssueState
 from upcycle_news.storage import issue_lifecycle as lifecycle
 from upcycle_news.storage import send_hold
@@ -58,7 +59,7 @@ def write_snapshot(store: Store, file: Path, *, on_rows: Callable[[int], None]) 
     """
     version = current_migration(store)
     if version is None:
-        raise StoreError(f"{store.name} is empty: there is nothing to back up yet")
+        raise StoreError(localized("store-empty", name=store.name))
     raise_if_unsupported_migration(store.name, version)
     if store.dialect == "sqlite":
         # Not sqlite3's backup: pages with data of erased subscribers stay behind, and a writer who
@@ -84,7 +85,7 @@ def read_contents(file: Path) -> Snapshot:
     try:
         version = current_migration(copy)
         if version is None:
-            raise StoreError(f"{file.name} is not a store of ours")
+            raise StoreError(localized("store-foreign", name=file.name))
         with copy.reading() as connection:
             return Snapshot(version, copy_rows.count_rows(connection))
     finally:
@@ -100,9 +101,9 @@ def check_integrity(file: Path) -> None:
         finally:
             connection.close()
     except sqlite3.Error as error:
-        raise StoreError(f"store {file}: {describe_error(error)}") from None
+        raise StoreError(localized("store-fault", file=file, why=describe_error(error))) from None
     if verdict != "ok":
-        raise StoreError(f"store {file}: is damaged; restore a backup")
+        raise StoreError(localized("store-damaged", file=file))
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from upcycle_news.storage.schema.issues import (
     renderings,
     revisions,
     used_content,
+    wordings,
 )
 from upcycle_news.storage.schema.key_fingerprints import key_fingerprints
 from upcycle_news.storage.schema.relay_stats import (
@@ -95,5 +96,6 @@ __all__ = [
     "suppressions",
     "unsubscribes",
     "used_content",
+    "wordings",
     "workers",
 ]

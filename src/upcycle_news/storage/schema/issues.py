@@ -122,6 +122,17 @@ excluded_items = Table(
     Column("value", Text, primary_key=True),
 )
 
+# Subject and greeting that an editor wrote for one issue in Prefect's form; `name` says which.
+wordings = Table(
+    "wordings",
+    metadata,
+    Column("issue_id", ForeignKey("issues.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", String(16), primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+
 # Content that was in an issue and is not chosen again: `kind` is essay, item or link; `value` its
 # slug, key or canonical link.
 used_content = Table(

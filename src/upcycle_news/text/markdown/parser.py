@@ -16,6 +16,7 @@ from upcycle_news.text.markdown.emphasis import (
     mark_plugin,
     typed_backticks_plugin,
 )
+from upcycle_news.text.markdown.fenced_blocks import fenced_blocks_plugin
 from upcycle_news.text.markdown.footnotes import flat_footnotes_plugin
 from upcycle_news.text.markdown.inline_typography import MARKS, typography_plugin
 from upcycle_news.text.markdown.links import (
@@ -83,6 +84,7 @@ def build_parser(language: str) -> MarkdownIt:
     """Return a parser of essays in a language, to add rules to."""
     base = base_language(language)
     parser = _commonmark(base).enable("table")
+    parser.use(fenced_blocks_plugin)
     # Rules that follow the blocks stand directly behind them: the one that is added last comes first.
     parser.use(flat_footnotes_plugin)
     parser.use(german_lists_plugin, german=base == "de")

@@ -576,6 +576,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("kind", "value", "issue_id", name=op.f("pk_used_content")),
     )
     op.create_table(
+        "wordings",
+        sa.Column("issue_id", sa.String(length=16), nullable=False),
+        sa.Column("name", sa.String(length=16), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["issue_id"], ["issues.id"], name=op.f("fk_wordings_issue_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("issue_id", "name", name=op.f("pk_wordings")),
+    )
+    op.create_table(
         "renderings",
         sa.Column("revision_id", sa.Integer(), nullable=False),
         sa.Column("language", sa.String(length=16), nullable=False),

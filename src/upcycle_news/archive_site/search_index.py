@@ -1,0 +1,264 @@
+"""The index that searching the archive needs, as static files: no server, and a query loads few of them.
+
+    index.json    number of documents, documents a block, and the keys of the files of terms
+    w-KEY.json    the terms that begin with KEY and with no longer key: ``{"term": [posting, …]}``
+    d-N.json      a block of documents: what a list of results shows of each; null for withdrawn ones
+
+A term is the German stem of a word, without accents, whatever the language: who asks does not say in
+which. So words of other languages have their own stem and the terms of all their forms in the archive as
+well, and a German compound has the terms of its parts. A posting is ``10 * distance + score``: how far the document's number is
+behind the one before, and 1 to 9 for how much it is about the term. Numbers stay when issues are added or
+withdrawn, and a file of terms is split when it grows, by the next letter: what has not changed keeps its
+bytes. `search/engine.js` reads all this; both make the same terms of a word (a test compares them).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from upcycle_news.archive_site.view_models import EssayView, IssueEntry
+from upcycle_news.curation.compounds import (
+    LINKING_ELEMENTS,
+    MIN_PART_LENGTH,
+    CompoundSplitter,
+)
+from upcycle_news.models.archive_paths import SEARCH
+from upcycle_news.rendering.view_models import StoryView
+from upcycle_news.text.html_text import html_to_text
+from upcycle_news.text.sanitize import truncate
+from upcycle_news.text.stemming import has_stemmer, stem
+from upcycle_news.text.typography import base_language
+
+BLOCK = 8
+"""Documents a block."""
+
+MAX_BYTES = 12_000
+"""A file of terms that is larger is split, as far as its terms differ."""
+
+TITLE, SUMMARY, TEXT = 8, 3, 1
+"""How much a word counts in the title, in what describes the text, and in the text itself."""
+
+MIN_COMPOUND = 7
+"""Letters of a word that is split, such as Haustür: who searches takes a wrong one less amiss than none."""
+
+_PART_OF_WORD = 0.5  # how much a word counts for its parts
+_USUAL_WORDS = 600  # a text of this length is neither short nor long
+_WORD = re.compile(r"[^\W_]+")
+_SCRIPTS = Path(__file__).with_name("search")
+
+
+@dataclass(frozen=True)
+class SearchDocument:
+    """A page that can be found: what results show of it, and its texts, each with its weight.
+
+    `path` is relative to the archive, `day` for machines and `date` for readers; `lang` and `dir` are
+    those of the page's language, empty for the publication's own.
+    """
+
+    title: str
+    path: str
+    day: str
+    date: str
+    byline: str
+    summary: str
+    lang: str
+    dir: str
+    language: str
+    texts: tuple[tuple[str, int], ...]
+
+    @property
+    def shown(self) -> list[str]:
+        """What a result shows, in the order that `search/form.js` expects."""
+        shown = (self.title, self.path, self.day, self.date, self.byline, self.summary)
+        return [*shown, self.lang, self.dir]
+
+
+def essay_document(
+    listed: EssayView, html: str, topics: Sequence[str], language: str
+) -> SearchDocument:
+    """Return an essay as a document: as the archive lists it, and its text as its page shows it."""
+    description = " ".join((listed.summary, listed.byline, *topics))
+    return SearchDocument(
+        listed.title, listed.url, listed.day, listed.date, listed.byline, listed.summary,
+        listed.lang, listed.dir, language,
+        ((listed.title, TITLE), (description, SUMMARY), (html_to_text(html), TEXT)),
+    )  # fmt: skip
+
+
+def issue_document(
+    listed: IssueEntry, name: str, stories: Sequence[StoryView], language: str
+) -> SearchDocument | None:
+    """Return an issue as a document with its related items, None without any: essays have their own.
+
+    `name` says that it is an issue, and which: its subject is often that of its first essay.
+    """
+    if not stories:
+        return None
+    titles = " · ".join(story.title for story in stories)
+    excerpts = " ".join(f"{story.excerpt} {story.source}" for story in stories)
+    return SearchDocument(
+        listed.subject, listed.url, listed.day, name, "", truncate(titles, 240),
+        listed.lang, listed.dir, language, ((titles, SUMMARY), (excerpts, TEXT)),
+    )  # fmt: skip
+
+
+def search_scripts() -> dict[str, bytes]:
+    """Return the scripts that search, by path."""
+    return {f"{SEARCH}{path.name}": path.read_bytes() for path in sorted(_SCRIPTS.glob("*.js"))}
+
+
+def search_files(
+    documents: Sequence[SearchDocument | None], german_words: str = ""
+) -> dict[str, bytes]:
+    """Return the files of the index by path; None keeps the number of what was withdrawn.
+
+    `german_words` are known as parts of compounds beside those that stand alone in the documents.
+    """
+    files: dict[str, bytes] = {}
+    for start in range(0, len(documents), BLOCK):
+        block = [document and document.shown for document in documents[start : start + BLOCK]]
+        files[f"{SEARCH}d-{start // BLOCK}.json"] = _json(block)
+    postings = _postings(documents, german_words)
+    sizes = {term: len(_json({term: ones})) for term, ones in postings.items()}
+    keys = dict(_split("", sorted(postings), sizes))
+    for key, terms in sorted(keys.items()):
+        files[f"{SEARCH}{_file_name(key)}"] = _json(
+            {term: postings[term] for term in sorted(terms)}
+        )
+    index = {"documents": len(documents), "block": BLOCK, "keys": sorted(keys)}
+    return files | {f"{SEARCH}index.json": _json(index)}
+
+
+def words(text: str) -> list[str]:
+    """Return the words of a text in lower case, as `words` of `search/engine.js` does."""
+    return _WORD.findall(unicodedata.normalize("NFC", text).replace("\u00ad", "").lower())
+
+
+@cache
+def term_of(word: str) -> str:
+    """Return the term of a word in lower case: its German stem without accents."""
+    return fold(stem(word, "de"))
+
+
+def fold(text: str) -> str:
+    """Return a text without accents and other marks."""
+    letters = unicodedata.normalize("NFD", text)
+    bare = "".join(one for one in letters if not unicodedata.category(one).startswith("M"))
+    return unicodedata.normalize("NFC", bare)
+
+
+def _postings(
+    documents: Sequence[SearchDocument | None], german_words: str
+) -> dict[str, list[int]]:
+    """Return the postings of every term, by the documents' numbers."""
+    found = {number: document for number, document in enumerate(documents) if document is not None}
+    terms = _TermsOfWords(found.values(), german_words)
+    postings: dict[str, list[int]] = defaultdict(list)
+    last: dict[str, int] = {}
+    for number, document in found.items():
+        for term, score in _scores(document, terms).items():
+            postings[term].append(10 * (number - last.get(term, 0)) + score)
+            last[term] = number
+    return postings
+
+
+def _scores(document: SearchDocument, terms: _TermsOfWords) -> dict[str, int]:
+    """Return the terms of a document, each with a score of 1 to 9 that grows ever less with each word."""
+    counts: Counter[str] = Counter()
+    for text, weight in document.texts:
+        for word in words(text):
+            counts[word] += weight
+    weights: dict[str, float] = defaultdict(float)
+    for word, count in counts.items():
+        for term, share in terms.of(word, document.language).items():
+            weights[term] += share * count
+    half = 1 + 3 * sum(counts.values()) / _USUAL_WORDS
+    return {term: max(1, round(9 * sum_ / (sum_ + half))) for term, sum_ in weights.items()}
+
+
+class _TermsOfWords:
+    """The terms of a word, with the share that it counts for each: itself, its forms, its parts."""
+
+    def __init__(self, documents: Iterable[SearchDocument], german_words: str) -> None:
+        self._forms: dict[tuple[str, str], set[str]] = defaultdict(set)
+        self._known: dict[tuple[str, str], dict[str, float]] = {}
+        texts = [(german_words, "de")]
+        for document in documents:
+            for text, _ in document.texts:
+                texts.append((text, document.language))
+                if self._is_foreign(document.language):
+                    for word in set(words(text)):
+                        self._forms[self._group(word, document.language)].add(term_of(word))
+        self._compounds = CompoundSplitter(texts, min_length=MIN_COMPOUND)
+
+    def of(self, word: str, language: str) -> Mapping[str, float]:
+        key = (word, base_language(language))
+        if key not in self._known:
+            parts = set(map(fold, self._compounds.parts(word, language)))
+            terms = {part: _PART_OF_WORD for part in parts if _is_part(part, term_of(word), parts)}
+            if self._is_foreign(language):
+                own = self._group(word, language)
+                terms |= dict.fromkeys((fold(own[1]), *self._forms[own]), 1.0)
+            self._known[key] = {**terms, term_of(word): 1.0}
+        return self._known[key]
+
+    @staticmethod
+    def _is_foreign(language: str) -> bool:
+        return base_language(language) != "de" and has_stemmer(language)
+
+    @staticmethod
+    def _group(word: str, language: str) -> tuple[str, str]:
+        return base_language(language), stem(word, language)
+
+
+def _is_part(part: str, whole: str, parts: Set[str]) -> bool:
+    """Tell whether a part of a compound is none by chance: Turmzimmer does not begin with Tür.
+
+    The splitter asks whether words begin or end with a known one. At the beginning a short one is a part
+    only if another part is behind it, but for a linking element.
+    """
+    if len(part) > MIN_PART_LENGTH or whole.endswith(part):
+        return True
+    rest = whole[len(part) :]
+    return any(
+        rest.endswith(other) and rest.removesuffix(other) in LINKING_ELEMENTS
+        for other in parts - {part}
+    )
+
+
+def _split(
+    key: str, terms: Sequence[str], sizes: Mapping[str, int]
+) -> Iterator[tuple[str, list[str]]]:
+    """Yield the keys of the files of terms, each with its terms.
+
+    Where a file is too large, the most frequent next letters get files of their own.
+    """
+    begins: dict[str, list[str]] = defaultdict(list)
+    for term in terms:
+        begins[term[: len(key) + 1]].append(term)
+    bytes_of = {start: sum(sizes[term] for term in ones) for start, ones in begins.items()}
+    left = sum(bytes_of.values())
+    for start in sorted(begins, key=lambda one: (-bytes_of[one], one)):
+        if left <= MAX_BYTES or start == key:
+            continue
+        left -= bytes_of[start]
+        yield from _split(start, begins.pop(start), sizes)
+    if begins:
+        yield key, [term for ones in begins.values() for term in ones]
+
+
+def _file_name(key: str) -> str:
+    plain = re.fullmatch("[a-z0-9]*", key)
+    return f"w-{key if plain else ''.join(f'-{ord(letter):x}' for letter in key)}.json"
+
+
+def _json(value: Any) -> bytes:
+    return (json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n").encode()

@@ -1,0 +1,293 @@
+"""Reads the files of single issues: content/issues/2026-11-26.md, front matter and a greeting.
+
+The name of a file is the id of its issue and nothing else, so that a file belongs to one issue for certain.
+What is wrong with a file is an error of its issue; one whose name has no day could be meant for any issue.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import yaml
+
+from upcycle_news.content import frontmatter
+from upcycle_news.content.essays import leftover, slug_of
+from upcycle_news.content.frontmatter import FrontMatter
+from upcycle_news.errors import ContentError, UpcycleError
+from upcycle_news.fileio import did_you_mean, display_path, list_folder, os_reason, read_text
+from upcycle_news.i18n.messages import LocalizedText, localized
+from upcycle_news.models import Essay, EssayPlace, IssueFile, IssueId
+from upcycle_news.models.content import LENGTHS
+from upcycle_news.models.front_matter import front_matter_keys
+from upcycle_news.text.sanitize import word_set
+from upcycle_news.text.urls import canonical_link
+
+FOLDER = "issues"
+KEYS = front_matter_keys(IssueFile)
+_TEXTS = ("subject", "preheader", "greeting", "closing_note", "feeds_title")
+_LISTS = ("leave_out", "pin")
+
+_OTHER_NAMES = {
+    other: key
+    for key, others in {
+        "subject": "betreff betreffzeile title titel headline überschrift",
+        "preheader": "preview vorschau vorschautext previewtext preview_text summary teaser",
+        "greeting": "anrede gruß gruss grußwort begrüßung intro introduction einleitung editorial",
+        "closing_note": "closing schluss schlusswort schlusssatz footer outro note",
+        "essays": "essay texte artikel articles order reihenfolge",
+        "leave_out": "leaveout weglassen auslassen ohne exclude skip ban",
+        "pin": "pins items meldungen",
+        "feeds_title": "feedstitle feed_title feeds_heading related related_title feeds",
+        "not_before": "notbefore nicht_vor time uhrzeit zeit send_at sendezeit publish_at",
+    }.items()
+    for other in others.split()
+}
+_DAYS = word_set("date datum tag day")
+
+
+@dataclass(frozen=True)
+class ReadIssueFile:
+    """The file of an issue, with the line of each key and of each entry of a list, by (key, entry)."""
+
+    file: IssueFile
+    lines: Mapping[tuple[str, str], int]
+
+    def line(self, key: str, entry: str = "") -> int:
+        """Return the line of a key, or of an entry of its list."""
+        return self.lines.get((key, entry), self.lines.get((key, ""), 1))
+
+
+@dataclass(frozen=True)
+class IssueFiles:
+    """All files of issues that could be read, and the errors of the others.
+
+    An error belongs to an issue, or to None: a file whose name has no day could be meant for any issue.
+    """
+
+    files: Mapping[IssueId, ReadIssueFile] = field(default_factory=dict)
+    errors: tuple[tuple[IssueId | None, ContentError], ...] = ()
+
+    def of(self, issue: IssueId) -> ReadIssueFile | None:
+        """Return the file of an issue, None without one; raises `ContentError` that names all errors."""
+        errors = [error for about, error in self.errors if about in (None, issue)]
+        if errors:
+            first, *more = errors
+            raise ContentError(first.where, first.line, first.text, more)
+        return self.files.get(issue)
+
+
+def read_issue_files(content: Path, root: Path, zone: ZoneInfo, language: str) -> IssueFiles:
+    """Read ``content/issues``; paths are shown relative to `root`, times are on the clock of `zone`.
+
+    Broken files become errors, never exceptions. Hidden files, README files, copies that editors
+    leave behind (``…~``) and folders are no files of issues.
+    """
+    folder = content / FOLDER
+    try:
+        paths = [path for path in list_folder(folder) if _is_meant(path)]
+    except OSError as error:
+        reason = localized("folder-unreadable", reason=os_reason(error))
+        return IssueFiles({}, ((None, ContentError(display_path(folder, root), None, reason)),))
+    files: dict[IssueId, ReadIssueFile] = {}
+    errors: list[tuple[IssueId | None, ContentError]] = []
+    for path in paths:
+        where = display_path(path, root)
+        issue, objection = _issue_of(path)
+        if objection is not None or issue is None:
+            errors.append(
+                (issue, ContentError(where, 1, objection or localized("issue-file-name")))
+            )
+            continue
+        try:
+            read, found = _read(path, where, issue, zone, language)
+        except ContentError as error:
+            read, found = None, [error]
+        errors += [(issue, error) for error in found]
+        if read is not None and not found:
+            files[issue] = read
+    return IssueFiles(files, tuple(errors))
+
+
+def _is_meant(path: Path) -> bool:
+    name = path.name
+    return not (name.startswith((".", "README")) or name.endswith("~") or path.is_dir())
+
+
+def _issue_of(path: Path) -> tuple[IssueId | None, LocalizedText | None]:
+    """Return the issue whose file this is, and what is wrong with its name."""
+    named = re.match(r"\d{4}-\d{2}-\d{2}(?:-[1-9]\d?(?![\w-]))?", path.name, re.ASCII)
+    try:
+        issue = IssueId.parse(named[0]) if named else None
+    except UpcycleError:  # 2026-02-30 is no day
+        issue = None
+    if issue is None:
+        return None, localized("issue-file-name")
+    if path.name != f"{issue}.md":
+        return issue, localized("issue-file-name-near", name=f"{issue}.md")
+    return issue, None
+
+
+def _read(
+    path: Path, where: str, issue: IssueId, zone: ZoneInfo, language: str
+) -> tuple[ReadIssueFile | None, list[ContentError]]:
+    text = read_text(path, where)
+    if not text.startswith(("---", "+++")):
+        raise ContentError(where, 1, localized("issue-file-head-missing"))
+    parts = frontmatter.split_front_matter(where, text)
+    head = FrontMatter(
+        where,
+        parts.head,
+        KEYS,
+        prose=_TEXTS,
+        is_toml=parts.is_toml,
+        explain_unknown=_explain_unknown,
+    )
+    from upcycle_news.text.markdown.parser import plain_line  # late: commands that read no issue
+
+    lines = {(key, ""): head.line(key) for key in KEYS if head.has(key)}
+    values: dict[str, Any] = {}
+    for key in _TEXTS:
+        values[key] = head.text(key)
+        if (objection := leftover(key, head.written(key))) is not None:
+            head.add_error(head.line(key), objection)
+        if key != "greeting":  # which is Markdown
+            values[key] = plain_line(values[key], language)
+    for key in (*_LISTS, "essays"):
+        entries = head.entries(key, KEYS[key].example)
+        values[key] = _entries(head, key, entries)
+        lines |= {(key, name): line for name, _, line in reversed(entries)}
+    left_out = {canonical_link(entry) for entry in values["leave_out"] if is_link(entry)}
+    for link in values["pin"]:
+        if canonical_link(link) in left_out:
+            head.add_error(lines["pin", link], _in_and_out(link, "pin"))
+    values["not_before"] = _not_before(head, issue.day, zone)
+    body_line = parts.body_line
+    if values["greeting"] and parts.body:
+        head.add_error(head.line("greeting"), localized("issue-file-two-greetings"))
+    elif values["greeting"]:
+        body_line = head.line("greeting")
+    head.errors.sort(key=lambda error: error.line or 0)
+    values["greeting"] = values["greeting"] or parts.body
+    return ReadIssueFile(IssueFile(where, **values, body_line=body_line), lines), head.errors
+
+
+def _explain_unknown(name: str, _: yaml.Node) -> LocalizedText:
+    """Return what to write instead of a key that the file of an issue does not have."""
+    key = name.casefold().replace("-", "_")
+    if key in _DAYS:
+        return localized("issue-file-day", key=name[:40])
+    if here := _OTHER_NAMES.get(key) or (key if key in KEYS else None):
+        return localized("key-elsewhere", key=name[:40], name=here, example=KEYS[here].example)
+    return localized("issue-file-key", key=name[:40], hint=did_you_mean(name, KEYS))
+
+
+def _entries(
+    head: FrontMatter, key: str, entries: Sequence[tuple[str, str, int]]
+) -> tuple[Any, ...]:
+    """Return the entries of a list of essays or links; what is no entry of it, or twice, is an error."""
+    seen: dict[str, Any] = {}
+    for name, value, line in entries:
+        if not name:
+            head.add_error(line, localized("key-no-list", key=key, example=KEYS[key].example))
+        elif name in seen:
+            head.add_error(line, localized("issue-file-twice", name=name[:60], key=key))
+        elif key == "essays":
+            if value and value not in LENGTHS:
+                hint = did_you_mean(value, LENGTHS)
+                text = localized("key-choice", key=name[:60], value=value[:40], hint=hint)
+                head.add_error(line, text)
+            elif value in ("full", "auto") and seen:
+                head.add_error(line, localized("issue-file-length", name=name[:60], length=value))
+            seen[name] = EssayPlace(name, value or None)  # type: ignore[arg-type]
+        elif value:
+            head.add_error(line, localized("key-no-list", key=key, example=KEYS[key].example))
+        else:
+            seen[name] = name
+            if not is_link(name) and (key == "pin" or "://" in name):
+                head.add_error(line, localized("issue-file-no-link", key=key, link=name[:60]))
+    return tuple(seen.values())
+
+
+def is_link(entry: str) -> bool:
+    """Return whether an entry of ``leave_out`` is the link of a feed item, and no essay's name."""
+    return bool(re.fullmatch(r"https?://[^\s/]+\S*", entry))
+
+
+def _not_before(head: FrontMatter, day: date, zone: ZoneInfo) -> datetime | None:
+    """Read ``07:30``, or the same with the issue's day before it; anything else is an error."""
+    written = head.text("not_before")
+    if not written:
+        return None
+    match = re.fullmatch(
+        r"(?:(\d{4}-\d{2}-\d{2})[T ])?(\d{1,2})[:.](\d{2})(?::00)?(?: ?Uhr)?", written, re.ASCII
+    )
+    line = head.line("not_before")
+    try:
+        if match is None:
+            raise ValueError(written)
+        at = time(int(match[2]), int(match[3]))
+        if match[1] and date.fromisoformat(match[1]) != day:
+            head.add_error(line, localized("issue-file-other-day", day=day))
+            return None
+    except ValueError:
+        head.add_error(line, localized("issue-file-time", written=written[:40]))
+        return None
+    moment = datetime.combine(day, at, zone)
+    if moment.utcoffset() != moment.replace(fold=1).utcoffset():  # RFC 5545 3.3.5: skipped or twice
+        head.add_error(line, localized("issue-file-clock-change", day=day, at=f"{at:%H:%M}"))
+        return None
+    return moment
+
+
+def essay_errors(
+    read: ReadIssueFile,
+    issue: IssueId,
+    essays: Sequence[Essay],
+    published: Collection[str],
+    limit: int,
+) -> list[ContentError]:
+    """Return what is wrong with the essays that a file names: each that the issue could not hold.
+
+    `published` are the essays of other issues, `limit` is the number of essays that an issue holds.
+    """
+    by_slug = {essay.slug: essay for essay in essays}
+    errors: list[tuple[int, LocalizedText]] = []
+    for number, place in enumerate(read.file.essays, 1):
+        line, essay = read.line("essays", place.slug), by_slug.get(place.slug)
+        if essay is None:
+            errors.append((line, _unknown_essay(place.slug, by_slug)))
+        elif place.slug in read.file.leave_out:
+            errors.append((line, _in_and_out(place.slug, "essays")))
+        elif place.slug in published:
+            errors.append((line, localized("issue-file-published", slug=place.slug)))
+        elif essay.status != "ready":
+            errors.append((line, localized("issue-file-draft", slug=place.slug)))
+        elif essay.date > issue.day:
+            text = localized("issue-file-later", slug=place.slug, date=essay.date)
+            errors.append((line, text))
+        elif number > limit:
+            errors.append((line, localized("issue-file-too-many", slug=place.slug, limit=limit)))
+    for entry in read.file.leave_out:
+        if not is_link(entry) and entry not in by_slug:
+            errors.append((read.line("leave_out", entry), _unknown_essay(entry, by_slug)))
+    return [ContentError(read.file.source, line, text) for line, text in sorted(errors, key=_line)]
+
+
+def _line(error: tuple[int, LocalizedText]) -> int:
+    return error[0]
+
+
+def _unknown_essay(written: str, known: Collection[str]) -> LocalizedText:
+    meant = slug_of(Path(written.removesuffix(".md")))  # the whole name of a file, or its path
+    hint = did_you_mean(meant if meant in known else written, known)
+    return localized("issue-file-no-essay", slug=written[:60], hint=hint)
+
+
+def _in_and_out(name: str, key: str) -> LocalizedText:
+    return localized("issue-file-in-and-out", name=name[:60], key=key)

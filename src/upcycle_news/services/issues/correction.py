@@ -1,0 +1,125 @@
+"""A correction by mail: the corrected essays and the archive's notes, for those who got the issue.
+
+It is an issue of its own (``2026-11-26-c1``) and goes the way of every issue: composed, previewed, approved,
+queued once for each reader. What it says comes from the corrections in the archive; it has no feed items.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from upcycle_news.app.context import AppContext
+from upcycle_news.archive_site.view_models import SentIssue
+from upcycle_news.errors import IssueError
+from upcycle_news.i18n.messages import localized
+from upcycle_news.models import Essay, Issue, IssueId, Manifest, Told
+from upcycle_news.rendering.template_strings import TemplateStrings, read_template_strings
+from upcycle_news.services.archive.build import sent_issues
+from upcycle_news.services.content.images import referenced_paths
+from upcycle_news.services.content.templates import publication_templates
+from upcycle_news.services.issues.mailbox import is_unsent
+from upcycle_news.storage import corrections, issues, revisions
+from upcycle_news.storage.corrections import CorrectionKind
+from upcycle_news.text.escaped_markdown import markdown_of_sentence
+
+MAX_CORRECTIONS = 9
+"""Corrections by mail of one issue, as many as its id can count."""
+
+
+def correction_id(context: AppContext, issue: IssueId) -> IssueId:
+    """Return the correction of an issue that is not sent yet, or the next one.
+
+    Raises `IssueError` when there are too many.
+    """
+    for number in range(1, MAX_CORRECTIONS + 1):
+        candidate = replace(issue.original, correction=number)
+        row = issues.get(context.store, candidate)
+        if row is None or not row.frozen or is_unsent(context, candidate):
+            return candidate
+    raise IssueError(localized("correction-too-many", issue=str(issue.original)))
+
+
+def correction_manifest(context: AppContext, issue: IssueId) -> Manifest:
+    """Return the manifest of a correction as it would be now; the subject and greeting may be reworded.
+
+    Raises `IssueError` when no reader has the issue that it corrects, or when the archive holds no
+    correction that its readers have not been told of.
+    """
+    sent = _sent_issue(context, issue)
+    told = _untold(context, issue, sent)
+    if not told:
+        raise IssueError(localized("correction-nothing", issue=str(issue.original)))
+    slugs = {one.essay for one in told}
+    essays = tuple(essay for essay in sent.manifest.issue.essays if essay.slug in slugs)
+    templates = publication_templates(context)
+    original = sent.manifest.issue
+    strings = read_template_strings(templates, original.language)
+    paths = referenced_paths(essays)
+    return Manifest(
+        issue=Issue(
+            id=issue,
+            language=original.language,
+            subject=strings("correction_subject", subject=original.subject),
+            preheader=told[-1].note,
+            essays=essays,
+            greeting=_greeting(strings, issue, essays, told),
+            told=told,
+        ),
+        publication=replace(context.publication, closing_note="", readers_of=()),
+        templates=templates,
+        images={path: data for path, data in sent.manifest.images.items() if path in paths},
+    )
+
+
+def _sent_issue(context: AppContext, issue: IssueId) -> SentIssue:
+    """Return the issue that is corrected, as the archive shows it now."""
+    original = issue.original
+    row = issues.get(context.store, original)
+    if row is None or not row.frozen:
+        raise IssueError(localized("correction-not-sent", issue=str(original)))
+    if is_unsent(context, original):
+        raise IssueError(localized("correction-unsent", issue=str(original)))
+    for sent in sent_issues(context):
+        if sent.manifest.issue.id == original and not sent.withdrawal:
+            return sent
+    raise IssueError(localized("correction-withdrawn", issue=str(original)))
+
+
+def _untold(context: AppContext, issue: IssueId, sent: SentIssue) -> tuple[Told, ...]:
+    """Return the corrections in the archive that no earlier correction told, oldest first.
+
+    What was corrected before readers got the issue (it lay in the mailbox only) they need not be told.
+    """
+    told: set[Told] = set()
+    for number in range(1, issue.correction):
+        earlier = replace(issue, correction=number)
+        row = issues.get(context.store, earlier)
+        if row is None or not row.frozen:
+            raise IssueError(
+                localized("correction-earlier", issue=str(issue), earlier=str(earlier))
+            )
+        revision = revisions.load_revision(context.store, earlier, row.revision_id)
+        told |= set(revision.manifest.issue.told) if revision else set()
+    made = (
+        Told(one.essay, one.at, one.note)
+        for one in corrections.all_corrections(context.store)
+        if one.issue == issue.original
+        and one.kind is CorrectionKind.CORRECTION
+        and one.at >= sent.sent_at
+    )
+    return tuple(one for one in made if one not in told and one.essay not in sent.withdrawn)
+
+
+def _markdown(text: str) -> str:
+    """Return plain text as Markdown that shows it, its addresses as links; what looks like HTML, too."""
+    return markdown_of_sentence(text).replace("\\<", "&lt;").replace("\\>", "&gt;")
+
+
+def _greeting(
+    strings: TemplateStrings, issue: IssueId, essays: tuple[Essay, ...], told: tuple[Told, ...]
+) -> str:
+    """Return what the mail says before the corrected essays, as Markdown: each note of the archive."""
+    titles = {essay.slug: essay.title for essay in essays}
+    notes = [f"- **{_markdown(titles[one.essay])}**: {_markdown(one.note)}" for one in told]
+    intro = strings("correction_intro", date=strings.long_date(issue.day))
+    return "\n".join([intro, "", *notes, "", strings("correction_text")])

@@ -1,0 +1,1 @@
+"""What a pull request (or merge request) changes, as its readers would see it."""
