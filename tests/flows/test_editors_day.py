@@ -21,9 +21,9 @@ from .test_approval import ENDED, LEERSTAND, StoringSink
 
 pytestmark = [
     pytest.mark.prefect,
-    pytest.mark.slow,
+    pytest.mark.nightly,  # minutes of a real server, a browser, and a process for each answer
     pytest.mark.xdist_group("prefect"),
-    pytest.mark.timeout(900),  # a real server, a browser, and a process for each answer
+    pytest.mark.timeout(900),
 ]
 DEPLOYMENT = "publish-issue/thursday"
 

@@ -246,6 +246,6 @@ def test_a_flow_with_approve_sends_no_issue_of_a_day_to_come(
     ended = flows.publish_issue(issue_date=coming, approve=True, return_state=True)
     assert (ended.is_cancelled(), ended.name) == (True, "TooEarly")
     publication.run("issue", "approve", coming)
-    assert run_flow(flows.deliver_pending)[0] == "NothingPending"
+    assert run_flow(flows.deliver_pending)[0] == "WaitsForItsDay"
     assert run_flow(flows.publish_issue, issue_date=coming)[0] == "WaitsForItsDay"
     assert publication.mails() == []

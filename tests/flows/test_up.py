@@ -25,7 +25,7 @@ def call(api: str, method: str, path: str, body: Any = None) -> Any:
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.xdist_group("prefect")]
 
 
-@pytest.mark.timeout(300)  # a server that makes its database, and a runner, on a busy machine
+@pytest.mark.timeout(600)  # a server that makes its database, and a runner, on a busy machine
 def test_up_starts_in_a_new_publication_and_the_doctor_reports_no_problem(
     publication: Publication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -61,7 +61,7 @@ def test_up_starts_in_a_new_publication_and_the_doctor_reports_no_problem(
             lines = [line["message"] for line in call(api, "POST", "/logs/filter", of_run)]
             return all(any(piece in line for line in lines) for piece in LOG)
 
-        wait_until(is_logged, "the log of a run does not stand in Prefect", seconds=120)
+        wait_until(is_logged, "the log of a run does not stand in Prefect", seconds=240)
     finally:
         up.send_signal(signal.SIGINT)
         out, err = up.communicate(timeout=60)
