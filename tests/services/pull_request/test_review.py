@@ -8,9 +8,11 @@ from html import unescape
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.publications import Publication
 from tests.services.pull_request.test_workflows import git
+from upcycle_news.checks import issue as issue_checks
 from upcycle_news.services.pull_request import review as review_module
 
 
@@ -67,6 +69,21 @@ def test_a_draft_is_shown_and_said_to_be_one(branch: Publication) -> None:
     file.write_text(file.read_text("utf-8").replace("status: ready", "status: draft"), "utf-8")
     page = page_of(branch)
     assert "Neu: content/essays/2031-01-01-der-laden.md. Der Essay ist ein Entwurf" in page
+
+
+@pytest.mark.parametrize(("images", "told"), [("embedded", True), ("hosted", False)])
+def test_heavy_pictures_are_told_only_where_mails_carry_them(
+    branch: Publication, monkeypatch: pytest.MonkeyPatch, images: str, told: bool
+) -> None:
+    """The page embeds pictures in any case; what it costs a mail depends on the publication."""
+    monkeypatch.setattr(issue_checks, "WARN_PICTURE_BYTES", 10)
+    Image.effect_noise((60, 40), 90).save(branch.home / "content/images/haus.png")
+    branch.write_essay("Das Haus", "Offen.\n\n![Ein Haus](haus.png)")
+    result = branch.run(
+        "pull-request", "--base", "main", "--output", "review", ISSUE__IMAGES=images
+    )
+    assert ("pictures-heavy" in result.out) is told
+    assert ("pictures-heavy" in Path("review/preview.html").read_text("utf-8")) is told
 
 
 def test_the_page_loads_nothing_and_runs_nothing(branch: Publication) -> None:

@@ -23,10 +23,10 @@ from upcycle_news.curation.manifest_diff import TextChange
 from upcycle_news.errors import PlacedError, UpcycleError
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Essay, Finding, IssueId, Manifest, RenderedIssue
-from upcycle_news.rendering.markdown import references
 from upcycle_news.rendering.preview_page import PreviewPart
 from upcycle_news.rendering.render import render
 from upcycle_news.services.checks.run import check_everything
+from upcycle_news.services.content.images import referenced_paths
 from upcycle_news.services.issues.compose import compose_essay, compose_manifest
 from upcycle_news.services.issues.render import check_manifest
 from upcycle_news.services.pull_request.changed_files import (
@@ -35,7 +35,6 @@ from upcycle_news.services.pull_request.changed_files import (
     copy_base,
     foreign_links,
 )
-from upcycle_news.text.image_paths import image_path
 
 ISSUES = "content/issues/"
 MAX_ESSAYS = 8
@@ -73,7 +72,7 @@ def review_pull_request(context: AppContext, base: str) -> PullRequestReview:
         return PullRequestReview(language, changes.prefix, links)
     with _scratch(context, home) as now, _base_context(context, changes) as before:
         day = IssueId(context.today)
-        findings = _in_order(check_everything(now, day), changes)
+        findings = _in_order(_as_sent(context, check_everything(now, day)), changes)
         essays = read_essays(now.content_folder, home, language).essays
         chosen, remarks = _chosen(essays, changes)
         parts: dict[str, PreviewPart] = {}
@@ -86,7 +85,8 @@ def review_pull_request(context: AppContext, base: str) -> PullRequestReview:
             *((str(issue), partial(_issue, now, issue)) for issue in _issues(changes)),
         ):
             try:
-                parts[name] = show(findings)
+                part = show(findings)
+                parts[name] = replace(part, findings=_as_sent(context, part.findings))
             except UpcycleError as error:
                 where = error.place if isinstance(error, PlacedError) else name
                 failures.append(Finding("error", "issue", where, error.localized_text))
@@ -120,6 +120,12 @@ def _base_context(context: AppContext, changes: ChangedFiles) -> Iterator[AppCon
         yield before
 
 
+def _as_sent(context: AppContext, findings: Sequence[Finding]) -> list[Finding]:
+    """Return findings without those that are due to embedding pictures where a mail links them."""
+    embedded = context.publication.images == "embedded"
+    return [finding for finding in findings if embedded or finding.code != "pictures-heavy"]
+
+
 def _in_order(findings: Sequence[Finding], changes: ChangedFiles) -> list[Finding]:
     """Return findings about changed files first, errors before warnings: GitHub shows ten of a level."""
 
@@ -150,13 +156,9 @@ def _chosen(
     return newest, [localized("pull-request-look") if newest else localized("pull-request-nothing")]
 
 
-def _pictures(essay: Essay) -> Iterator[str]:
-    """Yield the files of the pictures that an essay shows, relative to the publication."""
-    shown = [essay.image.path] if essay.image else []
-    for reference in references(essay.body):
-        if reference.kind == "image" and (path := image_path(reference.target)):
-            shown.append(path)
-    yield from (f"content/images/{path}" for path in shown)
+def _pictures(essay: Essay) -> set[str]:
+    """Return the files of the pictures that an essay shows, relative to the publication."""
+    return {f"content/images/{path}" for path in referenced_paths([essay])}
 
 
 def _essay(
@@ -198,9 +200,7 @@ def _part(
     now: AppContext, manifest: Manifest, findings: Sequence[Finding], note: LocalizedText
 ) -> PreviewPart:
     of_rendering = [
-        finding
-        for finding in check_manifest(now, manifest)
-        if finding.where.startswith("issue.") and finding.code != "pictures-heavy"
+        finding for finding in check_manifest(now, manifest) if finding.where.startswith("issue.")
     ]
     return PreviewPart(
         render(manifest),
