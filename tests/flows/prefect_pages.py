@@ -63,17 +63,25 @@ class PrefectPages:
     def answer(self, decision: str, **fields: str) -> None:
         """Fill in the open form, fields by their titles, and submit it."""
         chosen = json.dumps(decision)
-        self.page.run(
-            "(select => { for (const event of ['input', 'change']) {"
-            f"select.value = {chosen}; select.dispatchEvent(new Event(event, {{bubbles: true}})) }} }})"
-            "(document.querySelector('.p-modal__body select'))"
-        )
-        self.fill_in(**fields)
-        self.press("Submit", inside=".p-modal")
+
+        def submitted() -> bool:
+            # Prefect's page may draw the form anew while it loads, and the choice is lost: choose again.
+            if not self.page.run("!!document.querySelector('.p-modal__body select')"):
+                return True
+            self.page.run(
+                "(select => { for (const event of ['input', 'change']) {"
+                f"select.value = {chosen}; select.dispatchEvent(new Event(event, {{bubbles: true}})) }} }})"
+                "(document.querySelector('.p-modal__body select'))"
+            )
+            self.fill_in(**fields)
+            self.press("Submit", inside=".p-modal")
+            return False
+
         wait_until(
-            lambda: not self.page.run("!!document.querySelector('.p-modal__body')"),
+            submitted,
             lambda: f"the form was not taken: {self.page.run('document.body.innerText')}",
-            seconds=30,
+            seconds=60,
+            interval=5,
         )
 
     def fill_in(self, **fields: str) -> None:
