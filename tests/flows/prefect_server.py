@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -30,6 +30,7 @@ class PrefectServer:
         self.python = python
         self.port = free_port()
         self.home, self.prefect_home = home, home / "var" / "prefect"
+        self._output = home.with_name(f"{home.name}-prefect.log")  # what the processes say
         others = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
         variables = {**others, **environment, "UPCYCLE_NEWS_HOME": str(home)}
         self.environment = server_environment(
@@ -83,10 +84,11 @@ class PrefectServer:
     def _spawn(
         self, *arguments: str, before: Sequence[str] = (), **more: str
     ) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [*before, self.python, *arguments], cwd=self.home, env={**self.environment, **more},
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, preexec_fn=end_with_parent,
-        )  # fmt: skip
+        with self._output.open("ab") as output:
+            return subprocess.Popen(
+                [*before, self.python, *arguments], cwd=self.home, env={**self.environment, **more},
+                stdout=output, stderr=output, start_new_session=True, preexec_fn=end_with_parent,
+            )  # fmt: skip
 
     def _answers(self) -> bool:
         try:
@@ -138,12 +140,32 @@ class PrefectServer:
             states.append(self.state(run))
             return states[-1]["type"] in types and states[-1]["timestamp"] > after
 
-        wait_until(
-            is_reached,
-            lambda: f"not {types}: {states[-1]['message'] or states[-1]}",
-            seconds=seconds,
-        )
+        wait_until(is_reached, lambda: self._why_not(run, types, states[-1]), seconds=seconds)
         return states[-1]
+
+    def _why_not(self, run: str, wanted: Sequence[str], state: Mapping[str, Any]) -> str:
+        """Return what may explain that a run has not got to a state: the others, the processes, their output."""
+        others = self.request("POST", "/flow_runs/filter", {"sort": "EXPECTED_START_TIME_DESC"})
+        due = datetime.now(UTC).isoformat()
+        lines = [
+            f"{each['name']} {each['state_name']}, due {each['expected_start_time']}"
+            for each in others
+            if each["id"] != run and each["expected_start_time"] <= due
+        ]
+        processes = {"server": self._server, "runner": self._runner}
+        ended = {name: each.poll() for name, each in processes.items() if each is not None}
+        return "\n".join(
+            [
+                f"not {wanted}, but {state['type']} {state['name']}: {state['message']}",
+                f"since {state['timestamp']}, now {due}; exit codes (None: it runs): {ended}",
+                *["beside these runs:", *lines[:20]],
+                *["Prefect's output:", *self.output_lines()[-40:]],
+            ]
+        )
+
+    def output_lines(self) -> list[str]:
+        """Return what server, runner and the runs' processes have printed."""
+        return self._output.read_text(encoding="utf-8", errors="replace").splitlines()
 
     def form_markdown(self, run: str, state: Any) -> str:
         """Return the Markdown above the approval form."""

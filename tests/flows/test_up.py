@@ -15,6 +15,7 @@ from ..publications import Publication
 from ..waiting import wait_until
 
 # The first line of a run is Prefect's, the second one our event, the last one Prefect's.
+ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 LOG = ("Beginning flow run 'collect-feeds'", "feeds collected", "Finished in state Completed")
 
 
@@ -56,12 +57,22 @@ def test_up_starts_in_a_new_publication_and_the_doctor_reports_no_problem(
         number = call(api, "GET", "/deployments/name/collect-feeds/hourly")["id"]
         run = call(api, "POST", f"/deployments/{number}/create_flow_run", {})["id"]
         of_run = {"logs": {"flow_run_id": {"any_": [run]}}}
+        found: dict[str, Any] = {}
 
-        def is_logged() -> bool:
+        def has_ended() -> bool:
+            assert up.poll() is None, up.communicate()
+            found["state"] = call(api, "GET", f"/flow_runs/{run}")["state"]
+            return found["state"]["type"] in ENDED
+
+        wait_until(has_ended, lambda: f"the run does not end: {found}", seconds=240)
+        assert found["state"]["name"] == "Completed", found
+
+        def is_logged() -> bool:  # sent in batches, the last when the process ends
             lines = [line["message"] for line in call(api, "POST", "/logs/filter", of_run)]
+            found["lines"] = lines
             return all(any(piece in line for line in lines) for piece in LOG)
 
-        wait_until(is_logged, "the log of a run does not stand in Prefect", seconds=240)
+        wait_until(is_logged, lambda: f"the log does not stand in Prefect: {found}", seconds=120)
     finally:
         up.send_signal(signal.SIGINT)
         out, err = up.communicate(timeout=60)

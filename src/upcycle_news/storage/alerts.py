@@ -52,9 +52,7 @@ def clear_alert(store: Store, event: str, subject: str) -> None:
 def close_alert(connection: Connection, event: str, subject: str) -> None:
     """Do as `clear_alert` does, in the caller's transaction."""
     connection.execute(
-        delete(alerts).where(
-            alerts.c.event == event, alerts.c.subject == subject[:_SUBJECT_LENGTH]
-        )
+        delete(alerts).where(alerts.c.event == event, alerts.c.subject == subject[:_SUBJECT_LENGTH])
     )
 
 
