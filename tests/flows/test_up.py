@@ -13,6 +13,7 @@ import pytest
 from ..processes import free_port
 from ..publications import Publication
 from ..waiting import wait_until
+from .prefect_server import PATIENCE
 
 # The first line of a run is Prefect's, the second one our event, the last one Prefect's.
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
@@ -26,7 +27,7 @@ def call(api: str, method: str, path: str, body: Any = None) -> Any:
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.xdist_group("prefect")]
 
 
-@pytest.mark.timeout(600)  # a server that makes its database, and a runner, on a busy machine
+@pytest.mark.timeout(900)  # a server that makes its database, and a runner, on a busy machine
 def test_up_starts_in_a_new_publication_and_the_doctor_reports_no_problem(
     publication: Publication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -49,7 +50,7 @@ def test_up_starts_in_a_new_publication_and_the_doctor_reports_no_problem(
             last = ("prefect-deployments", "prefect-workers")  # the runner asks for work after that
             return {states.get(check) for check in last} == {"ok"}
 
-        wait_until(is_ready, lambda: f"Prefect is not ready: {states}", seconds=180)
+        wait_until(is_ready, lambda: f"Prefect is not ready: {states}", seconds=PATIENCE)
         pages = httpx.get(f"http://127.0.0.1:{web}/healthz", trust_env=False)
         assert pages.json() == {"status": "ok"}
         # What a run logs stands beside it in Prefect's pages: Prefect's lines, and ours.
@@ -64,7 +65,7 @@ def test_up_starts_in_a_new_publication_and_the_doctor_reports_no_problem(
             found["state"] = call(api, "GET", f"/flow_runs/{run}")["state"]
             return found["state"]["type"] in ENDED
 
-        wait_until(has_ended, lambda: f"the run does not end: {found}", seconds=240)
+        wait_until(has_ended, lambda: f"the run does not end: {found}", seconds=PATIENCE)
         assert found["state"]["name"] == "Completed", found
 
         def is_logged() -> bool:  # sent in batches, the last when the process ends
@@ -72,10 +73,12 @@ def test_up_starts_in_a_new_publication_and_the_doctor_reports_no_problem(
             found["lines"] = lines
             return all(any(piece in line for line in lines) for piece in LOG)
 
-        wait_until(is_logged, lambda: f"the log does not stand in Prefect: {found}", seconds=120)
+        wait_until(
+            is_logged, lambda: f"the log does not stand in Prefect: {found}", seconds=PATIENCE
+        )
     finally:
         up.send_signal(signal.SIGINT)
-        out, err = up.communicate(timeout=60)
+        out, err = up.communicate(timeout=120)
     assert up.returncode == 0, err
     assert f"Prefect ist unter http://127.0.0.1:{port} erreichbar" in out
     assert f"http://127.0.0.1:{web}: die Seiten für Leserinnen und Leser" in out
