@@ -23,7 +23,7 @@ def flows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         from prefect.testing.utilities import prefect_test_harness
 
         with (
-            prefect_test_harness(server_startup_timeout=120),
+            prefect_test_harness(server_startup_timeout=240),
             # Each flow waits a second for the thread of its heartbeat, which has another test (test_watch.py).
             temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
         ):
