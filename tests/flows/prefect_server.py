@@ -58,6 +58,14 @@ class PrefectServer:
         self.environment["PREFECT_RUNNER_POLL_FREQUENCY"] = "2"
         self.server_variables: dict[str, str] = {}  # variables that only the server gets
         self.resumed_at = ""
+        # One for all requests: to make one takes ten times as long as a request. No connection is kept, since
+        # tests end the server.
+        self._client = httpx.Client(
+            base_url=f"http://127.0.0.1:{self.port}/api",
+            trust_env=False,
+            timeout=60,
+            limits=httpx.Limits(max_keepalive_connections=0),
+        )
         self._started_before = False
         self._server: subprocess.Popen[bytes] | None = None
         self._runner: subprocess.Popen[bytes] | None = None
@@ -68,6 +76,7 @@ class PrefectServer:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+        self._client.close()
 
     def stop(self) -> None:
         """End the runner and the server; `ensure_running` starts them again."""
@@ -141,11 +150,10 @@ class PrefectServer:
 
     def request(self, method: str, path: str, body: Any = None) -> Any:
         """Return the decoded response; a busy SQLite (503) is asked again for a minute."""
-        url = f"http://127.0.0.1:{self.port}/api{path}"
         responses: list[httpx.Response] = []
 
         def answered() -> bool:
-            responses.append(httpx.request(method, url, json=body, timeout=60, trust_env=False))
+            responses.append(self._client.request(method, path, json=body))
             return responses[-1].status_code != 503
 
         wait_until(answered, f"the server stayed busy: {path}", interval=0.5)
@@ -175,7 +183,9 @@ class PrefectServer:
             states.append(self.state(run))
             return states[-1]["type"] in types and states[-1]["timestamp"] > after
 
-        wait_until(is_reached, lambda: self._why_not(run, types, states[-1]), seconds=seconds)
+        wait_until(
+            is_reached, lambda: self._why_not(run, types, states[-1]), seconds=seconds, interval=0.5
+        )
         return states[-1]
 
     def _why_not(self, run: str, wanted: Sequence[str], state: Mapping[str, Any]) -> str:
@@ -214,13 +224,13 @@ class PrefectServer:
     def _form_input(self, run: str, state: Any, part: str) -> Any:
         """Return a part of the form; Prefect stores them after the state that names them."""
         key = state["state_details"]["run_input_keyset"][part]
-        address = f"http://127.0.0.1:{self.port}/api/flow_runs/{run}/input/{key}"
+        address = f"/flow_runs/{run}/input/{key}"
         wait_until(
-            lambda: httpx.get(address).is_success,
+            lambda: self._client.get(address).is_success,
             f"Prefect stored no {part} of the form",
             seconds=PATIENCE,
         )
-        return self.request("GET", f"/flow_runs/{run}/input/{key}")
+        return self.request("GET", address)
 
     def submit_form(self, run: str, **answer: str) -> None:
         self.resumed_at = self.state(run)["timestamp"]
