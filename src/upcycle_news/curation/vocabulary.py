@@ -57,7 +57,7 @@ def load_vocabulary(path: Path, root: Path) -> Vocabulary:
     return _parse(read_text(path, where), where)
 
 
-@lru_cache(maxsize=4)  # an issue is composed again and again, and its concepts are thousands of words
+@lru_cache(maxsize=4)  # issues are composed again and again, and the words are thousands
 def _parse(text: str, where: str) -> Vocabulary:
     data = parse_toml(text, where, localized("vocabulary-example"))
     file = _VocabularyFile(where, text)
