@@ -21,6 +21,7 @@ from upcycle_news.app.factories import (
     is_sample_host,
     secret_values,
 )
+from upcycle_news.bounces.delivery_keys import DeliveryKeys
 from upcycle_news.bounces.verp import BounceAddresses
 from upcycle_news.config.sections import RelaySettings
 from upcycle_news.config.settings import FILE_NAME, Settings, load_settings, publication_language
@@ -286,6 +287,11 @@ class AppContext:
             return None
         base = self.settings.sender.envelope or self.settings.sender.address
         return BounceAddresses(base, self.message_id_key)
+
+    @property
+    def delivery_keys(self) -> DeliveryKeys:
+        """The signed names of deliveries, which providers hand back with their events."""
+        return DeliveryKeys(self.message_id_key)
 
     def quotas(self, relay: str, sender: str) -> Quotas:
         """Return the quotas of a relay and a sender address."""
