@@ -113,7 +113,9 @@ class Provider:
     tracking, and the key where the provider hands it back. `read_events` verifies a request and returns its events; it
     raises `WebhookRefused` for one that is not the provider's and `WebhookUnreadable`, at the latest
     while its events are read, for a body that is not as documented. `needs` are the fields of
-    `SourceKeys` without which nothing can be verified.
+    `SourceKeys` without which nothing can be verified. `replaced_headers`, in lower case, are those of ours
+    that it documents to write anew, so that no signature of ours may cover them; `untracked_link` is the
+    attribute with which an ``a`` element asks it to leave that link alone.
     """
 
     name: str
@@ -121,6 +123,8 @@ class Provider:
     outgoing_headers: Callable[[OutgoingOptions, str], tuple[Header, ...]]
     read_events: Callable[[EventRequest], EventBatch]
     needs: tuple[str, ...] = ()
+    replaced_headers: tuple[str, ...] = ()
+    untracked_link: str = ""
 
 
 # --- what several providers share
@@ -192,6 +196,13 @@ def json_object(value: Any) -> dict[str, Any]:
     """Return a JSON value that has to be an object; raises `WebhookUnreadable`."""
     if not isinstance(value, dict):
         raise WebhookUnreadable("an object is missing where the provider documents one")
+    return value
+
+
+def json_list(value: Any) -> list[Any]:
+    """Return a JSON value that has to be a list; raises `WebhookUnreadable`."""
+    if not isinstance(value, list):
+        raise WebhookUnreadable("a list is missing where the provider documents one")
     return value
 
 
