@@ -55,13 +55,14 @@ _BOUNCES: Mapping[str, BounceKind] = {
 
 
 def outgoing_headers(options: OutgoingOptions, delivery_key: str) -> tuple[Header, ...]:
-    """Return Postmark's headers: no tracking, the stream, and the key as metadata.
+    """Return Postmark's headers: no tracking, our own Message-ID, the stream, and the key as metadata.
 
     https://postmarkapp.com/developer/user-guide/send-email-with-smtp
     """
     headers = {
         "X-PM-TrackOpens": "false",
         "X-PM-TrackLinks": "None",
+        "X-PM-KeepID": "true",
         "X-PM-Message-Stream": options.stream,
         "X-PM-Tag": options.tag,
         f"X-PM-Metadata-{KEY_NAME}": delivery_key,

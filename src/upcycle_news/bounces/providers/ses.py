@@ -141,4 +141,14 @@ def _delivery_key(mail: Mapping[str, Any]) -> str:
     return ""
 
 
-SES = Provider("ses", "Amazon SES", outgoing_headers, read_events, needs=("topic_arn",))
+SES = Provider(
+    "ses",
+    "Amazon SES",
+    outgoing_headers,
+    read_events,
+    needs=("topic_arn",),
+    # https://docs.aws.amazon.com/ses/latest/dg/header-fields.html
+    replaced_headers=("date", "message-id"),
+    # https://docs.aws.amazon.com/ses/latest/dg/faqs-metrics.html
+    untracked_link="ses:no-track",
+)
