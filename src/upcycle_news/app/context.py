@@ -43,6 +43,7 @@ from upcycle_news.storage.key_fingerprints import (
 from upcycle_news.storage.quotas import Quotas
 from upcycle_news.subscribers.link_tokens import LinkSigner, Purpose
 from upcycle_news.subscribers.signing_keys import KeyRing, erasure_key, key_fingerprint
+from upcycle_news.transports.sns import SnsClient
 
 MAIN_RELAY = "main"
 # Used in previews while no public address is configured; preflight refuses to send with it.
@@ -292,6 +293,11 @@ class AppContext:
     def delivery_keys(self) -> DeliveryKeys:
         """The signed names of deliveries, which providers hand back with their events."""
         return DeliveryKeys(self.message_id_key)
+
+    @cached_property
+    def sns(self) -> SnsClient:
+        """Asks Amazon SNS for the certificates of its messages, each once."""
+        return SnsClient()
 
     def quotas(self, relay: str, sender: str) -> Quotas:
         """Return the quotas of a relay and a sender address."""

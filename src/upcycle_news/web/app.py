@@ -19,8 +19,8 @@ from upcycle_news.api import App, open_app
 from upcycle_news.errors import UpcycleError
 from upcycle_news.observability.logging import Log
 from upcycle_news.web.archive import ArchivePages
-from upcycle_news.web.bounces import BounceWebhooks
 from upcycle_news.web.confirmation_mailer import ConfirmationMailer
+from upcycle_news.web.events import EventDoors
 from upcycle_news.web.handlers import Handlers, show_picture, show_preview, show_report
 from upcycle_news.web.metrics import MetricsEndpoint, PeerMiddleware
 from upcycle_news.web.rate_limit import BodyTooLarge, NetworkRateLimit
@@ -78,10 +78,13 @@ def create_app(publication: App | None = None, *, mail_seconds: float = MAIL_SEC
     async def picture(request: Request) -> Response:
         return await show_picture(handlers, request)
 
-    webhooks = BounceWebhooks(publication, handlers)
+    doors = EventDoors(publication, handlers)
 
     async def bounces(request: Request) -> Response:
-        return await webhooks.receive(request)
+        return await doors.receive_mail(request)
+
+    async def events(request: Request) -> Response:
+        return await doors.receive_events(request)
 
     endpoint = MetricsEndpoint(handlers, settings.metrics)
 
@@ -125,6 +128,7 @@ def create_app(publication: App | None = None, *, mail_seconds: float = MAIL_SEC
             Route("/report/{token}", guarded(report), methods=show),
             Route("/images/{name}", guarded(picture), methods=show),
             Route("/bounces/{source}", guarded(bounces), methods=act),
+            Route("/events/{source}/{secret}", guarded(events), methods=act),
             Route("/subscribe", guarded(handlers.show_subscribe), methods=show),
             Route("/subscribe", guarded(handlers.subscribe), methods=act),
             # `path`: a slash at the end of a link is one of the signs that mail programs leave there.

@@ -26,9 +26,7 @@ from upcycle_news.bounces.providers.provider import (
     required_text,
 )
 from upcycle_news.errors import WebhookRefused, WebhookUnreadable
-
-TOPIC = re.compile(r"arn:aws:sns:([a-z]{2}(?:-[a-z]+)+-\d):\d{12}:[A-Za-z0-9_-]{1,256}")
-"""The name of a topic; its group is the region."""
+from upcycle_news.models.sns_topic import SnsTopic
 
 WINDOW = timedelta(days=1)
 """SNS gives a message up after an hour of retries by default; an older one is a replay."""
@@ -52,15 +50,14 @@ def verified_message(request: EventRequest) -> dict[str, Any]:
     Raises `WebhookRefused` otherwise, `WebhookUnreadable` for what is no message of SNS.
     """
     message = json_object(json_of(request.body))
-    topic = request.keys.topic_arn
-    region = TOPIC.fullmatch(topic)
-    if region is None or message.get("TopicArn") != topic:
+    topic = SnsTopic.parse(request.keys.topic_arn)
+    if message.get("TopicArn") != topic.arn:
         raise WebhookRefused("the message is of another topic")
     if message.get("Type") not in _SIGNED:
         raise WebhookUnreadable("the type of the message is none of Amazon SNS")
     require_recent(_time(required_text(message, "Timestamp")), request, WINDOW)
     address = required_text(message, "SigningCertURL")
-    if not is_certificate_address(address, region[1]):
+    if not is_certificate_address(address, topic):
         raise WebhookRefused("the certificate lies at another address than that of Amazon SNS")
     if request.fetch is None:
         raise WebhookRefused("the certificate of Amazon SNS cannot be fetched here")
@@ -75,30 +72,23 @@ def confirmation_address(message: Mapping[str, Any]) -> str:
     """
     if message.get("Type") != "SubscriptionConfirmation":
         return ""
-    topic = str(message["TopicArn"])
-    region = TOPIC.fullmatch(topic)
+    topic = SnsTopic.parse(str(message["TopicArn"]))
     address = required_text(message, "SubscribeURL")
     parts = urlsplit(address)
     try:
         asked = parse_qs(parts.query, strict_parsing=True, max_num_fields=10)
     except ValueError:
         asked = {}
-    wanted = {"Action": ["ConfirmSubscription"], "TopicArn": [topic]}
+    wanted = {"Action": ["ConfirmSubscription"], "TopicArn": [topic.arn]}
     wanted["Token"] = [required_text(message, "Token")]
-    is_ours = region is not None and address.startswith(f"{host_address(region[1])}?")
-    if not is_ours or asked != wanted or parts.fragment:
+    if not address.startswith(f"{topic.host_address}?") or asked != wanted or parts.fragment:
         raise WebhookRefused("the subscription would be confirmed at another address")
     return address
 
 
-def host_address(region: str) -> str:
-    """Return the address of SNS in a region, with the final slash."""
-    return f"https://sns.{region}.amazonaws.com/"
-
-
-def is_certificate_address(address: str, region: str) -> bool:
-    """Return True if a certificate of SNS in this region may lie there: no port, user, folder or query."""
-    name = address.removeprefix(host_address(region))
+def is_certificate_address(address: str, topic: SnsTopic) -> bool:
+    """Return True if a certificate for this topic may lie there: no port, user, folder or query."""
+    name = address.removeprefix(topic.host_address)
     return name != address and re.fullmatch(r"[A-Za-z0-9_-]{1,200}\.pem", name) is not None
 
 

@@ -34,6 +34,10 @@ from upcycle_news.storage.schema.issues import (
     wordings,
 )
 from upcycle_news.storage.schema.key_fingerprints import key_fingerprints
+from upcycle_news.storage.schema.provider_events import (
+    provider_event_counts,
+    provider_events,
+)
 from upcycle_news.storage.schema.relay_stats import (
     issue_relays,
     relay_stats,
@@ -83,6 +87,8 @@ __all__ = [
     "metadata",
     "notices",
     "pending_suppressions",
+    "provider_event_counts",
+    "provider_events",
     "quota_marks",
     "quota_scopes",
     "recent_refusals",
