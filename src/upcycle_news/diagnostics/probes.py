@@ -240,7 +240,7 @@ def _check_events(check_context: CheckContext, relay: Relay) -> list[CheckResult
     seen = {source.source: (source.first_at, source.last_at) for source in known}
     sources = [
         event_sources.SourceFacts(
-            name, settings.provider, _missing_keys(settings), *seen.get(name, ())
+            name, settings.provider, missing_keys(settings), *seen.get(name, ())
         )
         for name, settings in context.settings.events.items()
     ]
@@ -248,7 +248,7 @@ def _check_events(check_context: CheckContext, relay: Relay) -> list[CheckResult
     return event_sources.evaluate(relay, sources, mailed_at=mailed_at, now=check_context.now)
 
 
-def _missing_keys(settings: EventSourceSettings) -> tuple[str, ...]:
+def missing_keys(settings: EventSourceSettings) -> tuple[str, ...]:
     """Return the settings of a source without which no event of it is taken."""
     needed = ("secret", *PROVIDERS[settings.provider].needs)
     values = {name: getattr(settings, name) for name in needed}

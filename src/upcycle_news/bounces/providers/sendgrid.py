@@ -136,5 +136,5 @@ def _delivery_key(record: Mapping[str, Any]) -> str:
 
 
 SENDGRID = Provider(
-    "sendgrid", "Twilio SendGrid", outgoing_headers, read_events, needs=("public_key",)
+    "sendgrid", "SendGrid", outgoing_headers, read_events, needs=("public_key",)
 )
