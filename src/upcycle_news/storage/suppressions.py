@@ -15,7 +15,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, ScalarSelect, delete, func, select
+from sqlalchemy import Connection, Row, ScalarSelect, delete, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningInsert
 
@@ -149,7 +149,8 @@ def _insert(dialect: str, replaceable: tuple[str, ...]) -> ReturningInsert[tuple
         statement = statement.on_conflict_do_update(
             index_elements=[suppressions.c.email_key],
             set_={name: statement.excluded[name] for name in changed},
-            where=suppressions.c.reason.in_(replaceable),
+            # Not IN: its parameters cannot stand in a statement for several rows.
+            where=or_(*(suppressions.c.reason == reason for reason in replaceable)),
         )
     return statement.returning(suppressions.c.email_key)
 
