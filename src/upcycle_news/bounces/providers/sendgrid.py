@@ -135,6 +135,4 @@ def _delivery_key(record: Mapping[str, Any]) -> str:
     return text_of(record, KEY_NAME, 100)
 
 
-SENDGRID = Provider(
-    "sendgrid", "SendGrid", outgoing_headers, read_events, needs=("public_key",)
-)
+SENDGRID = Provider("sendgrid", "SendGrid", outgoing_headers, read_events, needs=("public_key",))
