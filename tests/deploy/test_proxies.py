@@ -256,7 +256,6 @@ def trickle(clients: list[socket.socket]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("kind", ["caddy", "nginx"])
 def test_slow_clients_behind_a_proxy_keep_nobody_from_the_pages(
     kind: str, tmp_path: Path, publication: Publication
