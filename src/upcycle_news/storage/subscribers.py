@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Text, cast, insert, select, update
+from sqlalchemy import Connection, Row, Text, cast, insert, literal, select, update
 
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import EmailAddress, Subscriber, SubscriberStatus, UnsubscribeMethod
@@ -72,7 +72,7 @@ def add_subscribers(
             fresh = _update_known(store, connection, chunk, seen, report, override_preferences)
             if fresh:
                 fresh = [
-                    replace(subscriber, language=subscriber.language or language)
+                    subscriber if subscriber.language else replace(subscriber, language=language)
                     for subscriber in fresh
                 ]
                 _insert(store, connection, fresh, source=source, now=now)
@@ -173,26 +173,22 @@ def _insert(
         insert(subscribers),
         [new_row(store, subscriber, SubscriberStatus.CONFIRMED, now) for subscriber in new],
     )
-    ids = connection.scalars(
-        select(subscribers.c.id).where(
-            subscribers.c.email_key.in_([subscriber.email.key for subscriber in new])
-        )
-    )
+    keys = [subscriber.email.key for subscriber in new]
+    consent = {
+        "purpose": "newsletter",
+        "source": source,
+        "wording": "",
+        "token_hash": "",
+        "ip": "",
+        "given_at": now,
+        "confirmed_at": now,
+    }
+    columns = [literal(value, consents.c[name].type) for name, value in consent.items()]
     connection.execute(
-        insert(consents),
-        [
-            {
-                "subscriber_id": number,
-                "purpose": "newsletter",
-                "source": source,
-                "wording": "",
-                "token_hash": "",
-                "ip": "",
-                "given_at": now,
-                "confirmed_at": now,
-            }
-            for number in ids
-        ],
+        insert(consents).from_select(
+            ["subscriber_id", *consent],
+            select(subscribers.c.id, *columns).where(subscribers.c.email_key.in_(keys)),
+        )
     )
 
 
