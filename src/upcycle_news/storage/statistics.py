@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, func, select
+from sqlalchemy import ColumnElement, Connection, Text, case, cast, func, select
 
 from upcycle_news.models import DeliveryState, IssueId, SubscriberStatus
 from upcycle_news.storage import issue_lifecycle as lifecycle
@@ -113,10 +114,13 @@ def count_subscribers(store: Store) -> ListCounts:
         ):
             by_status[status] = count
         topics: Counter[str] = Counter()
-        for chosen in connection.scalars(
-            select(subscribers.c.topics).where(subscribers.c.status == SubscriberStatus.CONFIRMED)
+        chosen = cast(subscribers.c.topics, Text)  # few sets are distinct, and JSON has no equality
+        for names, count in connection.execute(
+            select(chosen, func.count())
+            .where(subscribers.c.status == SubscriberStatus.CONFIRMED)
+            .group_by(chosen)
         ):
-            topics.update(chosen)
+            topics.update(dict.fromkeys(json.loads(names), count))
         reasons = connection.execute(
             select(suppressions.c.reason, func.count())
             .group_by(suppressions.c.reason)

@@ -15,6 +15,7 @@ from upcycle_news.models import EmailAddress, Subscriber, SubscriberStatus, Unsu
 from upcycle_news.storage import suppressions as suppression_rows
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import (
+    IN_A_GROUP,
     asked_addresses,
     consents,
     subscribers,
@@ -225,7 +226,9 @@ def chunks(new: Iterable[NewSubscriber]) -> Iterator[list[NewSubscriber]]:
 def all_subscribers(store: Store) -> Iterator[Subscriber]:
     """Yield all subscribers, whatever their status, oldest first."""
     with store.reading() as connection:
-        for row in connection.execute(select(subscribers).order_by(subscribers.c.id)):
+        query = select(subscribers).order_by(subscribers.c.id)
+        # Without this psycopg fetches the whole list before its first row.
+        for row in connection.execute(query, execution_options={"yield_per": CHUNK}):
             yield _subscriber(row)
 
 
@@ -267,16 +270,16 @@ def addresses(store: Store, ids: Iterable[int]) -> Mapping[int, EmailAddress]:
 
 def group_members(store: Store, group: str) -> tuple[Subscriber, ...]:
     """Return the confirmed subscribers in `group`, such as the editors who get test mails."""
-    return tuple(
-        subscriber
-        for subscriber in all_subscribers(store)
-        if subscriber.status is SubscriberStatus.CONFIRMED and group in subscriber.groups
-    )
+    # Asked for the status as well, SQLite would take the index of that, and read all confirmed ones.
+    query = select(subscribers).where(IN_A_GROUP).order_by(subscribers.c.id)
+    with store.reading() as connection:
+        members = [_subscriber(row) for row in connection.execute(query) if group in row.groups]
+    return tuple(member for member in members if member.status is SubscriberStatus.CONFIRMED)
 
 
 def group_names(store: Store) -> tuple[str, ...]:
     """Return the names of all groups, sorted."""
-    query = select(cast(subscribers.c.groups, Text)).distinct()
+    query = select(cast(subscribers.c.groups, Text)).where(IN_A_GROUP).distinct()
     with store.reading() as connection:
         return tuple(
             sorted({name for text in connection.scalars(query) for name in json.loads(text)})
