@@ -115,7 +115,13 @@ def main() -> int:
             flush=True,
         )
     for name in ("upcycle-news", "upcycle-news dkim", "upcycle-news quota"):
-        for other in ("smtp-source", "upcycle-news", "nodemailer", "EmailMessage loop", "yagmail.send"):
+        for other in (
+            "smtp-source",
+            "upcycle-news",
+            "nodemailer",
+            "EmailMessage loop",
+            "yagmail.send",
+        ):
             if name != other and name in rates and other in rates:
                 print(f"{name} : {other} = {rates[name] / rates[other]:.2f}")
     return 0
