@@ -42,6 +42,7 @@ from upcycle_news.storage.schema.send_hold import (
     send_holds,
 )
 from upcycle_news.storage.schema.subscribers import (
+    IN_A_GROUP,
     address_changes,
     asked_addresses,
     bounces,
@@ -57,6 +58,7 @@ from upcycle_news.storage.schema.subscribers import (
 
 __all__ = [
     "HEAD",
+    "IN_A_GROUP",
     "UtcDateTime",
     "address_changes",
     "alerts",

@@ -222,6 +222,13 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_subscribers_status"), "subscribers", ["status"], unique=False)
+    op.create_index(
+        "ix_subscribers_in_a_group",
+        "subscribers",
+        ["id"],
+        sqlite_where=sa.text("CAST(\"groups\" AS TEXT) <> '[]'"),
+        postgresql_where=sa.text("CAST(\"groups\" AS TEXT) <> '[]'"),
+    )
     op.create_table(
         "suppressions",
         sa.Column("email_key", sa.String(length=320), nullable=False),
