@@ -67,6 +67,13 @@ def _missing(context: AppContext) -> Iterator[Finding]:
         yield Finding("error", "imprint-missing", FILE_NAME, localized("imprint-missing"))
 
 
+def privacy_findings(context: AppContext) -> Iterator[Finding]:
+    """Yield a warning if the form for signing up has no page about privacy to link to."""
+    if context.settings.publication.public_url and not context.settings.imprint.privacy_url:
+        text = localized("privacy-url-missing")
+        yield _finding(context, "warning", "privacy-url-missing", text)
+
+
 def _samples(context: AppContext) -> Iterator[Finding]:
     names = [name for name in (*_ADDRESSES, *_URLS) if _is_sample(name, _value(context, name))]
     if sample_imprint_lines(context.settings.imprint.lines):
@@ -101,7 +108,11 @@ def _value(context: AppContext, name: str) -> str:
     return str(getattr(getattr(context.settings, table), key))
 
 
-_PLACES = {"sender-missing": "sender.address", "public-url-missing": "publication.public_url"}
+_PLACES = {
+    "sender-missing": "sender.address",
+    "public-url-missing": "publication.public_url",
+    "privacy-url-missing": "imprint",
+}
 
 
 def _finding(

@@ -295,6 +295,8 @@ def upgrade() -> None:
         sa.Column("mailed_at", UtcDateTime(), nullable=True),
         sa.Column("confirmed_at", UtcDateTime(), nullable=True),
         sa.Column("ended_at", UtcDateTime(), nullable=True),
+        sa.Column("chosen_language", sa.String(length=8), nullable=True),
+        sa.Column("chosen_topics", sa.JSON(none_as_null=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["subscriber_id"],
             ["subscribers.id"],
