@@ -118,17 +118,18 @@ def test_a_wrong_address_costs_no_choice(server: WebServer) -> None:
 def test_the_form_leads_to_the_page_about_privacy_and_goes_on_without(
     publication: Publication, port: int
 ) -> None:
+    publication.change_setting('privacy_url = "https://verein.example.net/datenschutz"', "")
     publication.change_setting("https://umbaupost.example.net", f"http://127.0.0.1:{port}")
     with running_server(publication.context(), port) as server:
         assert "Datenschutz" not in server.get("/subscribe?lang=de").text
         assert server.post("/subscribe", {"email": ANNA}).status == 200
     assert "privacy-url-missing" in publication.run("check").output
     publication.change_setting(
-        "[imprint]", '[imprint]\nprivacy_url = "https://umbaupost.example.net/datenschutz"'
+        "[imprint]", '[imprint]\nprivacy_url = "https://verein.example.net/datenschutz"'
     )
     with running_server(publication.context(), port) as server:
         page = server.get("/subscribe?lang=de").text
-        assert 'href="https://umbaupost.example.net/datenschutz">Datenschutz</a>' in page
+        assert 'href="https://verein.example.net/datenschutz">Datenschutz</a>' in page
     assert "privacy-url-missing" not in publication.run("check").output
 
 
@@ -241,15 +242,12 @@ def foreign_site(html: str) -> Iterator[str]:
 
 
 def test_the_snippet_says_everything_that_our_page_says(publication: Publication) -> None:
-    publication.change_setting(
-        "[imprint]", '[imprint]\nprivacy_url = "https://umbaupost.example.net/datenschutz"'
-    )
     html = publication.run("subscribers", "snippet", AUDIENCE__TOPICS='["Bau & Bestand"]').out
     assert 'action="https://umbaupost.example.net/subscribe"' in html
     assert 'src="https://umbaupost.example.net/signup.js"' in html
     assert 'name="topic" value="Bau &amp; Bestand"> Bau &amp; Bestand</label>' in html
     assert 'name="language" value="de" checked' in html
-    assert 'href="https://umbaupost.example.net/datenschutz"' in html
+    assert 'href="https://verein.example.net/datenschutz"' in html
     assert "Abbestellen kann ich jederzeit" in html
     assert 'name="website"' in html
     assert "style" not in html

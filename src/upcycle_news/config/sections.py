@@ -399,6 +399,12 @@ class WebSettings(Table):
         description="Other sites whose sign-up form may stay on its page, such as "
         '["https://www.example.org"]; without it their form leads here.',
     )
+    answers_per_hour: int = Field(
+        30, ge=1, description="Answers to an issue's question from one network at the most."
+    )
+    question_days: int = Field(
+        14, ge=1, le=365, description="So long after an issue was queued its question is open."
+    )
     trusted_proxies: tuple[Line, ...] = Field(
         ("127.0.0.1",), description="Proxies whose X-Forwarded-For is trusted."
     )

@@ -21,6 +21,12 @@ from upcycle_news.rendering.theme import read_theme
 TEMPLATE = "page.html"
 STYLE = "page.css"
 
+NEWER_VIEWS = ("question",)
+"""Views that the page.html of an older publication may not know."""
+
+BUNDLED = "page.bundled.html"
+"""The bundled template's name beside an older one of the publication's own."""
+
 
 class PageRenderer:
     """Renders the pages of one publication; caches what is the same for all of them."""
@@ -54,9 +60,10 @@ class PageRenderer:
 
     def render(self, view: str, language: str, **values: Any) -> str:
         """Return the page `view` (a name that the template knows) with its values."""
+        is_newer = view in NEWER_VIEWS and BUNDLED in self._templates
         return fill_template(
             self._templates,
-            TEMPLATE,
+            BUNDLED if is_newer else TEMPLATE,
             {
                 "view": view,
                 "root": self.root,

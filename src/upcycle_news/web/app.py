@@ -17,6 +17,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from upcycle_news.api import App, open_app
 from upcycle_news.errors import UpcycleError
+from upcycle_news.models.archive_paths import QUESTION
 from upcycle_news.observability.logging import Log
 from upcycle_news.web.archive import ArchivePages
 from upcycle_news.web.bounces import BounceWebhooks
@@ -31,6 +32,7 @@ from upcycle_news.web.handlers import (
     signup_script,
 )
 from upcycle_news.web.metrics import MetricsEndpoint, PeerMiddleware
+from upcycle_news.web.questions import QuestionPages
 from upcycle_news.web.rate_limit import BodyTooLarge, NetworkRateLimit
 
 log = Log(__name__)
@@ -103,6 +105,14 @@ def create_app(publication: App | None = None, *, mail_seconds: float = MAIL_SEC
     async def bounces(request: Request) -> Response:
         return await webhooks.receive(request)
 
+    questions = QuestionPages(handlers, NetworkRateLimit(settings.answers_per_hour, time.monotonic))
+
+    async def show_question(request: Request) -> Response:
+        return await questions.show(request)
+
+    async def answer_question(request: Request) -> Response:
+        return await questions.answer(request)
+
     endpoint = MetricsEndpoint(handlers, settings.metrics)
 
     async def metrics(request: Request) -> Response:
@@ -145,6 +155,8 @@ def create_app(publication: App | None = None, *, mail_seconds: float = MAIL_SEC
             Route("/report/{token}", guarded(report), methods=show),
             Route("/images/{name}", guarded(picture), methods=show),
             Route("/bounces/{source}", guarded(bounces), methods=act),
+            Route(f"/{QUESTION}/{{issue}}", guarded(show_question), methods=show),
+            Route(f"/{QUESTION}/{{issue}}", guarded(answer_question), methods=act),
             Route("/subscribe", guarded(handlers.show_subscribe), methods=show),
             Route("/subscribe", subscribe, methods=act),
             Route("/subscribe", guarded(preflight), methods=["OPTIONS"]),

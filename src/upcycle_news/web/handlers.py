@@ -310,6 +310,19 @@ class Handlers:
         """Return a page without anything personal."""
         return self._page(request, view, status)
 
+    def page(
+        self,
+        view: str,
+        language: str,
+        status: int = 200,
+        headers: dict[str, str] | None = None,
+        **values: Any,
+    ) -> HTMLResponse:
+        """Return a page in a language, in the publication's where it is none of those of the pages."""
+        chosen = language if language in LANGUAGES else self.app.language
+        html = self.app.pages.render(view, chosen, **values)
+        return HTMLResponse(html, status, headers={"Content-Language": chosen, **(headers or {})})
+
     def _page(
         self,
         request: Request,
@@ -319,11 +332,8 @@ class Handlers:
         headers: dict[str, str] | None = None,
         **values: Any,
     ) -> HTMLResponse:
-        chosen_language = language if language in LANGUAGES else self._language(request)
-        html = self.app.pages.render(view, chosen_language, **values)
-        return HTMLResponse(
-            html, status, headers={"Content-Language": chosen_language, **(headers or {})}
-        )
+        chosen = language if language in LANGUAGES else self._language(request)
+        return self.page(view, chosen, status, headers, **values)
 
     def _path(self, purpose: str, token: str) -> str:
         return f"{self.app.pages.root}/{purpose}/{token}"

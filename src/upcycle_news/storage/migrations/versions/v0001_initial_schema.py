@@ -590,6 +590,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("issue_id", "name", name=op.f("pk_wordings")),
     )
     op.create_table(
+        "question_answers",
+        sa.Column("issue_id", sa.String(length=16), nullable=False),
+        sa.Column("revision_id", sa.String(length=64), nullable=False),
+        sa.Column("answer", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["issue_id"],
+            ["issues.id"],
+            name=op.f("fk_question_answers_issue_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint(
+            "issue_id", "revision_id", "answer", name=op.f("pk_question_answers")
+        ),
+    )
+    op.create_table(
         "renderings",
         sa.Column("revision_id", sa.Integer(), nullable=False),
         sa.Column("language", sa.String(length=16), nullable=False),
