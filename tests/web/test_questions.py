@@ -119,8 +119,9 @@ def test_a_question_that_nobody_could_see_or_answer_stops_the_issue(
         "question-unshown"
     }
     publication.change_setting('public_url = "https://umbaupost.example.net"', "")
-    found = publication.run("check", str(ISSUE), code=1).output
-    assert "question-no-address" in found
+    context = publication.context()
+    rendered = render_revision(context, compose.compose_issue(context, ISSUE))
+    assert "question-no-address" in {finding.code for finding in rendered.findings}
 
 
 # --- looking and answering
@@ -199,6 +200,7 @@ def test_figures_are_shown_from_five_answers_on_wherever_they_stand(
     assert "noch keine 5 Antworten" in delivery_report(asked, ISSUE)
     answer(server, 3)
     page = server.get(PAGE).text
+    assert "Was wird aus dem „Bahnhof“?" in page
     assert "5 Antworten" in page and "60 %" in page
     assert "mehrmals antworten" in page  # the page says that the sums can be stuffed
     status = publication.run("issue", "status", str(ISSUE), "--json").json

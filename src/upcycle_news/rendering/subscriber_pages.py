@@ -17,6 +17,7 @@ from upcycle_news.models import Publication
 from upcycle_news.rendering.template_filling import fill_template
 from upcycle_news.rendering.template_strings import read_template_strings
 from upcycle_news.rendering.theme import read_theme
+from upcycle_news.rendering.typesetter import Typesetter, read_typesetter
 
 TEMPLATE = "page.html"
 STYLE = "page.css"
@@ -38,6 +39,10 @@ class PageRenderer:
         self._strings = {
             language: read_template_strings(templates, language) for language in LANGUAGES
         }
+
+    @cached_property
+    def _typesetter(self) -> Typesetter:
+        return read_typesetter(self._templates)
 
     @property
     def root(self) -> str:
@@ -72,6 +77,7 @@ class PageRenderer:
                 "publication": self._publication,
                 "style": Markup(self.style),  # noqa: S704  our own sheet, checked above
                 "t": self._strings[language],
+                "typeset": lambda text: self._typesetter(text, language),
                 **values,
             },
         )
