@@ -186,7 +186,8 @@ class Consent:
     """A consent record: its source and wording, and when it was given, confirmed and ended.
 
     `mailed_at` is when the confirmation mail was sent, `token_hash` proves the link in it, `ip` is
-    kept only if the settings say so.
+    kept only if the settings say so. `chosen_language` and `chosen_topics` are what was chosen on the form,
+    as long as the confirmation has not made it the subscriber's own.
     """
 
     purpose: str
@@ -198,6 +199,8 @@ class Consent:
     ended_at: datetime | None = None
     token_hash: str = ""
     ip: str = ""
+    chosen_language: str | None = None
+    chosen_topics: tuple[str, ...] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON object of one consent in `subscribers show`; times in ISO 8601."""

@@ -68,6 +68,10 @@ consents = Table(
     Column("mailed_at", UtcDateTime),
     Column("confirmed_at", UtcDateTime),
     Column("ended_at", UtcDateTime),
+    # What was chosen on the form; it becomes the subscriber's with the confirmation, and no earlier:
+    # anybody may enter an address. NULL: nothing was chosen, and what is known of the subscriber stays.
+    Column("chosen_language", String(8)),
+    Column("chosen_topics", JSON(none_as_null=True)),
 )
 
 # New addresses that subscribers asked for. `new_email` is empty once the change was confirmed or has
