@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from upcycle_news.bounces.webhooks.request import Webhook, WebhookEvent, WebhookRequest
 
 from upcycle_news.bounces.parser import BounceKind, report_of_reply
-from upcycle_news.bounces.webhooks.request import Webhook, WebhookEvent, WebhookRequest
 from upcycle_news.checks.essay import EssayInput
 from upcycle_news.checks.findings import warning
 from upcycle_news.errors import WebhookRefused, WebhookUnreadable

@@ -133,6 +133,7 @@ class UnsubscribeMethod(StrEnum):
     PREFERENCES = "preferences"
     MAIL = "mail"
     COMMAND = "command"
+    PROVIDER = "provider"
 
 
 class SuppressionSource(StrEnum):

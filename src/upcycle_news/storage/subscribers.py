@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -299,26 +299,54 @@ def unsubscribe(
     `issue` is the number of the issue whose link was followed, 0 for none.
     """
     with store.writing() as connection:
-        changed = connection.execute(
+        return bool(unsubscribe_ids(connection, {subscriber.id: issue}, now=now, method=method))
+
+
+def unsubscribe_ids(
+    connection: Connection, wanted: Mapping[int, int], *, now: datetime, method: UnsubscribeMethod
+) -> frozenset[int]:
+    """Unsubscribe subscribers, each with an issue's number or 0; returns the ids that were not before."""
+    ids = sorted(wanted)
+    changed: set[int] = set()
+    for start in range(0, len(ids), CHUNK):
+        chunk = ids[start : start + CHUNK]
+        now_left = connection.scalars(
             update(subscribers)
-            .where(subscribers.c.id == subscriber.id)
+            .where(subscribers.c.id.in_(chunk))
             .where(subscribers.c.status != SubscriberStatus.UNSUBSCRIBED)
             .values(status=SubscriberStatus.UNSUBSCRIBED, unsubscribed_at=now)
-        )
-        if changed.rowcount == 0:
-            return False
+            .returning(subscribers.c.id)
+        ).all()
+        if not now_left:
+            continue
         connection.execute(
             update(consents)
-            .where(consents.c.subscriber_id == subscriber.id, consents.c.ended_at.is_(None))
+            .where(consents.c.subscriber_id.in_(now_left), consents.c.ended_at.is_(None))
             .where(consents.c.confirmed_at.is_not(None))
             .values(ended_at=now)
         )
         connection.execute(
-            insert(unsubscribes).values(
-                subscriber_id=subscriber.id, issue_number=issue, method=method.value, at=now
-            )
+            insert(unsubscribes),
+            [
+                {"subscriber_id": one, "issue_number": wanted[one], "method": method, "at": now}
+                for one in now_left
+            ],
         )
-    return True
+        changed |= set(now_left)
+    return frozenset(changed)
+
+
+def addresses_of(store: Store, ids: Collection[int]) -> dict[int, str]:
+    """Return the present addresses of these subscribers, without those who were erased."""
+    ordered = sorted(ids)
+    addresses: dict[int, str] = {}
+    with store.reading() as connection:
+        for start in range(0, len(ordered), CHUNK):
+            query = select(subscribers.c.id, subscribers.c.email).where(
+                subscribers.c.id.in_(ordered[start : start + CHUNK])
+            )
+            addresses |= {row.id: row.email for row in connection.execute(query)}
+    return addresses
 
 
 def by_id(store: Store, number: int) -> Subscriber | None:

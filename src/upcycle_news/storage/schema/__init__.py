@@ -35,6 +35,10 @@ from upcycle_news.storage.schema.issues import (
     wordings,
 )
 from upcycle_news.storage.schema.key_fingerprints import key_fingerprints
+from upcycle_news.storage.schema.provider_events import (
+    provider_event_counts,
+    provider_events,
+)
 from upcycle_news.storage.schema.relay_stats import (
     issue_relays,
     relay_stats,
@@ -86,6 +90,8 @@ __all__ = [
     "metadata",
     "notices",
     "pending_suppressions",
+    "provider_event_counts",
+    "provider_events",
     "question_answers",
     "quota_marks",
     "quota_scopes",
