@@ -74,7 +74,7 @@ def privacy_findings(context: AppContext) -> Iterator[Finding]:
     """Yield a warning if the form for signing up has no page about privacy to link to."""
     if context.settings.publication.public_url and not context.settings.imprint.privacy_url:
         text = localized("privacy-url-missing")
-        yield _finding(context, "warning", "privacy-url-missing", text)
+        yield settings_finding(context, "warning", "privacy-url-missing", text)
 
 
 def _samples(context: AppContext) -> Iterator[Finding]:
