@@ -10,6 +10,7 @@ from upcycle_news.api import App
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import SettingsError
 from upcycle_news.models import EmailAddress, SubscriberStatus
+from upcycle_news.services.bounces import event_sources
 from upcycle_news.storage import bounces, subscribers
 from upcycle_news.subscribers.link_tokens import Purpose
 
@@ -111,6 +112,21 @@ def test_a_source_without_a_secret_does_not_exist(publication: Publication) -> N
         assert not app.bounces.admits("mail", "")
         with pytest.raises(SettingsError, match="no source of events called 'mail'"):
             app.bounces.accept("mail", {}, b"")
+
+
+@pytest.mark.parametrize("name", ["mail", "nobody"])
+def test_a_secret_is_compared_in_constant_time_whether_or_not_there_is_such_a_source(
+    context: AppContext, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    compared = []
+
+    def compare(given: bytes, right: bytes) -> bool:
+        compared.append(given)
+        return given == right
+
+    monkeypatch.setattr(event_sources.hmac, "compare_digest", compare)
+    assert not event_sources.admits(context, name, "guessed")
+    assert compared == [b"guessed"]
 
 
 def test_a_body_that_is_too_large_is_refused(server: WebServer) -> None:

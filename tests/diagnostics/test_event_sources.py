@@ -102,6 +102,20 @@ def test_silence_counts_only_where_an_issue_was_sent(
         assert "since 2026-08-28" in str(result.finding)
 
 
+@pytest.mark.parametrize(
+    ("matched", "unsigned", "state"),
+    [(0, 0, "ok"), (3, 0, "ok"), (3, 40, "ok"), (0, 1, "warning"), (0, 40, "warning")],
+)
+def test_events_that_name_no_mail_of_ours_are_a_warning(
+    matched: int, unsigned: int, state: str
+) -> None:
+    facts = SourceFacts("post", "postmark", (), NOW - DAY, NOW, matched, unsigned)
+    [result] = judged(facts, mailed_at=NOW - DAY)
+    assert str(result.state) == state
+    if state == "warning":
+        assert "of ours" in str(result.finding)
+
+
 # --- the command
 
 
@@ -134,6 +148,15 @@ def test_the_doctor_asks_the_store_whether_events_were_seen(publication: Publica
         seen = events_line(publication, **environment)
         assert seen["state"] == "ok"
         assert "since 2026-11-26" in seen["found"]
+        provider_events.count_events(
+            context.store, "post", {("unsigned", "HardBounce"): 2}, now=context.clock()
+        )
+        foreign = events_line(publication, **environment)
+        assert (foreign["state"], foreign["found"][:2]) == ("warning", "2 ")
+        provider_events.count_events(
+            context.store, "post", {("hard", "HardBounce"): 1}, now=context.clock()
+        )
+        assert events_line(publication, **environment)["state"] == "ok"
         del environment["EVENTS__POST__SECRET"]
         lacking = publication.run("doctor", "events", "--json", code=1, **environment)
         assert "lacks what it needs: secret" in lacking.out

@@ -189,6 +189,23 @@ def test_whatever_arrives_is_compared(tail: bytes) -> None:
         compare_mails(whole, received)
 
 
+@pytest.mark.parametrize(
+    "received",
+    [
+        b"Content-Type: message/rfc822\r\n\r\n" * 5000,
+        b"".join(
+            b'Content-Type: multipart/mixed; boundary="b%d"\r\n\r\n--b%d\r\n' % (depth, depth)
+            for depth in range(2000)
+        ),
+        b'Content-Type: text/html; charset="idna"\r\n\r\n\xff\xff',
+    ],
+)
+def test_what_no_parser_can_read_has_none_of_our_parts(received: bytes) -> None:
+    changes = compare_mails(mail(), received)
+    assert (changes.html.missing, changes.text.missing) == (True, True)
+    assert "List-Unsubscribe" in changes.headers
+
+
 def test_a_mail_that_was_written_anew_by_a_server_is_the_same() -> None:
     from email import message_from_bytes
 

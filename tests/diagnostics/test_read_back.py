@@ -273,6 +273,40 @@ def test_the_command_sends_a_mail_only_when_it_is_asked_to(publication: Publicat
         assert relay.accepted == []
 
 
+class DeliveringRelay(MisbehavingRelay):
+    """A provider that rewrites each mail and hands it to the inbox at once."""
+
+    def __init__(self, account: Account) -> None:
+        super().__init__()
+        self.account = account
+
+    async def handle_DATA(self, server, session, envelope):
+        reply = await super().handle_DATA(server, session, envelope)
+        self.account.folders["INBOX"][len(self.accepted)] = rewriting(self.accepted[-1][1])
+        return reply
+
+
+def test_the_command_tells_in_german_what_a_provider_did(
+    publication: Publication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("upcycle_news.diagnostics.read_back.WAITS", (0.0,))
+    with imap_server(Account({"INBOX": {}})) as account, DeliveringRelay(account) as relay:
+        done = publication.run(
+            *("doctor", "dns", "--offline", "--read-back", ADDRESS.address),
+            code=1,
+            **relay_variables(relay.controller.port),
+            **inbox_variables(account.port),
+            RELAYS__MAIN__PROVIDER="sendgrid",
+        )
+    said = " ".join(done.out.split())
+    assert "Über main führen 4 Links woandershin oder fehlen: click.tracker.example" in said
+    assert "Der Anbieter zählt, wer die Mail wann und wo öffnet" in said
+    assert "docs/providers/sendgrid.md sagt, wo, und was sich nicht ausschalten lässt" in said
+    assert "höchstens zwei Minuten" in done.err
+    assert ADDRESS.address not in done.output
+    assert len(relay.accepted) == 1
+
+
 def test_something_that_is_no_address_is_refused(publication: Publication) -> None:
     from upcycle_news.api import App
 

@@ -103,24 +103,6 @@ def parse_bounce(raw: bytes) -> BounceReport:
         return BounceReport(BounceKind.OTHER)
 
 
-def report_of_reply(
-    reply: SmtpReply, *, recipient: str, returned_to: tuple[str, ...] = ()
-) -> BounceReport:
-    """Return the report of a refusal that somebody else got and hands on, such as a provider.
-
-    `reply` is what the subscriber's server said, `returned_to` the envelope sender of our mail. It is
-    hard only if an enhanced code says that the address is dead: at which step the reply came is not
-    known.
-    """
-    kind = _kind("rcpt", reply.code, reply.enhanced, reply.text)
-    if kind is BounceKind.HARD and class_of_code(reply.enhanced) is not RefusalClass.RECIPIENT:
-        kind = BounceKind.SOFT
-    recipients = tuple(filter(None, (recipient,)))
-    return BounceReport(
-        kind, reply.enhanced, redacted(reply.text, recipient), returned_to, recipients=recipients
-    )
-
-
 def for_subscriber(report: BounceReport, address: str) -> BounceReport:
     """Return the report as it counts for the subscriber with this address.
 

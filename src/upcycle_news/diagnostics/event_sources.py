@@ -30,7 +30,8 @@ _HOSTS = {
 class SourceFacts:
     """A source of events: its name and provider, the settings it lacks, and when events came.
 
-    `first_seen` and `last_seen` are None as long as none did.
+    `first_seen` and `last_seen` are None as long as none did. `matched` is the number of failures, complaints
+    and departures about mails of ours, `unsigned` that of those without a delivery key of ours.
     """
 
     name: str
@@ -38,6 +39,8 @@ class SourceFacts:
     missing: tuple[str, ...] = ()
     first_seen: datetime | None = None
     last_seen: datetime | None = None
+    matched: int = 0
+    unsigned: int = 0
 
 
 def provider_of_host(host: str) -> str:
@@ -114,6 +117,14 @@ def _source(
             localized("events-never", provider=title, source=source.name),
             impact=localized("events-none-means"),
             fix=localized("events-never-cure", source=source.name, page=where),
+            about=source.name,
+        )
+    if source.unsigned and not source.matched:
+        return warning(
+            CHECK,
+            localized("events-unsigned", provider=title, source=source.name, count=source.unsigned),
+            impact=localized("events-unsigned-mean"),
+            fix=localized("events-unsigned-cure", page=where),
             about=source.name,
         )
     if mailed_at is not None and source.last_seen < mailed_at and now - source.last_seen > QUIET:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import email
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from email.message import Message
 from urllib.parse import urlsplit
@@ -68,14 +68,30 @@ class _Part:
     words: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Mail:
+    headers: Mapping[str, str]
+    html: _Part | None
+    text: _Part | None
+
+
 def compare_mails(sent: bytes, received: bytes) -> MailChanges:
-    """Return what differs; never fails, whatever arrived."""
-    ours, theirs = email.message_from_bytes(sent), email.message_from_bytes(received)
+    """Return what differs; never fails, whatever arrived: what cannot be read has none of our parts."""
+    ours, theirs = _read(sent), _read(received)
     return MailChanges(
-        html=_compare(_html_part(ours), _html_part(theirs)),
-        text=_compare(_text_part(ours), _text_part(theirs)),
-        headers=tuple(name for name in HEADERS if _header(ours, name) != _header(theirs, name)),
+        html=_compare(ours.html, theirs.html),
+        text=_compare(ours.text, theirs.text),
+        headers=tuple(name for name in HEADERS if ours.headers[name] != theirs.headers[name]),
     )
+
+
+def _read(raw: bytes) -> _Mail:
+    try:
+        message = email.message_from_bytes(raw)
+        headers = {name: _header(message, name) for name in HEADERS}
+        return _Mail(headers, _html_part(message), _text_part(message))
+    except (RecursionError, LookupError, ValueError):  # the parser's corners: nesting, charsets
+        return _Mail(dict.fromkeys(HEADERS, ""), None, None)
 
 
 def _compare(ours: _Part | None, theirs: _Part | None) -> PartChanges:

@@ -45,6 +45,7 @@ from upcycle_news.prefect_api.status import fetch_facts, read_deployments
 from upcycle_news.scaffold.layout import bundled_publication
 from upcycle_news.services.backup import create
 from upcycle_news.services.bounces import process
+from upcycle_news.services.bounces.events import MATCHED, UNSIGNED
 from upcycle_news.services.checks import run
 from upcycle_news.services.feeds.collect import feeds_health
 from upcycle_news.services.issues import ids
@@ -237,7 +238,15 @@ def _check_events(check_context: CheckContext, relay: Relay) -> list[CheckResult
     """Check whether the events of the relay's provider arrive."""
     context = check_context.app
     known = provider_events.activity(context.store) if check_context.usable else ()
-    seen = {source.source: (source.first_at, source.last_at) for source in known}
+    seen = {
+        source.source: (
+            source.first_at,
+            source.last_at,
+            sum(number for (kind, _), number in source.counts.items() if kind in MATCHED),
+            sum(number for (kind, _), number in source.counts.items() if kind == UNSIGNED),
+        )
+        for source in known
+    }
     sources = [
         event_sources.SourceFacts(
             name, settings.provider, missing_keys(settings), *seen.get(name, ())

@@ -8,7 +8,7 @@ the transaction that records the refusals: it has locked the issue before.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,7 +21,7 @@ from upcycle_news.models.refusal_wave import (
     Outcome,
     RefusalWave,
     find_wave,
-    find_wave_around,
+    find_waves_around,
 )
 from upcycle_news.storage import issue_lifecycle as lifecycle
 from upcycle_news.storage import pending_suppressions
@@ -37,6 +37,7 @@ from upcycle_news.storage.workers import NO_WORKER
 
 _ROWS = 500  # refusals that are looked at: as many of one domain may come in a row
 _NEIGHBOURS = 200  # deliveries before and after the one that a report is about
+_SPAN = 5000  # deliveries whose outcomes are looked at together
 _CHUNK = 500
 _REFUSED_STATES = (DeliveryState.REJECTED, DeliveryState.DEFERRED)
 _PENDING_STATES = (DeliveryState.QUEUED, DeliveryState.DEFERRED, DeliveryState.SENDING)
@@ -227,22 +228,27 @@ def keep_back_waves_of_reports(
     """
     doubtful: set[int] = set()
     for span in _neighbourhoods(of_deliveries):
-        near = _refused_between(connection, issue, span[0] - _NEIGHBOURS, span[-1] + _NEIGHBOURS)
-        for delivery in span:
-            first, last = delivery - _NEIGHBOURS, delivery + _NEIGHBOURS
-            if bisect_right(near, last) - bisect_left(near, first) < LEAST or delivery in doubtful:
-                continue  # the usual case: a few dead addresses in a list
-            wave = find_wave_around(_outcomes_between(connection, issue, first, last), delivery)
-            if wave is not None:
-                doubtful |= wave.doubtful
+        first, last = span[0] - _NEIGHBOURS, span[-1] + _NEIGHBOURS
+        refused = _refused_between(connection, issue, first, last)
+        # The usual case: a few dead addresses in a list.
+        suspicious = [one for one in span if _count_near(refused, one) >= LEAST]
+        if suspicious:
+            outcomes = _outcomes_between(connection, issue, first, last)
+            doubtful |= find_waves_around(outcomes, suspicious, reach=_NEIGHBOURS)
     return pending_suppressions.keep_back(connection, issue, doubtful) if doubtful else 0
 
 
+def _count_near(refused: Sequence[int], delivery: int) -> int:
+    """Return how many of the refused deliveries, which are in order, are neighbours of this one."""
+    first, last = delivery - _NEIGHBOURS, delivery + _NEIGHBOURS
+    return bisect_right(refused, last) - bisect_left(refused, first)
+
+
 def _neighbourhoods(of_deliveries: Collection[int]) -> Iterator[list[int]]:
-    """Yield the deliveries in order, those that share neighbours together, `_CHUNK` at the most."""
+    """Yield the deliveries in order, those that share neighbours together, as far as `_SPAN` reaches."""
     span: list[int] = []
     for delivery in sorted(of_deliveries):
-        if span and (delivery - span[-1] > 2 * _NEIGHBOURS or len(span) == _CHUNK):
+        if span and (delivery - span[-1] > 2 * _NEIGHBOURS or delivery - span[0] > _SPAN):
             yield span
             span = []
         span.append(delivery)

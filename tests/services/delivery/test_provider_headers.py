@@ -29,7 +29,13 @@ from upcycle_news.services.monitoring import notifications
 from upcycle_news.services.subscribers import confirmation_mails, subscriptions
 from upcycle_news.storage.subscribers import NewSubscriber
 
-from ...publications import Publication, approve_issue, relay_variables, send_issue
+from ...publications import (
+    Publication,
+    approve_issue,
+    parse_mail,
+    relay_variables,
+    send_issue,
+)
 from ...transports.bad_relays import MisbehavingRelay
 
 OWN_HEADERS = [
@@ -104,6 +110,21 @@ def test_an_issue_tells_the_provider_to_track_nothing_and_names_its_delivery(
     key = context.delivery_keys.key_for(1, 1)
     assert sum(key in value for value in headers.values()) == (2 if provider == "ses" else 1)
     assert [name for name, _ in own_part(mail)] == OWN_HEADERS
+
+
+def test_amazon_ses_is_asked_to_leave_every_link_alone(publication: Publication) -> None:
+    prepared(publication)
+    with MisbehavingRelay() as relay:
+        context = publication.context(
+            **relay_variables(relay.controller.port), **provider_variables("ses")
+        )
+        send_issue(context)
+    [(_, raw)] = relay.accepted
+    html = parse_mail(raw).get_body(("html",))
+    assert html is not None
+    links = re.findall(r"<a\b[^>]*\bhref=[^>]*>", html.get_content())
+    assert len(links) > 3
+    assert all(link.startswith("<a ses:no-track ") for link in links)
 
 
 def test_sendgrid_is_told_everything_in_one_header_of_json(publication: Publication) -> None:
@@ -286,6 +307,7 @@ def test_our_signature_survives_what_the_provider_takes_out_and_replaces(
         )
         assert send_issue(context).sent == 1
     [(_, raw)] = relay.accepted
+    assert b"no-track" not in raw  # SES takes its marks out of the body, which is signed
     for name in added(message_from_bytes(raw)):
         if name != "DKIM-Signature":
             raw = re.sub(rf"(?mi)^{name}: [^\r]*\r\n".encode(), b"", raw)

@@ -33,14 +33,18 @@ class Outgoing:
         """The headers, in lower case, that the provider replaces: DKIM must not cover them."""
         return self.provider.replaced_headers if self.provider else ()
 
-    def mark_html(self, html: str) -> str:
-        """Return HTML whose links ask the provider to leave them alone, where it knows such a mark."""
-        mark = self.provider.untracked_link if self.provider else ""
+    def mark_html(self, html: str, *, signed: bool = False) -> str:
+        """Return HTML whose links ask the provider to leave them alone, where it knows such a mark.
+
+        Not in a mail that we have `signed` ourselves: the provider takes its marks out of the body, and
+        then no signature of ours would hold.
+        """
+        mark = self.provider.untracked_link if self.provider and not signed else ""
         return _LINK.sub(lambda match: f"{match[0]} {mark}", html) if mark else html
 
-    def mark_links(self, rendered: RenderedIssue) -> RenderedIssue:
+    def mark_links(self, rendered: RenderedIssue, *, signed: bool = False) -> RenderedIssue:
         """Return an issue with its links marked as by `mark_html`."""
-        html = self.mark_html(rendered.html)
+        html = self.mark_html(rendered.html, signed=signed)
         return rendered if html == rendered.html else replace(rendered, html=html)
 
 

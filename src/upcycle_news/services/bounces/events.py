@@ -27,7 +27,11 @@ from upcycle_news.storage.provider_events import NewEvent
 log = Log(__name__)
 
 _CHUNK = 500  # events of one transaction
-_UNKNOWN, _UNSIGNED = "unknown", "unsigned"
+_UNKNOWN = "unknown"
+UNSIGNED = "unsigned"
+"""The kind under which events that would act are counted when they carry no delivery key of ours."""
+MATCHED = frozenset(kind.value for kind in (*COUNTED, BounceKind.UNSUBSCRIBED))
+"""The kinds of events that act, under which those with a key are counted."""
 
 
 def accept_events(
@@ -120,7 +124,7 @@ def _take(
 
 _COUNT_OF = {
     _UNKNOWN: "unknown",
-    _UNSIGNED: "unsigned",
+    UNSIGNED: "unsigned",
     BounceKind.OTHER.value: "ignored",
     BounceKind.DELIVERED.value: "delivered",
     BounceKind.DELAYED.value: "delayed",
@@ -142,7 +146,7 @@ def _new_event(
     key = _key(source, report.kind, hashlib.sha256(identity).hexdigest())
     acts = report.kind in COUNTED or report.kind is BounceKind.UNSUBSCRIBED
     if acts and delivery is None:
-        return NewEvent(key, _UNSIGNED, name)
+        return NewEvent(key, UNSIGNED, name)
     if report.kind in COUNTED and delivery is not None:
         new = new_report(report, delivery, identity=key.encode(), raw=event.raw)
         return NewEvent(key, report.kind, name, report=new)

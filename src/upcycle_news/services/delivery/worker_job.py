@@ -174,7 +174,7 @@ def compose_template(
     """Return the template of an issue's mails over `relay`, as the provider behind it wants them."""
     outgoing = outgoing_for(relay)
     return MessageTemplate.compose(
-        outgoing.mark_links(content),
+        outgoing.mark_links(content, signed=bool(context.dkim_signers)),
         context.sender_headers(publication),
         revision_id=revision_id,
         signers=context.dkim_signers,

@@ -360,7 +360,7 @@ class _Mailer:
             language=claimed.language,
             subject=rendered.subject,
             text=rendered.text,
-            html=outgoing.mark_html(rendered.html),
+            html=outgoing.mark_html(rendered.html, signed=bool(context.dkim_signers)),
             message_hash=message_hash(
                 context.message_id_key, f"{name}/{mail.asked_at.timestamp():.0f}", mail.reference
             ),
