@@ -400,6 +400,33 @@ def test_reminders_need_hours_in_which_somebody_works(home: Path, lines: str) ->
 
 
 @pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        ("https://www.example.org", "https://www.example.org"),
+        ("https://WWW.Example.org/", "https://www.example.org"),
+        ("https://www.example.org:443", "https://www.example.org"),
+        ("http://localhost:8080", "http://localhost:8080"),
+        ("https://[2001:DB8::1]:8443", "https://[2001:db8::1]:8443"),
+    ],
+)
+def test_an_origin_is_kept_as_browsers_send_it(written: str, sent: str) -> None:
+    assert Settings(web={"signup_origins": [written]}).web.signup_origins == (sent,)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "*", "null", "www.example.org", "https://*.example.org", "https://example.org/shop",
+        "https://example.org?x=1", "https://anna@example.org", "ftp://example.org", "https://bäume.example",
+        "https://example.org:port", "https://",
+    ],
+)  # fmt: skip
+def test_what_is_no_origin_is_refused(written: str) -> None:
+    with pytest.raises(ValueError, match="signup_origins"):
+        Settings(web={"signup_origins": [written]})
+
+
+@pytest.mark.parametrize(
     ("relay", "reason"),
     [
         ('provider = "postmrk"', "'relays.main.provider' cannot be used: it must be"),

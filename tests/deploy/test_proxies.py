@@ -28,6 +28,7 @@ from ..web.test_slow_clients import slow_client, web_process
 from ..web.web_server import WebServer, free_port, running_server
 from .tools import DEPLOY, program
 
+PARTNER = "https://www.partner.example"
 ONE_CLICK = "List-Unsubscribe=One-Click"
 
 
@@ -62,7 +63,7 @@ def nginx_without_headers(port: int, backend: int, folder: Path) -> str:
 @pytest.fixture
 def context(publication: Publication) -> AppContext:
     publication.add_subscribers("leserin@example.org")
-    return publication.context()
+    return publication.context(WEB__SIGNUP_ORIGINS=f'["{PARTNER}"]')
 
 
 @pytest.fixture(params=["caddy", "nginx", "nginx without a header"])
@@ -111,6 +112,19 @@ def test_a_proxy_passes_one_click_and_hides_metrics(proxy: WebServer, context: A
         assert response.status == 404 or "Host" in headers  # Caddy has no such site
         assert "upcycle_news_" not in response.text
     assert proxy.get("/healthz").status == 200
+
+
+def test_a_proxy_lets_the_page_of_a_named_site_ask_and_sign_up(proxy: WebServer) -> None:
+    asked = {"Access_Control_Request_Method": "POST", "Origin": PARTNER}
+    assert proxy.request("OPTIONS", "/subscribe", **asked).status == 204
+    answer = proxy.post(
+        "/subscribe", {"email": "neu@example.org"}, Origin=PARTNER, Accept="application/json"
+    )
+    assert (answer.status, answer.text) == (200, '{"ok":true}')
+    assert answer.headers["access-control-allow-origin"] == PARTNER
+    refused = proxy.request("OPTIONS", "/subscribe", **asked | {"Origin": "https://evil.example"})
+    assert refused.status == 405
+    assert proxy.get("/signup.js").headers["content-type"].startswith("text/javascript")
 
 
 SECRET = "A" * 43
@@ -271,7 +285,6 @@ def trickle(clients: list[socket.socket]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("kind", ["caddy", "nginx"])
 def test_slow_clients_behind_a_proxy_keep_nobody_from_the_pages(
     kind: str, tmp_path: Path, publication: Publication

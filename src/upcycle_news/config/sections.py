@@ -19,6 +19,7 @@ from upcycle_news.config.types import (
     GitAddress,
     Line,
     MetricsAccess,
+    Origin,
     ProviderName,
     Quota,
     Table,
@@ -419,6 +420,17 @@ class WebSettings(Table):
     port: int = Field(8040, ge=0, le=65535, description="The port of the pages.")
     signups_per_hour: int = Field(
         20, ge=1, description="Sign-ups from one network (IPv4 /24, IPv6 /56) at the most."
+    )
+    signup_origins: tuple[Origin, ...] = Field(
+        (),
+        description="Other sites whose sign-up form may stay on its page, such as "
+        '["https://www.example.org"]; without it their form leads here.',
+    )
+    answers_per_hour: int = Field(
+        30, ge=1, description="Answers to an issue's question from one network at the most."
+    )
+    question_days: int = Field(
+        14, ge=1, le=365, description="So long after an issue was queued its question is open."
     )
     trusted_proxies: tuple[Line, ...] = Field(
         ("127.0.0.1",), description="Proxies whose X-Forwarded-For is trusted."

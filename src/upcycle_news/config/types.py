@@ -32,6 +32,23 @@ def _url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _origin(text: str) -> str:
+    """Return an origin as browsers send it (RFC 6454, 6.2): no path, small letters, no usual port."""
+    parts = urlsplit(text)
+    try:
+        port = parts.port
+    except ValueError:
+        raise UnusableValueError(localized("value-origin")) from None
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    usual = {"http": 80, "https": 443}.get(parts.scheme)
+    origin = f"{parts.scheme}://{host}" + (f":{port}" if port not in (None, usual) else "")
+    if usual is None or not host or not text.isascii() or parts.path not in ("", "/"):
+        raise UnusableValueError(localized("value-origin"))
+    if "*" in host or "@" in parts.netloc or parts.query or parts.fragment:
+        raise UnusableValueError(localized("value-origin"))
+    return origin
+
+
 def _feed_url(text: str) -> str:
     try:
         if "@" in text.partition("//")[2].partition("/")[0]:
@@ -126,6 +143,7 @@ def _private_access(value: object) -> object:
 Line = Annotated[str, AfterValidator(_single_line)]
 Address = Annotated[str, AfterValidator(_address)]
 Url = Annotated[str, AfterValidator(_url)]
+Origin = Annotated[str, AfterValidator(_origin)]
 FeedUrl = Annotated[str, AfterValidator(_feed_url)]
 GitAddress = Annotated[str, AfterValidator(_git_address)]
 Zone = Annotated[str, AfterValidator(_zone)]

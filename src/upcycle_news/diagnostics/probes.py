@@ -351,11 +351,23 @@ def _sender(context: AppContext, domain: str) -> sender_domain.Sender:
 
 def probe_unsubscribing(check_context: CheckContext) -> list[CheckResult]:
     """Check the ways to unsubscribe, the one-click endpoint, the inbox, and pending suppressions."""
-    results = [*_check_unsubscribe_endpoint(check_context), _check_inbox(check_context)]
+    results = [
+        *_check_unsubscribe_endpoint(check_context),
+        _check_privacy_page(check_context.app),
+        _check_inbox(check_context),
+    ]
     if check_context.usable:
         count = pending_suppressions.count_pending(check_context.app.store)
         results.append(unsubscribe_endpoint.evaluate_pending_suppressions(count))
     return results
+
+
+def _check_privacy_page(context: AppContext) -> CheckResult:
+    url = context.settings.publication.public_url
+    return unsubscribe_endpoint.evaluate_privacy_page(
+        context.settings.imprint.privacy_url,
+        is_own=not is_sample_host(url) and not is_loopback(urlsplit(url).hostname or ""),
+    )
 
 
 def _check_inbox(check_context: CheckContext) -> CheckResult:
@@ -478,7 +490,7 @@ PROBES: Mapping[str, tuple[Callable[[CheckContext], list[CheckResult]], tuple[st
     "dns": (probe_dns, ("dns", "resolver", "spf", "dkim", "dmarc", "mx", "ptr")),
     "leaving": (
         probe_unsubscribing,
-        ("leaving", "one-click", "one-click-tls", "inbox", "suppressions"),
+        ("leaving", "one-click", "one-click-tls", "privacy", "inbox", "suppressions"),
     ),
     "prefect": (
         probe_prefect,

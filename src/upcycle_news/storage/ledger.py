@@ -76,7 +76,7 @@ class Ledger:
         self.guard_stop: GuardStop | None = None
         # By scope: when a domain's quota has room again, and how many deliveries wait for it.
         self._domain_waits: dict[str, tuple[datetime, int]] = {}
-        self._fast_path = LedgerFastPath(store, worker)
+        self._fast_path = LedgerFastPath(store, worker, quotas)
 
     # --- leases
 
@@ -168,7 +168,7 @@ class Ledger:
         A granted message may be sent as soon as this returns. A verdict may be recorded again for
         a delivery of this run; the last one counts, and a suppression is only ever added.
         """
-        if not self._quotas and self._fast_path.try_commit(records, claims, now):
+        if self._fast_path.try_commit(records, claims, now):
             self._accepted += sum(verdict.state is DeliveryState.SENT for _, verdict in records)
             return [_GRANTED] * len(claims)
         with self._store.writing() as connection:

@@ -7,7 +7,6 @@ the one expression that queueing, claiming and every other query share.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -49,8 +48,8 @@ def hash_key(store: Store, email: EmailAddress) -> str:
     """Return the keyed hash that is kept of an erased address; empty without a key."""
     if not store.erasure_key:
         return ""
-    mac = hmac.new(store.erasure_key, b"upcycle_news/person/" + email.key.encode(), hashlib.sha256)
-    return f"#{mac.hexdigest()}"
+    mac = hmac.digest(store.erasure_key, b"upcycle_news/person/" + email.key.encode(), "sha256")
+    return f"#{mac.hex()}"
 
 
 def suppression_keys(store: Store, email: EmailAddress) -> tuple[str, ...]:

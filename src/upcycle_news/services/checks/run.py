@@ -36,7 +36,7 @@ from upcycle_news.services.feeds.pins import unknown_pins
 from upcycle_news.services.issues.compose import compose_manifest, frozen_revision
 from upcycle_news.services.issues.issue_file import check_issue_files
 from upcycle_news.services.issues.render import RefusedError, check_manifest, render_revision
-from upcycle_news.services.issues.settings_findings import settings_findings
+from upcycle_news.services.issues.settings_findings import privacy_findings, settings_findings
 from upcycle_news.storage import issues
 
 
@@ -198,6 +198,11 @@ def _misspelt_fields(
                 where = f"{essay.source}:{line_of_head(context, essay, name)}"
                 text = localized("extra-unused", name=name, hint=did_you_mean(name, shown))
                 yield Finding("warning", "extra-unused", where, text)
+
+
+@publication_check
+def _privacy_page(check_input: PublicationInput) -> Iterator[Finding]:
+    yield from privacy_findings(check_input.context)
 
 
 @publication_check

@@ -24,6 +24,7 @@ from upcycle_news.scaffold.sample_settings import (
 
 _ADDRESSES = ("sender.address", "sender.reply_to", "sender.envelope", "sender.unsubscribe_mailto")
 _URLS = ("publication.public_url", "archive.url")
+_PRIVACY = "imprint.privacy_url"
 
 
 def settings_findings(context: AppContext) -> tuple[Finding, ...]:
@@ -69,8 +70,16 @@ def _missing(context: AppContext) -> Iterator[Finding]:
         yield Finding("error", "imprint-missing", FILE_NAME, localized("imprint-missing"))
 
 
+def privacy_findings(context: AppContext) -> Iterator[Finding]:
+    """Yield a warning if the form for signing up has no page about privacy to link to."""
+    if context.settings.publication.public_url and not context.settings.imprint.privacy_url:
+        text = localized("privacy-url-missing")
+        yield settings_finding(context, "warning", "privacy-url-missing", text)
+
+
 def _samples(context: AppContext) -> Iterator[Finding]:
-    names = [name for name in (*_ADDRESSES, *_URLS) if _is_sample(name, _value(context, name))]
+    shown = (*_ADDRESSES, *_URLS, _PRIVACY)
+    names = [name for name in shown if _is_sample(name, _value(context, name))]
     if sample_imprint_lines(context.settings.imprint.lines):
         names.append("imprint.lines")
     for name in names:
@@ -95,7 +104,7 @@ def _reserved_domains(context: AppContext) -> Iterator[Finding]:
 
 
 def _is_sample(name: str, value: str) -> bool:
-    return is_sample_url(value) if name in _URLS else is_sample_address(value)
+    return is_sample_url(value) if name in (*_URLS, _PRIVACY) else is_sample_address(value)
 
 
 def _value(context: AppContext, name: str) -> str:
@@ -103,7 +112,11 @@ def _value(context: AppContext, name: str) -> str:
     return str(getattr(getattr(context.settings, table), key))
 
 
-_PLACES = {"sender-missing": "sender.address", "public-url-missing": "publication.public_url"}
+_PLACES = {
+    "sender-missing": "sender.address",
+    "public-url-missing": "publication.public_url",
+    "privacy-url-missing": "imprint",
+}
 
 
 def settings_finding(

@@ -28,6 +28,7 @@ from upcycle_news.storage.schema.issues import (
     excluded_items,
     issue_events,
     issues,
+    question_answers,
     renderings,
     revisions,
     used_content,
@@ -46,6 +47,7 @@ from upcycle_news.storage.schema.send_hold import (
     send_holds,
 )
 from upcycle_news.storage.schema.subscribers import (
+    IN_A_GROUP,
     address_changes,
     asked_addresses,
     bounces,
@@ -61,6 +63,7 @@ from upcycle_news.storage.schema.subscribers import (
 
 __all__ = [
     "HEAD",
+    "IN_A_GROUP",
     "UtcDateTime",
     "address_changes",
     "alerts",
@@ -89,6 +92,7 @@ __all__ = [
     "pending_suppressions",
     "provider_event_counts",
     "provider_events",
+    "question_answers",
     "quota_marks",
     "quota_scopes",
     "recent_refusals",
