@@ -19,8 +19,9 @@ from upcycle_news.bounces.providers.provider import (
     Provider,
     ProviderEvent,
     failure_report,
+    headers_with_values,
     json_object,
-    json_of,
+    json_records,
     raw_of,
     require_basic_auth,
     required_text,
@@ -54,14 +55,13 @@ def outgoing_headers(options: OutgoingOptions, delivery_key: str) -> tuple[Heade
     https://developers.brevo.com/docs/smtp-integration
     """
     headers = {"X-Mailin-Tag": options.tag, "X-Mailin-custom": delivery_key}
-    return tuple((name, value) for name, value in headers.items() if value)
+    return headers_with_values(headers)
 
 
 def read_events(request: EventRequest) -> EventBatch:
     """Verify a request of Brevo and return its events."""
     require_basic_auth(request)
-    body = json_of(request.body)
-    return EventBatch(_events(body if isinstance(body, list) else [body]))
+    return EventBatch(_events(json_records(request.body)))
 
 
 def _events(records: list[Any]) -> Iterator[ProviderEvent]:

@@ -24,6 +24,7 @@ from upcycle_news.bounces.providers.provider import (
     Provider,
     ProviderEvent,
     failure_report,
+    headers_with_values,
     json_object,
     json_of,
     raw_of,
@@ -64,7 +65,7 @@ def outgoing_headers(options: OutgoingOptions, delivery_key: str) -> tuple[Heade
         "X-Mailgun-Tag": options.tag,
         "X-Mailgun-Variables": variables,
     }
-    return tuple((name, value) for name, value in headers.items() if value)
+    return headers_with_values(headers)
 
 
 def read_events(request: EventRequest) -> EventBatch:

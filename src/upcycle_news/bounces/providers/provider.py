@@ -130,6 +130,11 @@ class Provider:
 # --- what several providers share
 
 
+def headers_with_values(headers: Mapping[str, str]) -> tuple[Header, ...]:
+    """Return the headers that have a value, in their order."""
+    return tuple((name, value) for name, value in headers.items() if value)
+
+
 IRRELEVANT = BounceReport(BounceKind.OTHER)
 """The report of an event that says nothing about whether a mail arrived."""
 
@@ -204,6 +209,12 @@ def json_list(value: Any) -> list[Any]:
     if not isinstance(value, list):
         raise WebhookUnreadable("a list is missing where the provider documents one")
     return value
+
+
+def json_records(body: bytes) -> list[Any]:
+    """Return the records of a body that is a list of them, or a single one; raises `WebhookUnreadable`."""
+    value = json_of(body)
+    return value if isinstance(value, list) else [value]
 
 
 def text_of(record: Mapping[str, Any], name: str, limit: int = 1000) -> str:

@@ -20,6 +20,7 @@ from upcycle_news.bounces.providers.provider import (
     Provider,
     ProviderEvent,
     failure_report,
+    headers_with_values,
     json_object,
     json_of,
     raw_of,
@@ -51,7 +52,7 @@ def outgoing_headers(options: OutgoingOptions, delivery_key: str) -> tuple[Heade
         "X-SES-MESSAGE-TAGS": ", ".join(tags),
         KEY_HEADER: delivery_key,
     }
-    return tuple((name, value) for name, value in headers.items() if value)
+    return headers_with_values(headers)
 
 
 def read_events(request: EventRequest) -> EventBatch:
