@@ -8,10 +8,12 @@ from email.policy import SMTP
 from email.utils import format_datetime, make_msgid
 
 from upcycle_news.app.context import AppContext
+from upcycle_news.bounces.providers.outgoing import outgoing_for
 from upcycle_news.config.sections import WEEKDAYS
 from upcycle_news.config.settings import Settings
 from upcycle_news.errors import RelayError
 from upcycle_news.i18n.messages import localized
+from upcycle_news.mail.message import relay_header_lines
 from upcycle_news.models import Envelope
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.issues.preview_link import preview_url
@@ -48,6 +50,7 @@ def send_notice(context: AppContext, group: str, subject: str, text: str) -> int
     sender_headers = context.sender_headers(context.publication)
     with context.relay() as relay:
         connection, accepted, in_doubt = open_connection(relay), 0, 0
+        relay_headers = relay_header_lines(outgoing_for(relay).headers())
         try:
             for member in members:
                 message = EmailMessage(policy=SMTP)
@@ -60,7 +63,7 @@ def send_notice(context: AppContext, group: str, subject: str, text: str) -> int
                 message.set_content(text)
                 outcome = connection.send(
                     Envelope(sender_headers.envelope_sender, member.email.address),
-                    message.as_bytes(),
+                    relay_headers + message.as_bytes(),
                 )
                 accepted += isinstance(outcome, Accepted)
                 in_doubt += isinstance(outcome, LostInBody)
