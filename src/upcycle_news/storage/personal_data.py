@@ -33,6 +33,7 @@ from upcycle_news.storage.schema import (
     pending_suppressions,
     subscribers,
     unsubscribes,
+    welcome_deliveries,
 )
 
 
@@ -184,6 +185,11 @@ def erase_rows(connection: Connection, number: int) -> None:
     )
     connection.execute(
         update(deliveries).where(deliveries.c.subscriber_id == number).values(reason="")
+    )
+    connection.execute(
+        update(welcome_deliveries)
+        .where(welcome_deliveries.c.subscriber_id == number)
+        .values(reason="")
     )
     for table in (confirmation_mails, address_changes, consents):
         connection.execute(delete(table).where(table.c.subscriber_id == number))
