@@ -27,7 +27,7 @@ from upcycle_news.subscribers.link_tokens import Purpose
 
 from ...delivery.memory_ledger import Clock
 from ...publications import Publication, issue_status, parse_mail, relay_variables, send_issue
-from ...transports.bad_relays import MisbehavingRelay
+from ...transports.bad_relays import MisbehavingRelay, for_addresses
 
 ISSUE = IssueId.parse("2026-11-26")
 HELLO = "---\nsubject: Willkommen\nafter: 0 days\n---\n\nSchön, dass Sie da sind: [lesen](https://example.org/a).\n"
@@ -210,6 +210,23 @@ def test_nothing_goes_out_while_the_store_is_on_hold_and_nothing_in_doubt_afterw
     assert (first.counts, second.counts) == ({DeliveryState.UNKNOWN: 1}, {})
     join(context, "bert@example.org")
     assert send.send_due(context).sent == 1
+
+
+def test_what_the_relay_does_not_take_waits_and_a_refused_reader_is_rejected(
+    publication: Publication, clock: Clock
+) -> None:
+    context = publication.context(**relay_variables(9))  # nobody answers there
+    write_step(publication, "1-hallo")
+    approve(context)
+    join(context, "anna@example.org")
+    report = send.send_due(context)
+    assert (report.sent, bool(report.away)) == (0, True)
+    with MisbehavingRelay(rcpt=for_addresses("bert", "550 5.1.1 no such user")) as relay:
+        context = publication.context(**relay_variables(relay.controller.port))
+        join(context, "bert@example.org")
+        assert send.send_due(context).sent == 1
+    [step] = steps.steps(context)
+    assert step.counts == {DeliveryState.SENT: 1, DeliveryState.REJECTED: 1}
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])

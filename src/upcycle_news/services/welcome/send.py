@@ -10,6 +10,7 @@ from upcycle_news.delivery.engine import deliver
 from upcycle_news.delivery.ports import DeliveryReport, SendLimits, WaitLimits
 from upcycle_news.errors import RelayError
 from upcycle_news.i18n.messages import LocalizedText, localized
+from upcycle_news.i18n.recognition import recognise
 from upcycle_news.mail.message import MessageTemplate
 from upcycle_news.models import IssueId, IssueState, Relay, RenderedIssue
 from upcycle_news.models.welcome import SERIES, WelcomeRevision
@@ -114,8 +115,10 @@ def send_due(context: AppContext, *, stopping: Callable[[], bool] = lambda: Fals
         except RelayError as error:
             log.warning("welcome waits", why=error)
             away = error.in_language(context.language)
-    if report.away is not None or report.stopped:
-        away = report.stopped or str(report.away)
+    if report.away is not None:
+        away = report.away.in_language(context.language)
+    elif report.stopped:
+        away = recognise(report.stopped, "reasons").in_language(context.language)
     return WelcomeReport(
         queued, report.sent, report.rejected, report.unknown, report.deferred, away
     )
