@@ -253,8 +253,9 @@ def test_two_processes_at_once_send_each_step_once(
     assert step.counts == {DeliveryState.SENT: 12}
 
 
+@pytest.mark.timeout(400)
 def test_forty_days_with_kills_bring_each_step_once(publication: Publication, clock: Clock) -> None:
-    """Readers join every day; a third of the days a process is killed at some commit."""
+    """Readers join every day; on every fourth day a process is killed at some commit."""
     dice = random.Random(40)
     context = publication.context()
     write_step(publication, "1-hallo")
@@ -269,7 +270,7 @@ def test_forty_days_with_kills_bring_each_step_once(publication: Publication, cl
             for _ in range(dice.randrange(1, 3)):
                 joined += 1
                 join(context, f"leserin{joined}@example.org")
-        if day % 3 == 2:
+        if day % 4 == 2:
             where = (dice.choice(["before", "after"]), str(dice.randrange(1, 4)))
             context.store.close()
             child = subprocess.run(
@@ -288,7 +289,7 @@ def test_forty_days_with_kills_bring_each_step_once(publication: Publication, cl
         rows = connection.execute(select(welcome_deliveries)).all()
     doubtful = {(row.step, row.subscriber_id) for row in rows if row.state == DeliveryState.UNKNOWN}
     assert {row.state for row in rows} <= {DeliveryState.SENT, DeliveryState.UNKNOWN}
-    assert 0 < len(doubtful) <= 14
+    assert 0 < len(doubtful) <= 10
     subjects = {"1-hallo": "Willkommen", "2-mehr": "Mehr", "3-schluss": "Schluss"}
     for row in rows:  # what is said to be sent was sent
         if row.state == DeliveryState.SENT:
