@@ -91,6 +91,13 @@ def test_a_new_reader_gets_each_step_once_and_on_its_day(
         ("anna@example.org", "Willkommen"): 1,
         ("anna@example.org", "Mehr"): 1,
     }
+    shown = publication.run("subscribers", "show", "anna@example.org", "--json").json["welcome"]
+    assert [(one["step"], one["state"]) for one in shown] == [
+        ("1-hallo", "sent"),
+        ("2-mehr", "sent"),
+    ]
+    publication.run("subscribers", "forget", "anna@example.org", "--yes")
+    assert steps.steps(context)[0].counts == {DeliveryState.SENT: 1}  # the sums stay
     mail = parse_mail(publication.mails()[0])
     assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     html = mail.get_body(("html",)).get_content()  # type: ignore[union-attr]
