@@ -187,8 +187,10 @@ def welcome_findings(context: AppContext) -> Iterator[Finding]:
     try:
         for step in steps(context):
             if not step.is_approved:
-                key = "welcome-unapproved" if step.approved is None else "welcome-outdated"
-                text = localized(key, step=step.file.step)
+                name = step.file.step
+                text = localized("welcome-outdated", step=name)
+                if step.approved is None:
+                    text = localized("welcome-unapproved", step=name)
                 yield Finding("warning", "welcome-unapproved", f"{step.file.source}:1", text)
     except UpcycleError as error:
         place = error.place if isinstance(error, ContentError) else "content/welcome"
