@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, SecretStr
 
 from upcycle_news.config.errors import UnusableValueError
 from upcycle_news.errors import AddressError, UpcycleError
@@ -92,6 +92,20 @@ def _quota(text: str) -> str:
     return text.strip()
 
 
+def _provider_name(text: str) -> str:
+    """Return a name as all providers take it in a header, the strictest being the tags of Amazon SES."""
+    if text and not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", text):
+        raise UnusableValueError(localized("value-provider-name"))
+    return text
+
+
+def _url_secret(value: SecretStr) -> SecretStr:
+    """Return a secret that stands in an address, or an empty one; the error does not repeat it."""
+    if value and not re.fullmatch(r"[A-Za-z0-9_-]{20,200}", value.get_secret_value()):
+        raise UnusableValueError(localized("value-url-secret"))
+    return value
+
+
 def _time_of_day(text: str) -> str:
     if text and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text):
         raise UnusableValueError(localized("value-time-of-day"))
@@ -134,6 +148,8 @@ FeedUrl = Annotated[str, AfterValidator(_feed_url)]
 GitAddress = Annotated[str, AfterValidator(_git_address)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Quota = Annotated[str, AfterValidator(_quota)]
+UrlSecret = Annotated[SecretStr, AfterValidator(_url_secret)]
+ProviderName = Annotated[str, AfterValidator(_provider_name)]
 TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
 
 MetricsAccess = Annotated[

@@ -25,7 +25,12 @@ from upcycle_news.storage import ledger_sql
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.quotas import Quotas, reserve
 from upcycle_news.storage.schema import deliveries, subscribers, welcome_deliveries, workers
-from upcycle_news.storage.suppressions import REFUSED, suppress_by_id, suppression_reason_sql
+from upcycle_news.storage.suppressions import (
+    REFUSED,
+    SubscriberSuppression,
+    suppress_by_id,
+    suppression_reason_sql,
+)
 from upcycle_news.storage.workers import NO_WORKER, Worker
 
 _rows = welcome_deliveries.c
@@ -158,10 +163,10 @@ class WelcomeLedger:
             detail = " ".join(
                 part for part in (str(verdict.code or ""), verdict.enhanced, verdict.reason) if part
             )
-            suppress_by_id(
-                connection, delivery.subscriber, reason=REFUSED, source=SuppressionSource.SMTP,
-                detail=detail, issue="", delivery=None, now=now,
-            )  # fmt: skip
+            wanted = SubscriberSuppression(
+                delivery.subscriber, reason=REFUSED, source=SuppressionSource.SMTP, detail=detail
+            )
+            suppress_by_id(connection, wanted, now=now)
 
     def _claim(self, connection: Connection, claim: LeasedDelivery, now: datetime) -> ClaimResult:
         row = connection.execute(

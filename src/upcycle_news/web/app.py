@@ -20,9 +20,9 @@ from upcycle_news.errors import UpcycleError
 from upcycle_news.models.archive_paths import QUESTION
 from upcycle_news.observability.logging import Log
 from upcycle_news.web.archive import ArchivePages
-from upcycle_news.web.bounces import BounceWebhooks
 from upcycle_news.web.confirmation_mailer import ConfirmationMailer
 from upcycle_news.web.cross_origin import CrossOrigin
+from upcycle_news.web.events import EventEndpoints
 from upcycle_news.web.handlers import (
     SIGNUP_SCRIPT,
     Handlers,
@@ -100,10 +100,13 @@ def create_app(publication: App | None = None, *, mail_seconds: float = MAIL_SEC
     async def picture(request: Request) -> Response:
         return await show_picture(handlers, request)
 
-    webhooks = BounceWebhooks(publication, handlers)
+    event_endpoints = EventEndpoints(publication, handlers)
 
     async def bounces(request: Request) -> Response:
-        return await webhooks.receive(request)
+        return await event_endpoints.receive_mail(request)
+
+    async def events(request: Request) -> Response:
+        return await event_endpoints.receive_events(request)
 
     questions = QuestionPages(handlers, NetworkRateLimit(settings.answers_per_hour, time.monotonic))
 
@@ -157,6 +160,7 @@ def create_app(publication: App | None = None, *, mail_seconds: float = MAIL_SEC
             Route("/bounces/{source}", guarded(bounces), methods=act),
             Route(f"/{QUESTION}/{{issue}}", guarded(show_question), methods=show),
             Route(f"/{QUESTION}/{{issue}}", guarded(answer_question), methods=act),
+            Route("/events/{source}/{secret}", guarded(events), methods=act),
             Route("/subscribe", guarded(handlers.show_subscribe), methods=show),
             Route("/subscribe", subscribe, methods=act),
             Route("/subscribe", guarded(preflight), methods=["OPTIONS"]),

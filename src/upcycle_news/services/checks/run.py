@@ -19,6 +19,7 @@ from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Essay, Finding, IssueId
 from upcycle_news.services.archive.static_files import static_findings
 from upcycle_news.services.checks.own_flows import check_flows
+from upcycle_news.services.checks.providers import check_providers
 from upcycle_news.services.content.files import (
     line_of_head,
     load_publication_feeds,
@@ -237,6 +238,7 @@ def check_settings(context: AppContext) -> Iterator[Finding]:
     """Yield findings about the settings that every issue depends on, whatever it holds."""
     try:
         yield from settings_findings(context)
+        yield from check_providers(context)
     except UpcycleError as error:
         yield _finding("settings", error)
 

@@ -60,9 +60,11 @@ def revision_findings(context: AppContext, publication: Publication) -> Iterator
 def _missing(context: AppContext) -> Iterator[Finding]:
     settings = context.settings
     if not settings.sender.address:
-        yield _finding(context, "error", "sender-missing", localized("sender-missing"))
+        yield settings_finding(context, "error", "sender-missing", localized("sender-missing"))
     if not settings.publication.public_url and not context.unsubscribes_by_mail:
-        yield _finding(context, "error", "public-url-missing", localized("public-url-missing"))
+        yield settings_finding(
+            context, "error", "public-url-missing", localized("public-url-missing")
+        )
     if not any(line.strip() for line in settings.imprint.lines):
         # The same as of a rendered issue, which shows the imprint: one finding, not two.
         yield Finding("error", "imprint-missing", FILE_NAME, localized("imprint-missing"))
@@ -72,7 +74,7 @@ def privacy_findings(context: AppContext) -> Iterator[Finding]:
     """Yield a warning if the form for signing up has no page about privacy to link to."""
     if context.settings.publication.public_url and not context.settings.imprint.privacy_url:
         text = localized("privacy-url-missing")
-        yield _finding(context, "warning", "privacy-url-missing", text)
+        yield settings_finding(context, "warning", "privacy-url-missing", text)
 
 
 def _samples(context: AppContext) -> Iterator[Finding]:
@@ -83,10 +85,10 @@ def _samples(context: AppContext) -> Iterator[Finding]:
     for name in names:
         if context.configured_relay is None:
             text = localized("sample-settings-mailbox", name=name)
-            yield _finding(context, "warning", "sample-settings", text, name)
+            yield settings_finding(context, "warning", "sample-settings", text, name)
         else:
             text = localized("sample-settings", name=name)
-            yield _finding(context, "error", "sample-settings", text, name)
+            yield settings_finding(context, "error", "sample-settings", text, name)
 
 
 def _reserved_domains(context: AppContext) -> Iterator[Finding]:
@@ -98,7 +100,7 @@ def _reserved_domains(context: AppContext) -> Iterator[Finding]:
         host = value.rpartition("@")[2] if name == "sender.address" else value.partition("://")[2]
         if host and is_sample_host(host) and not _is_sample(name, value):
             text = localized("reserved-domain", name=name)
-            yield _finding(context, "error", "sample-settings", text, name)
+            yield settings_finding(context, "error", "sample-settings", text, name)
 
 
 def _is_sample(name: str, value: str) -> bool:
@@ -117,7 +119,7 @@ _PLACES = {
 }
 
 
-def _finding(
+def settings_finding(
     context: AppContext,
     level: Literal["error", "warning"],
     code: str,

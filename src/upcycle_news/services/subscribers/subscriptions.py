@@ -24,7 +24,14 @@ from upcycle_news.services.subscribers import address_changes, confirmation_mail
 from upcycle_news.services.subscribers.lists import read_list
 from upcycle_news.services.subscribers.mail_templates import complete_mail_templates
 from upcycle_news.services.subscribers.topics import offered_of
-from upcycle_news.storage import bounces, personal_data, send_hold, signups, subscribers
+from upcycle_news.storage import (
+    bounces,
+    personal_data,
+    provider_events,
+    send_hold,
+    signups,
+    subscribers,
+)
 from upcycle_news.subscribers import double_opt_in
 from upcycle_news.subscribers.link_tokens import Purpose, possible_tokens, trimmed
 
@@ -316,6 +323,7 @@ def purge_expired(context: AppContext) -> CleanupReport:
     expired = signups.delete_unconfirmed(context.store, before=now - _valid_for(context))
     address_changes.delete_expired(context)
     confirmation_mails.delete_old(context, now)
+    provider_events.prune(context.store, before=now - provider_events.REMEMBERED)
     return CleanupReport(
         unconfirmed=expired,
         mailed=mailing.mailed,

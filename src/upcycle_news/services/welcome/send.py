@@ -11,12 +11,15 @@ from upcycle_news.delivery.ports import DeliveryReport, SendLimits, WaitLimits
 from upcycle_news.errors import RelayError
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.i18n.recognition import recognise
-from upcycle_news.mail.message import MessageTemplate
 from upcycle_news.models import IssueId, IssueState, Relay, RenderedIssue
 from upcycle_news.models.welcome import SERIES, WelcomeRevision
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.delivery import worker_identity
-from upcycle_news.services.delivery.worker_job import combine_reports, message_composer
+from upcycle_news.services.delivery.worker_job import (
+    combine_reports,
+    compose_template,
+    message_composer,
+)
 from upcycle_news.services.issues.mailbox import is_unsent
 from upcycle_news.services.journal.consistency import raise_if_sending_refused
 from upcycle_news.services.welcome.steps import read_steps
@@ -135,11 +138,12 @@ class _Part:
         self, context: AppContext, relay: Relay, stopping: Callable[[], bool]
     ) -> DeliveryReport:
         publication = context.publication
-        template = MessageTemplate.compose(
+        template = compose_template(
+            context,
             self._content(context),
-            context.sender_headers(publication),
+            publication,
+            relay,
             revision_id=self.step.revision_id,
-            signers=context.dkim_signers,
         )
         worker = worker_identity.register(context)
         try:
@@ -155,7 +159,7 @@ class _Part:
                 connect=lambda: open_connection(relay),
                 # Not the issue's own Message-ID: it is another mailing, with a key of its own.
                 compose_message=message_composer(
-                    context, template, f"{SERIES}/{self.step.step}", 0
+                    context, template, f"{SERIES}/{self.step.step}", 0, relay
                 ),
                 policy=context.retry_policy,
                 wait_limits=WaitLimits(deferred=0.0, relay=0.0),

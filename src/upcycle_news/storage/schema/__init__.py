@@ -35,6 +35,10 @@ from upcycle_news.storage.schema.issues import (
     wordings,
 )
 from upcycle_news.storage.schema.key_fingerprints import key_fingerprints
+from upcycle_news.storage.schema.provider_events import (
+    provider_event_counts,
+    provider_events,
+)
 from upcycle_news.storage.schema.relay_stats import (
     issue_relays,
     relay_stats,
@@ -43,6 +47,7 @@ from upcycle_news.storage.schema.send_hold import (
     send_holds,
 )
 from upcycle_news.storage.schema.subscribers import (
+    IN_A_GROUP,
     address_changes,
     asked_addresses,
     bounces,
@@ -59,6 +64,7 @@ from upcycle_news.storage.schema.welcome import welcome_deliveries, welcome_revi
 
 __all__ = [
     "HEAD",
+    "IN_A_GROUP",
     "UtcDateTime",
     "address_changes",
     "alerts",
@@ -85,6 +91,8 @@ __all__ = [
     "metadata",
     "notices",
     "pending_suppressions",
+    "provider_event_counts",
+    "provider_events",
     "question_answers",
     "quota_marks",
     "quota_scopes",

@@ -222,6 +222,13 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_subscribers_status"), "subscribers", ["status"], unique=False)
+    op.create_index(
+        "ix_subscribers_in_a_group",
+        "subscribers",
+        ["id"],
+        sqlite_where=sa.text("CAST(\"groups\" AS TEXT) <> '[]'"),
+        postgresql_where=sa.text("CAST(\"groups\" AS TEXT) <> '[]'"),
+    )
     op.create_table(
         "suppressions",
         sa.Column("email_key", sa.String(length=320), nullable=False),
@@ -523,6 +530,23 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_notices")),
     )
     op.create_index("ix_notices_next_at", "notices", ["next_at"], unique=False)
+    op.create_table(
+        "provider_event_counts",
+        sa.Column("source", sa.String(length=32), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("count", LongNumber, nullable=False),
+        sa.Column("first_at", UtcDateTime(), nullable=False),
+        sa.Column("last_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("source", "kind", "name", name=op.f("pk_provider_event_counts")),
+    )
+    op.create_table(
+        "provider_events",
+        sa.Column("event_key", sa.String(length=64), nullable=False),
+        sa.Column("seen_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("event_key", name=op.f("pk_provider_events")),
+    )
+    op.create_index("ix_provider_events_seen_at", "provider_events", ["seen_at"], unique=False)
     op.create_table(
         "issue_relays",
         sa.Column("issue_id", sa.String(length=16), nullable=False),
