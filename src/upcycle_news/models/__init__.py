@@ -43,6 +43,7 @@ from upcycle_news.models.issue import (
     Manifest,
     Placeholder,
     Publication,
+    PublicationTexts,
     RenderedIssue,
 )
 from upcycle_news.models.personal_data import PersonalData
@@ -95,6 +96,7 @@ __all__ = [
     "PersonalData",
     "Placeholder",
     "Publication",
+    "PublicationTexts",
     "Rate",
     "Related",
     "Relay",

@@ -38,9 +38,14 @@ _RESERVED = frozenset(
 _SUFFIXES = {"image/png": "png", "image/jpeg": "jpg", "image/gif": "gif"}
 
 
-def issue_path(issue: str) -> str:
-    """Return the path of an issue's page, ``archive/2026-11-26/``."""
-    return f"{ARCHIVE}{issue}/"
+def in_folder(path: str, folder: str) -> str:
+    """Return a path in the folder of a language, ``en/archive/``; without a folder, the path itself."""
+    return f"{folder}/{path}" if folder else path
+
+
+def issue_path(issue: str, folder: str = "") -> str:
+    """Return the path of an issue's page, ``archive/2026-11-26/``, or ``en/archive/2026-11-26/``."""
+    return in_folder(f"{ARCHIVE}{issue}/", folder)
 
 
 def revision_path(issue: str) -> str:
@@ -48,14 +53,14 @@ def revision_path(issue: str) -> str:
     return f"{issue_path(issue)}{REVISION}"
 
 
-def essay_path(slug: str) -> str:
-    """Return the path of an essay's page, named after its file."""
-    return f"{ESSAYS}{slug.lstrip('.') or 'essay'}/"
+def essay_path(slug: str, folder: str = "") -> str:
+    """Return the path of an essay's page, named after its file; a translation's is in its `folder`."""
+    return in_folder(f"{ESSAYS}{slug.lstrip('.') or 'essay'}/", folder)
 
 
-def event_path(slug: str, number: int) -> str:
+def event_path(slug: str, number: int, folder: str = "") -> str:
     """Return the path of the calendar file of an essay's event; events are numbered from 1."""
-    return f"{essay_path(slug)}event-{number}.ics"
+    return f"{essay_path(slug, folder)}event-{number}.ics"
 
 
 def hosted_name(image: InlineImage) -> str:

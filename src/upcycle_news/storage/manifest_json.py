@@ -11,10 +11,19 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from upcycle_news.models import Author, Channel, Issue, Manifest, Publication
+from upcycle_news.models import (
+    Author,
+    Channel,
+    Issue,
+    Manifest,
+    Publication,
+    PublicationTexts,
+)
 
 FORMAT = 1
 _ISSUE = TypeAdapter(Issue)
+_AUTHORS = TypeAdapter(tuple[Author, ...])
+_TEXTS = TypeAdapter(tuple[PublicationTexts, ...])
 _LISTS = ("imprint", "hosts", "readers_of")
 
 
@@ -37,8 +46,9 @@ def decode(text: str, blobs: Mapping[str, bytes]) -> Manifest:
     content = json.loads(text)
     publication = content["publication"]
     publication |= {key: tuple(publication.get(key, ())) for key in _LISTS}
-    for key, kind in (("channels", Channel), ("authors", Author)):
-        publication[key] = tuple(kind(**one) for one in publication.get(key, ()))
+    publication["channels"] = tuple(Channel(**one) for one in publication.get("channels", ()))
+    publication["authors"] = _AUTHORS.validate_python(publication.get("authors", ()))
+    publication["texts"] = _TEXTS.validate_python(publication.get("texts", ()))
     return Manifest(
         issue=_ISSUE.validate_python(content["issue"]),
         publication=Publication(**publication),
