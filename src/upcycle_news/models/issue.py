@@ -145,18 +145,6 @@ class Manifest:
         publication = self.publication.in_language(issue.language)
         return replace(self, issue=issue, publication=publication)
 
-    def language_for(self, language: str) -> str | None:
-        """Return in which language a reader gets the issue who chose this one; None: not at all.
-
-        A language that the publication does not offer is a choice of none: the main one. None only
-        where editors let essays without a translation be left out, and nothing is left.
-        """
-        offered = {base_of(one) for one in self.publication.languages}
-        if base_of(language) not in offered or len(offered) == 1:
-            return self.issue.language
-        issue = self.issue.in_language(language)
-        return issue.language if issue is not None else None
-
 
 @dataclass(frozen=True)
 class InlineImage:

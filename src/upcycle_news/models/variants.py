@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from upcycle_news.models.content import Issue, Related
+from upcycle_news.models.content import Issue, Related, base_of
 
 
 @dataclass(frozen=True, order=True)
@@ -42,18 +42,32 @@ class Variant:
 
 @dataclass(frozen=True)
 class Variants:
-    """The variants of a revision and the topics that readers may choose; fixed with the revision.
+    """The variants of a revision, and the topics and languages that readers may choose; fixed with the revision.
 
-    The first one is that of readers without a choice in the publication's language; a variant's place is
-    its number, which deliveries keep. Without any, the issue has that one only.
+    The first one is that of readers without a choice in the issue's main language, and those in its
+    other languages follow; a variant's place is its number, which deliveries keep. Without any, the issue
+    has that one only. `languages` is empty where there is one only.
     """
 
     offered: tuple[str, ...] = ()
     all: tuple[Variant, ...] = ()
+    languages: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         """Return True if there is more than one."""
         return len(self.all) > 1
+
+
+def language_for(issue: Issue, language: str, languages: Collection[str]) -> str | None:
+    """Return in which language of an issue a reader gets it who chose this one; None: not at all.
+
+    `languages` are those that readers may choose; another one is no choice, and gets the main one. None
+    only where editors leave essays out that have no translation, and no essay is left.
+    """
+    if base_of(language) not in {base_of(one) for one in languages}:
+        return issue.language
+    chosen = issue.in_language(language)
+    return chosen.language if chosen is not None else None
 
 
 def story_topics(issue: Issue, related: Related, offered: Collection[str]) -> frozenset[str]:
@@ -76,8 +90,10 @@ def story_topics(issue: Issue, related: Related, offered: Collection[str]) -> fr
 def variant_of(issue: Issue, choice: Choice, offered: Sequence[str]) -> Variant:
     """Return the variant that a choice asks for, whether the issue has it or not.
 
-    Topics that are not offered (any more) count as not chosen: nobody sees them on a page.
+    Its language is one of the issue's (`language_for`). Topics that are not offered (any more) count as
+    not chosen: nobody sees them on a page.
     """
+    issue = issue.in_language(choice.language) or issue
     chosen = {topic.casefold() for topic in choice.topics} & {t.casefold() for t in offered}
     if not chosen:
         return Variant(choice.language)
@@ -89,49 +105,64 @@ def variant_of(issue: Issue, choice: Choice, offered: Sequence[str]) -> Variant:
     return Variant(choice.language, tuple(topic for topic in offered if topic.casefold() in widest))
 
 
-def number_of(issue: Issue, variants: Variants, choice: Choice) -> int:
+def number_of(issue: Issue, variants: Variants, choice: Choice) -> int | None:
     """Return the number of the variant that a reader with this choice gets: the one rule of all.
 
-    A choice without a variant of its own gets that of readers without a choice.
+    A choice without a variant of its own gets that of readers without a choice of topics in its language.
+    None for readers whose language the issue does not have, as `language_for` decides: they get nothing.
     """
-    if not variants:
-        return 0
-    for wanted in (variant_of(issue, choice, variants.offered), Variant(choice.language)):
+    language = language_for(issue, choice.language, variants.languages)
+    if language is None:
+        return None
+    choice = replace(choice, language=language)
+    for wanted in (variant_of(issue, choice, variants.offered), Variant(language)):
         if wanted in variants.all:
             return variants.all.index(wanted)
     return 0
 
 
 def variants_for(
-    issue: Issue, audience: Mapping[Choice, int], offered: Sequence[str], *, limit: int
+    issue: Issue,
+    audience: Mapping[Choice, int],
+    offered: Sequence[str],
+    *,
+    limit: int,
+    languages: Sequence[str] = (),
 ) -> Variants:
     """Return the variants of an issue for the choices of its readers, each with how many made it.
 
-    Above `limit` those with the fewest readers are left out. Their order does not depend on the numbers.
+    Each of the issue's languages has that of readers without a choice of topics. Above `limit` those of
+    the others with the fewest readers are left out. Their order does not depend on the numbers.
+    `languages` are those that readers may choose.
     """
     readers: dict[Variant, int] = {}
     for choice, count in audience.items():
-        wanted = variant_of(issue, choice, offered)
-        # A language without a translation is the issue's.
-        wanted = replace(wanted, language=issue.language)
-        readers[wanted] = readers.get(wanted, 0) + count
-    first = Variant(issue.language)
+        language = language_for(issue, choice.language, languages)
+        if language is not None:
+            wanted = variant_of(issue, replace(choice, language=language), offered)
+            readers[wanted] = readers.get(wanted, 0) + count
+    first = tuple(Variant(one.language) for one in issue.in_languages)
     others = sorted(
-        (variant for variant in readers if variant != first),
+        (variant for variant in readers if variant not in first),
         key=lambda variant: (-readers[variant], variant.key),
     )
-    kept = sorted(others[: max(limit - 1, 0)], key=lambda variant: variant.key)
-    return Variants(tuple(offered), (first, *kept)) if kept else Variants()
+    kept = sorted(others[: max(limit - len(first), 0)], key=lambda variant: variant.key)
+    several = tuple(languages) if len(languages) > 1 else ()
+    if len(first) + len(kept) == 1:
+        return Variants(languages=several)
+    return Variants(tuple(offered), (*first, *kept), several)
 
 
 def issue_of(issue: Issue, variants: Variants, number: int) -> Issue:
-    """Return the contents of one variant: all essays, and the items that fit."""
+    """Return the contents of one variant: all essays in its language, and the items that fit."""
     if number == 0:
-        return issue
+        return replace(issue, translations=())
     variant = variants.all[number]
+    told = issue.in_language(variant.language)
+    assert told is not None, "a variant in a language that the issue does not have"
     if variant.topics is None:
-        return issue
-    return replace(issue, related=tuple(fitting(issue, variant.topics, variants.offered)))
+        return told
+    return replace(told, related=tuple(fitting(told, variant.topics, variants.offered)))
 
 
 def fitting(issue: Issue, topics: Iterable[str], offered: Collection[str]) -> tuple[Related, ...]:
