@@ -162,6 +162,21 @@ class CollectSettings(Table):
         description="Git repository that gets each draft on a branch collected/NAME; "
         "empty: drafts wait for `essay take`.",
     )
+    untranslated: Literal["show", "leave_out", "refuse"] = Field(
+        "show",
+        description="Essays without a translation: shown in the language they have, left out for readers "
+        "of the other one (who get nothing where no essay is left), or an error.",
+    )
+    foreign_items: Literal["leave_out", "show"] = Field(
+        "leave_out",
+        description="Feed items in other languages, for readers of a language of `[languages]`.",
+    )
+    variants: int = Field(
+        256,
+        ge=1,
+        le=4096,
+        description="Variants by the readers' topics at the most; 1: everybody gets all items.",
+    )
 
 
 class RelaySettings(Table):

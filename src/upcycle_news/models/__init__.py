@@ -61,6 +61,7 @@ from upcycle_news.models.subscriber import (
     Unsubscribe,
     UnsubscribeMethod,
 )
+from upcycle_news.models.variants import Choice, Variant, Variants
 
 __all__ = [
     "MAILBOX",
@@ -68,6 +69,7 @@ __all__ = [
     "Author",
     "Bounce",
     "Channel",
+    "Choice",
     "ClaimResult",
     "ClaimStatus",
     "ConfirmationMailKind",
@@ -111,5 +113,7 @@ __all__ = [
     "Told",
     "Unsubscribe",
     "UnsubscribeMethod",
+    "Variant",
+    "Variants",
     "Verdict",
 ]

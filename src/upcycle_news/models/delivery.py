@@ -55,6 +55,7 @@ class LeasedDelivery:
     """A delivery that one worker, and no other, may send now.
 
     `refused_before`: it was put off after a permanent refusal, so another one says nothing new.
+    `variant` is the number of what it gets among the revision's variants.
     """
 
     delivery: int
@@ -64,6 +65,7 @@ class LeasedDelivery:
     attempt: int
     queued_at: datetime
     refused_before: bool = False
+    variant: int = 0
 
 
 @dataclass(frozen=True, repr=False)

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from upcycle_news.i18n.messages import LocalizedText
 from upcycle_news.models.content import Issue, IssueId, Length, base_of
+from upcycle_news.models.variants import Variants
 
 
 @dataclass(frozen=True)
@@ -127,13 +128,14 @@ class Manifest:
     """All inputs of one revision of an issue; rendering them again gives the same bytes.
 
     `templates` maps paths below templates/ to their texts, `images` paths below content/images to
-    their bytes.
+    their bytes. `variants` are fixed with it: which readers choose later makes no difference.
     """
 
     issue: Issue
     publication: Publication
     templates: Mapping[str, str]
     images: Mapping[str, bytes] = field(default_factory=dict)
+    variants: Variants = field(default_factory=Variants)
 
     @property
     def in_languages(self) -> tuple[Manifest, ...]:

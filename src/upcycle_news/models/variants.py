@@ -57,6 +57,12 @@ class Variants:
         """Return True if there is more than one."""
         return len(self.all) > 1
 
+    def base_of(self, number: int) -> int:
+        """Return the number of the variant with all items in the same language; 0 for itself."""
+        everything = Variant(self.all[number].language)
+        base = self.all.index(everything) if everything in self.all else 0
+        return 0 if base == number else base
+
 
 def language_for(issue: Issue, language: str, languages: Collection[str]) -> str | None:
     """Return in which language of an issue a reader gets it who chose this one; None: not at all.
@@ -133,8 +139,10 @@ def variants_for(
 
     Each of the issue's languages has that of readers without a choice of topics. Above `limit` those of
     the others with the fewest readers are left out. Their order does not depend on the numbers.
-    `languages` are those that readers may choose.
+    `languages` are those that readers may choose. An issue without essays is the same for all topics:
+    without its items nothing would be left of it.
     """
+    offered = offered if issue.essays else ()
     readers: dict[Variant, int] = {}
     for choice, count in audience.items():
         language = language_for(issue, choice.language, languages)

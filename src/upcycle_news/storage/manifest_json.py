@@ -18,6 +18,8 @@ from upcycle_news.models import (
     Manifest,
     Publication,
     PublicationTexts,
+    Variant,
+    Variants,
 )
 
 FORMAT = 1
@@ -37,6 +39,8 @@ def encode(manifest: Manifest) -> tuple[str, dict[str, bytes]]:
         "templates": dict(manifest.templates),
         "images": images,
     }
+    if manifest.variants != Variants():
+        content["variants"] = asdict(manifest.variants)
     text = json.dumps(content, ensure_ascii=False, sort_keys=True, indent=1)
     return text, {images[path]: data for path, data in manifest.images.items()}
 
@@ -54,6 +58,26 @@ def decode(text: str, blobs: Mapping[str, bytes]) -> Manifest:
         publication=Publication(**publication),
         templates=content["templates"],
         images={path: blobs[image_hash] for path, image_hash in content["images"].items()},
+        variants=_variants(content),
+    )
+
+
+def variants_of(text: str) -> Variants:
+    """Return the variants that a manifest's JSON names; without any for an issue that has one only."""
+    return _variants(json.loads(text))
+
+
+def _variants(content: Mapping[str, Any]) -> Variants:
+    stored = content.get("variants")
+    if stored is None:
+        return Variants()
+    return Variants(
+        tuple(stored["offered"]),
+        tuple(
+            Variant(one["language"], None if one["topics"] is None else tuple(one["topics"]))
+            for one in stored["all"]
+        ),
+        tuple(stored["languages"]),
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, and_, func, insert, select, update
 
 from upcycle_news.models import (
     InlineImage,
@@ -15,16 +16,19 @@ from upcycle_news.models import (
     IssueState,
     Manifest,
     RenderedIssue,
+    Variants,
 )
 from upcycle_news.storage import issue_lifecycle as lifecycle
-from upcycle_news.storage import manifest_json
+from upcycle_news.storage import manifest_json, text_delta
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import (
     blobs,
+    issue_events,
     issues,
     renderings,
     revisions,
     used_content,
+    variant_renderings,
 )
 
 
@@ -157,6 +161,31 @@ def load_revision(store: Store, issue: IssueId, revision_id: str | None = None) 
     )
 
 
+def decided_variants(store: Store, issue: IssueId) -> tuple[tuple[str, Variants], ...]:
+    """Return the revisions of an issue that somebody was asked about or decided, the newest first.
+
+    Each with its variants: what is composed again from the same inputs keeps them.
+    """
+    about = select(issue_events.c.revision_id).where(
+        issue_events.c.issue_id == str(issue),
+        issue_events.c.event.in_(
+            [
+                lifecycle.IssueEvent.ASKED,
+                lifecycle.IssueEvent.APPROVED,
+                lifecycle.IssueEvent.REJECTED,
+            ]
+        ),
+    )
+    query = (
+        select(revisions.c.revision_id, revisions.c.manifest)
+        .where(revisions.c.issue_id == str(issue), revisions.c.revision_id.in_(about))
+        .order_by(revisions.c.created_at.desc(), revisions.c.id.desc())
+    )
+    with store.reading() as connection:
+        rows = connection.execute(query).all()
+    return tuple((row.revision_id, manifest_json.variants_of(row.manifest)) for row in rows)
+
+
 def not_before(store: Store, issue: IssueId) -> datetime | None:
     """Return the time before which the file of an issue's newest revision lets nothing be sent."""
     query = (
@@ -202,38 +231,70 @@ def open_images(store: Store) -> frozenset[str]:
         )
 
 
-def save_rendering(store: Store, revision_id: str, rendered: RenderedIssue) -> None:
-    """Store the rendering of a revision; the first one stays."""
-    images = {sha256(image.data).hexdigest(): image for image in rendered.images}
+def save_renderings(
+    store: Store, revision_id: str, variants: Variants, rendered: Sequence[RenderedIssue]
+) -> None:
+    """Store the renderings of a revision, one for each variant; the first ones stay.
+
+    The others are stored as what they share with the one of all items in their language.
+    """
+    images = {
+        sha256(image.data).hexdigest(): image.data for one in rendered for image in one.images
+    }
+    first = rendered[0]
     with store.writing() as connection:
-        number = connection.scalar(_revision_number(rendered.issue, revision_id))
+        number = connection.scalar(_revision_number(first.issue, revision_id))
         existing = select(renderings.c.revision_id).where(renderings.c.revision_id == number)
         if connection.execute(existing).first():
             return
-        save_images(connection, {key: image.data for key, image in images.items()})
-        connection.execute(
-            insert(renderings).values(
-                revision_id=number,
-                language=rendered.language,
-                subject=rendered.subject,
-                html=rendered.html,
-                text=rendered.text,
-                mjml=rendered.mjml,
-                images=[
-                    {"cid": image.cid, "content_type": image.content_type, "sha256": key}
-                    for key, image in images.items()
-                ],
-            )
-        )
+        save_images(connection, images)
+        row = {"revision_id": number, **_columns(first)}
+        row |= {"html": first.html, "text": first.text, "mjml": first.mjml}
+        connection.execute(insert(renderings).values(**row))
+        rows = []
+        for place, one in enumerate(rendered[1:], 1):
+            base = variants.base_of(place)
+            rows.append({"revision_id": number, "variant": place, "base": base, **_columns(one)})
+            for part in _PARTS:
+                shared = text_delta.encode(getattr(rendered[base], part), getattr(one, part))
+                rows[-1][part] = shared
+        if rows:
+            connection.execute(insert(variant_renderings), rows)
 
 
-def load_rendering(store: Store, issue: IssueId, revision_id: str) -> RenderedIssue | None:
-    """Return the stored rendering of a revision; None when it was never rendered."""
-    number = _revision_number(issue, revision_id).scalar_subquery()
+_PARTS = ("html", "text", "mjml")
+
+
+def _columns(rendered: RenderedIssue) -> dict[str, Any]:
+    """Return what is stored of a rendering beside its texts."""
+    return {
+        "language": rendered.language,
+        "subject": rendered.subject,
+        "images": [
+            {
+                "cid": image.cid,
+                "content_type": image.content_type,
+                "sha256": sha256(image.data).hexdigest(),
+            }
+            for image in rendered.images
+        ],
+    }
+
+
+def load_rendering(
+    store: Store, issue: IssueId, revision_id: str, variant: int = 0
+) -> RenderedIssue | None:
+    """Return the stored rendering of a revision's variant; None when it was never rendered."""
     with store.reading() as connection:
+        number = connection.scalar(_revision_number(issue, revision_id))
         row = connection.execute(
             select(renderings).where(renderings.c.revision_id == number)
         ).first()
+        if row is None:
+            return None
+        texts = {part: getattr(row, part) for part in _PARTS}
+        if variant:
+            row, texts = _load_variant(connection, number, variant, texts)
         if row is None:
             return None
         hashes = [image["sha256"] for image in row.images]
@@ -245,14 +306,28 @@ def load_rendering(store: Store, issue: IssueId, revision_id: str) -> RenderedIs
         issue=issue,
         language=row.language,
         subject=row.subject,
-        html=row.html,
-        text=row.text,
-        mjml=row.mjml,
+        **texts,
         images=tuple(
             InlineImage(image["cid"], image["content_type"], data[image["sha256"]])
             for image in row.images
         ),
     )
+
+
+def _load_variant(
+    connection: Connection, number: int | None, variant: int, first: dict[str, str]
+) -> tuple[Row[Any] | None, dict[str, str]]:
+    """Return the row of a variant and its texts, which begin with those of the first."""
+    row = connection.execute(
+        select(variant_renderings).where(
+            variant_renderings.c.revision_id == number, variant_renderings.c.variant == variant
+        )
+    ).first()
+    if row is None:
+        return None, first
+    if row.base:
+        _, first = _load_variant(connection, number, row.base, first)
+    return row, {part: text_delta.decode(first[part], getattr(row, part)) for part in _PARTS}
 
 
 def _revision_number(issue: IssueId, revision_id: str) -> Select[tuple[int]]:

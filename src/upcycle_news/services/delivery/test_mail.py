@@ -35,7 +35,7 @@ def send_test(
     # Not the issue's own Message-ID: mailboxes drop a second message with the same one, and an
     # editor who saw the test would never get the issue.
     mailing = f"{revision.issue}/test/{revision.revision_id}/{context.clock().isoformat()}"
-    compose_message = message_composer(context, template, mailing, 0)
+    compose_message = message_composer(context, lambda _: template, mailing, 0)
     with context.relay() as relay:
         connection = open_connection(relay)
         try:

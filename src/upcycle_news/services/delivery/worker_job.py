@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from upcycle_news.app.context import AppContext
@@ -22,6 +23,7 @@ from upcycle_news.models import (
     Envelope,
     IssueId,
     LeasedDelivery,
+    Manifest,
     Publication,
     Relay,
     RenderedIssue,
@@ -66,15 +68,18 @@ class Mailing:
     revision_id: str
     queued_at: datetime | None
     content: RenderedIssue
-    publication: Publication
+    manifest: Manifest
+
+    @property
+    def publication(self) -> Publication:
+        """The settings that show in its mails."""
+        return self.manifest.publication
 
     @classmethod
     def of(cls, row: IssueRow, rendered: RenderedRevision) -> Mailing:
         """Return the mailing of an issue whose frozen revision is loaded already."""
-        publication = rendered.revision.manifest.publication
-        return cls(
-            row.id, row.number, row.revision_id, row.enqueued_at, rendered.content, publication
-        )
+        manifest = rendered.revision.manifest
+        return cls(row.id, row.number, row.revision_id, row.enqueued_at, rendered.content, manifest)
 
 
 def load_mailing(context: AppContext, row: IssueRow) -> Mailing:
@@ -82,8 +87,33 @@ def load_mailing(context: AppContext, row: IssueRow) -> Mailing:
     content = revisions.load_rendering(context.store, row.id, row.revision_id)
     revision = revisions.load_revision(context.store, row.id, row.revision_id)
     assert content is not None and revision is not None, "queued without a rendering"
-    publication = revision.manifest.publication
-    return Mailing(row.id, row.number, row.revision_id, row.enqueued_at, content, publication)
+    return Mailing(row.id, row.number, row.revision_id, row.enqueued_at, content, revision.manifest)
+
+
+KEPT_TEMPLATES = 32
+"""Variants whose encoded message a worker keeps. Deliveries are queued in the order of their variants."""
+
+
+def variant_templates(context: AppContext, mailing: Mailing) -> Callable[[int], MessageTemplate]:
+    """Return what gives the message of a variant, by its number; the last ones are kept."""
+
+    @lru_cache(maxsize=KEPT_TEMPLATES)
+    def template_of(variant: int) -> MessageTemplate:
+        content: RenderedIssue | None = mailing.content
+        if variant:
+            content = revisions.load_rendering(
+                context.store, mailing.issue, mailing.revision_id, variant
+            )
+        assert content is not None, "queued without a rendering"
+        publication = mailing.publication.in_language(content.language)
+        return MessageTemplate.compose(
+            content,
+            context.sender_headers(publication),
+            revision_id=mailing.revision_id,
+            signers=context.dkim_signers,
+        )
+
+    return template_of
 
 
 def run_job(
@@ -99,12 +129,8 @@ def run_job(
     Raises `IssueError` when the issue was queued for another relay (`raise_if_other_relay`).
     """
     publication = mailing.publication
-    template = MessageTemplate.compose(
-        mailing.content,
-        context.sender_headers(publication),
-        revision_id=mailing.revision_id,
-        signers=context.dkim_signers,
-    )
+    template_of = variant_templates(context, mailing)
+    template_of(0)  # what is wrong with it is known before a connection is opened
     issue_relays.record_first(context.store, mailing.issue, job.relay.name)
     raise_if_other_relay(context, mailing.issue, job.relay.name)
     worker = worker_identity.register(context)
@@ -125,7 +151,7 @@ def run_job(
                 language=context.language,
             ),
             connect=latency.instrument(lambda: open_connection(job.relay)),
-            compose_message=message_composer(context, template, mailing.issue, mailing.number),
+            compose_message=message_composer(context, template_of, mailing.issue, mailing.number),
             policy=context.retry_policy,
             wait_limits=WaitLimits(
                 deferred=job.wait_seconds, relay=job.relay_wait, probing=job.probing
@@ -164,15 +190,20 @@ def _expires_at(context: AppContext, queued_at: datetime | None) -> datetime | N
 
 
 def message_composer(
-    context: AppContext, template: MessageTemplate, mailing: IssueId | str, number: int
+    context: AppContext,
+    template_of: Callable[[int], MessageTemplate],
+    mailing: IssueId | str,
+    number: int,
 ) -> Callable[[LeasedDelivery], tuple[Envelope, DotStuffedMessage]]:
     """Return the function that makes the envelope and the message of one delivery.
 
-    `mailing` goes into the Message-ID, `number` is the issue's in links and bounce addresses.
+    `template_of` returns the message of a variant. `mailing` goes into the Message-ID, `number` is the
+    issue's in links and bounce addresses.
     """
     bounces, message_id_key = context.bounce_addresses, context.message_id_key
 
     def compose_message(claim: LeasedDelivery) -> tuple[Envelope, DotStuffedMessage]:
+        template = template_of(claim.variant)
         message = template.dot_stuffed_for(
             RecipientFields(
                 address=claim.address,

@@ -15,7 +15,7 @@ from upcycle_news.services.issues.changes_markdown import changes_since_last_req
 from upcycle_news.services.issues.preview_link import preview_url
 from upcycle_news.services.issues.render import RenderedRevision
 from upcycle_news.services.subscribers import suppression_lists
-from upcycle_news.storage import issues
+from upcycle_news.storage.audience import count_audience
 from upcycle_news.storage.revisions import Revision
 from upcycle_news.text.escaped_markdown import (
     Translator,
@@ -50,7 +50,7 @@ def approval_page(
     revision = rendered.revision
     translate = Translator(context.settings.publication.language)
     content = revision.manifest.issue
-    audience = issues.count_audience(
+    audience = count_audience(
         context.store, revision.manifest.publication.readers_of, issue=revision.issue
     )
     summary = localized(

@@ -20,6 +20,7 @@ from upcycle_news.models import (
     IssueId,
     Manifest,
 )
+from upcycle_news.models.variants import variants_for
 from upcycle_news.services.content.files import (
     load_publication_essays,
     load_publication_feeds,
@@ -59,15 +60,34 @@ class EssayFilter:
 def compose_issue(context: AppContext, issue: IssueId, essays: Sequence[str] = ()) -> Revision:
     """Compose `issue` from the current content, or from the essays with these slugs only.
 
-    Returns its newest revision from now on: a new one, or an earlier one with the same content.
-    Raises `NothingNew`, `ContentError` for unreadable files (its message names all), and
+    Returns its newest revision from now on: a new one, or an earlier one with the same content. Its
+    variants are those that readers' choices ask for now; but where somebody was asked about the same
+    content, or decided about it, they stay as they are, so that no choice voids an approval. Raises `NothingNew`, `ContentError` for unreadable files (its message names all), and
     `IssueError` for an issue whose deliveries have begun.
     """
     return revisions.save_revision(
         context.store,
-        compose_manifest(context, issue, essays),
+        with_variants(context, compose_manifest(context, issue, essays)),
         git_commit=git_commit(context.settings.home),
         now=context.clock(),
+    )
+
+
+def with_variants(context: AppContext, manifest: Manifest) -> Manifest:
+    """Return a manifest with its variants: those that were asked about or decided, else present ones."""
+    for revision_id, variants in revisions.decided_variants(context.store, manifest.issue.id):
+        decided = replace(manifest, variants=variants)
+        if manifest_json.revision_id_of(manifest_json.encode(decided)[0]) == revision_id:
+            return decided
+    return replace(
+        manifest,
+        variants=variants_for(
+            manifest.issue,
+            count_choices(context.store, manifest.publication.readers_of, issue=manifest.issue.id),
+            context.settings.audience.topics,
+            limit=context.settings.issue.variants,
+            languages=manifest.publication.languages,
+        ),
     )
 
 

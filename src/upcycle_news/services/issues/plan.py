@@ -34,7 +34,7 @@ from upcycle_news.services.issues.compose import EssayFilter
 from upcycle_news.services.issues.issue_file import FileChoice, read_choice, unused_files
 from upcycle_news.services.issues.render import check_manifest
 from upcycle_news.services.issues.settings_findings import settings_findings
-from upcycle_news.storage import approvals, issues, revisions
+from upcycle_news.storage import approvals, audience, issues, revisions
 from upcycle_news.text.escaped_markdown import Translator
 
 HORIZON = 26  # scheduled times that `essay list` looks ahead: half a year of weekly issues
@@ -283,7 +283,7 @@ def _with_details(
         except UpcycleError as error:
             settings_errors = _errors(settings_findings(context), context.language)
             problems += [error.in_language(context.language), *settings_errors]
-    if not issues.count_audience(context.store, context.publication.readers_of):
+    if not audience.count_audience(context.store, context.publication.readers_of):
         problems.append(localized("plan-nobody").in_language(context.language))
     return replace(planned, problems=tuple(problems))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, time
 from functools import partial
 from pathlib import Path
@@ -24,9 +24,10 @@ from upcycle_news.models import (
     IssueId,
     Manifest,
     RenderedIssue,
+    Variants,
 )
 from upcycle_news.rendering.preview_page import preview_page, standalone_html
-from upcycle_news.rendering.render import render
+from upcycle_news.rendering.variants import render_variants
 from upcycle_news.services.archive.static_files import static_findings
 from upcycle_news.services.browser.pictures import remove_pictures
 from upcycle_news.services.content.files import line_of_head
@@ -83,8 +84,9 @@ def render_revision(context: AppContext, revision: Revision) -> RenderedRevision
     manifest, revision_id = revision.manifest, revision.revision_id
     rendered = revisions.load_rendering(context.store, revision.issue, revision_id)
     if rendered is None:
-        rendered = _render(manifest)
-        revisions.save_rendering(context.store, revision_id, rendered)
+        variants = _render(manifest)
+        revisions.save_renderings(context.store, revision_id, manifest.variants, variants)
+        rendered = variants[0]
     publish_images(context, manifest)
     feeds = feed_findings(context)
     return RenderedRevision(
@@ -98,16 +100,17 @@ def render_revision(context: AppContext, revision: Revision) -> RenderedRevision
 
 def check_manifest(context: AppContext, manifest: Manifest) -> tuple[Finding, ...]:
     """Return the findings about a manifest that is not stored as a revision."""
-    return (*_findings(context, manifest, _render(manifest)), *feed_findings(context))
+    rendered = _render(replace(manifest, variants=Variants()))[0]
+    return (*_findings(context, manifest, rendered), *feed_findings(context))
 
 
-def _render(manifest: Manifest) -> RenderedIssue:
-    """Render a manifest; raises `RefusedError` where an editor's text looks like a template's piece.
+def _render(manifest: Manifest) -> tuple[RenderedIssue, ...]:
+    """Render the variants of a manifest; raises `RefusedError` where an editor's text looks like a template's piece.
 
     The renderer finds ``{{`` in the result and could only name the template.
     """
     try:
-        return render(manifest)
+        return render_variants(manifest)
     except TemplateError:
         issue = manifest.issue
         greeting = [issue.greeting_essay] if issue.greeting_essay else []

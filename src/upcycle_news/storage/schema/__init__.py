@@ -31,6 +31,8 @@ from upcycle_news.storage.schema.issues import (
     renderings,
     revisions,
     used_content,
+    variant_renderings,
+    variant_sums,
     wordings,
 )
 from upcycle_news.storage.schema.key_fingerprints import key_fingerprints
@@ -96,6 +98,8 @@ __all__ = [
     "suppressions",
     "unsubscribes",
     "used_content",
+    "variant_renderings",
+    "variant_sums",
     "wordings",
     "workers",
 ]
