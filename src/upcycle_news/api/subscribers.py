@@ -239,16 +239,22 @@ class Subscribers:
     # --- joining
 
     def sign_up(
-        self, address: EmailAddress | str, *, language: str, source: str = "", ip: str = ""
+        self,
+        address: EmailAddress | str,
+        *,
+        language: str,
+        topics: Collection[str] = (),
+        source: str = "",
+        ip: str = "",
     ) -> Signup | None:
         """Store a sign-up, whose confirmation mail `send_confirmation` sends; None if none may be sent.
 
         Who is confirmed, suppressed or was asked a short while ago gets no mail; tell nobody which it
         was. `source` says where the form stands (default: our own page). `ip` is stored only if
-        `audience.keep_ip` says so.
+        `audience.keep_ip` says so. Of `topics` those that are offered count, for an address that is new.
         """
         return subscriptions.sign_up(
-            self._context, _email(address), language=language, source=source, ip=ip
+            self._context, _email(address), language=language, topics=topics, source=source, ip=ip
         )
 
     def send_confirmation(self, signup: Signup) -> bool:

@@ -12,7 +12,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
@@ -46,6 +46,7 @@ from upcycle_news.config.sections import (
     InboxSettings,
     IssueSettings,
     JournalSettings,
+    LanguageSettings,
     LogSettings,
     PublicationSettings,
     QuotaSettings,
@@ -54,6 +55,7 @@ from upcycle_news.config.sections import (
     SenderSettings,
     SourceSettings,
     TemplatesSettings,
+    TopicSettings,
     WebSettings,
     WindowSettings,
 )
@@ -88,6 +90,12 @@ class Settings(BaseSettings):
     state: Path = Field(Path("var"), description="Where everything generated lives.")
     store: str = Field("", description="sqlite:///… or postgresql+psycopg://…; default SQLite.")
     publication: PublicationSettings = Field(default_factory=PublicationSettings)
+    languages: dict[Literal["de", "en"], LanguageSettings] = Field(
+        default_factory=dict, description="Languages that readers may choose."
+    )
+    topics: dict[str, TopicSettings] = Field(
+        default_factory=dict, description="What readers see of topics."
+    )
     sender: SenderSettings = Field(default_factory=SenderSettings)
     imprint: ImprintSettings = Field(default_factory=ImprintSettings)
     channels: tuple[ChannelSettings, ...] = Field((), description="Where else you can be followed.")

@@ -370,6 +370,24 @@ class Issue:
         """The issue in each of its languages, the main one first; none of them has translations."""
         return (replace(self, translations=()), *self.translations)
 
+    @property
+    def all_essays(self) -> tuple[Essay, ...]:
+        """The essays of all languages, each slug once, in the first language that has it."""
+        essays: dict[str, Essay] = {}
+        for issue in self.in_languages:
+            for essay in issue.essays:
+                essays.setdefault(essay.slug, essay)
+        return tuple(essays.values())
+
+    @property
+    def all_related(self) -> tuple[Related, ...]:
+        """The stories of all languages, each once; their places are the numbers that editors see."""
+        stories: dict[str, Related] = {}
+        for issue in self.in_languages:
+            for related in issue.related:
+                stories.setdefault(related.story.lead.canonical, related)
+        return tuple(stories.values())
+
     def in_language(self, language: str) -> Issue | None:
         """Return the issue in a language, whatever its region; None where there is no such issue."""
         for issue in self.in_languages:

@@ -58,7 +58,8 @@ class Publication:
     `archive_url` is the archive's URL if it is not `public_url`. `images` says whether mails embed
     pictures or link to those of the archive, `hosts` from which other hosts a mail may load
     something, `readers_of` the topics whose subscribers get the issue (empty: all subscribers).
-    `texts` are those of the further languages that readers may choose.
+    `texts` are those of the further languages that readers may choose, `topic_labels` what readers see of
+    topics: language, topic and label; `language_labels` are the same of languages.
     """
 
     name: str
@@ -81,6 +82,22 @@ class Publication:
     channels: tuple[Channel, ...] = ()
     authors: tuple[Author, ...] = ()
     texts: tuple[PublicationTexts, ...] = ()
+    topic_labels: tuple[tuple[str, str, str], ...] = ()
+    language_labels: tuple[tuple[str, str, str], ...] = ()
+
+    def language_label(self, named: str, language: str) -> str:
+        """Return what readers of a language see of another one; empty without a label."""
+        for labelled, name, label in self.language_labels:
+            if (labelled, name) == (base_of(language), named):
+                return label
+        return ""
+
+    def topic_label(self, topic: str, language: str) -> str:
+        """Return what readers of a language see of a topic; without a label the topic itself."""
+        for labelled, name, label in self.topic_labels:
+            if labelled == base_of(language) and name.casefold() == topic.casefold():
+                return label
+        return topic
 
     @property
     def languages(self) -> tuple[str, ...]:

@@ -55,6 +55,7 @@ def start_signup(
     now: datetime,
     mailbox_key: str = "",
     mailbox_since: datetime | None = None,
+    topics: tuple[str, ...] = (),
 ) -> Signup | None:
     """Store a sign-up and queue its mail if `may_ask` allows it; None when no mail must be sent.
 
@@ -81,7 +82,8 @@ def start_signup(
         if not may_ask(status):
             return None
         if row is None:
-            number = _insert(connection, store, NewSubscriber(email, language=language), now)
+            new = NewSubscriber(email, language=language, topics=topics)
+            number = _insert(connection, store, new, now)
             if number is None:
                 return None
         else:

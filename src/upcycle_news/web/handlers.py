@@ -60,7 +60,7 @@ class Handlers:
 
     async def show_subscribe(self, request: Request) -> Response:
         """Return the sign-up form."""
-        return self._page(request, "subscribe")
+        return self._page(request, "subscribe", topics=self.app.settings.audience.topics)
 
     async def subscribe(self, request: Request) -> Response:
         """Take a sign-up; the response is the same for known and unknown addresses."""
@@ -74,20 +74,25 @@ class Handlers:
         except AddressError:
             if wants_json:
                 return JSONResponse({"ok": False, "error": "email"}, 422)
-            return self._page(request, "subscribe", 422, language, error="page_bad_address")
+            offered, chosen = self.app.settings.audience.topics, form.get("topic", ())
+            return self._page(
+                request, "subscribe", 422, language, error="page_bad_address", topics=offered, chosen=chosen
+            )  # fmt: skip
         minutes = 0
         if not _first(form, "website"):  # a honeypot field: people do not see it and leave it empty
             ip = request.client.host if request.client else ""
-            minutes = await self.run_in_thread(self._sign_up, email, language, ip)
+            topics = form.get("topic", [])
+            minutes = await self.run_in_thread(self._sign_up, email, language, topics, ip)
         if wants_json:
             return JSONResponse({"ok": True, "minutes": minutes} if minutes else {"ok": True})
         days = self.app.settings.audience.confirm_days
         return self._page(request, "asked", 200, language, days=days, minutes=minutes)
 
-    def _sign_up(self, email: EmailAddress, language: str, ip: str) -> int:
+    def _sign_up(self, email: EmailAddress, language: str, topics: list[str], ip: str) -> int:
         """Store a sign-up; returns how many minutes its mail may have to wait, whoever it is."""
         delay = self.app.subscribers.count_request(email)
-        if self.app.subscribers.sign_up(email, language=language, ip=ip) is not None:
+        signup = self.app.subscribers.sign_up(email, language=language, topics=topics, ip=ip)
+        if signup is not None:
             self.mailer.wake()
         return _minutes(delay)
 
@@ -342,7 +347,11 @@ _LINKED_HEADERS = {
 
 async def show_preview(handlers: Handlers, request: Request) -> Response:
     """Return the page of a preview link; 404 for a token that is altered, foreign or expired."""
-    return await _show_linked(handlers, request, handlers.app.issues.linked_preview)
+    written = request.query_params.get("variant", "")
+    variant = int(written) if re.fullmatch(r"[0-9]{1,4}", written) else 0
+    return await _show_linked(
+        handlers, request, lambda token: handlers.app.issues.linked_preview(token, variant)
+    )
 
 
 async def show_report(handlers: Handlers, request: Request) -> Response:

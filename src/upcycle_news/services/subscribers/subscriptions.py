@@ -109,12 +109,19 @@ class Preferences:
 
 
 def sign_up(
-    context: AppContext, email: EmailAddress, *, language: str, source: str = "", ip: str = ""
+    context: AppContext,
+    email: EmailAddress,
+    *,
+    language: str,
+    topics: Collection[str] = (),
+    source: str = "",
+    ip: str = "",
 ) -> Signup | None:
     """Store a sign-up; None if no confirmation mail may be sent. Nothing is sent yet.
 
     `source` says where the form stands (default: our own page); `ip` is stored only if the settings
-    say so.
+    say so. Of `topics` those that are offered count, and only for an address that is new: nobody may
+    change what somebody else chose.
     """
     now = context.clock()
     cooldown = timedelta(minutes=context.settings.audience.cooldown_minutes)
@@ -130,6 +137,7 @@ def sign_up(
         mailbox_key=double_opt_in.mailbox_key(email),
         mailbox_since=now - cooldown,
         language=language,
+        topics=tuple(one for one in context.settings.audience.topics if one in topics),
         source=source or f"web: {context.link_signer.public_url}/subscribe",
         wording=consent_wording(context, language),
         ip=ip if context.settings.audience.keep_ip else "",
