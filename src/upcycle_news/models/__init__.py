@@ -33,6 +33,7 @@ from upcycle_news.models.delivery import (
     Rate,
     Relay,
     SmtpReply,
+    VariantStatus,
     Verdict,
 )
 from upcycle_news.models.issue import (
@@ -114,6 +115,7 @@ __all__ = [
     "Unsubscribe",
     "UnsubscribeMethod",
     "Variant",
+    "VariantStatus",
     "Variants",
     "Verdict",
 ]

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from upcycle_news.errors import UpcycleError
 from upcycle_news.models.subscriber import EmailAddress
+from upcycle_news.models.variants import Variant
 
 
 class DeliveryState(StrEnum):
@@ -207,10 +208,37 @@ class IssueState(StrEnum):
 
 
 @dataclass(frozen=True)
+class VariantStatus:
+    """Delivery counts of one of an issue's variants, by its number and what it is."""
+
+    number: int
+    variant: Variant
+    audience: int
+    counts: Mapping[DeliveryState, int]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON object in `issue status`."""
+        topics = self.variant.topics
+        return {
+            "number": self.number,
+            "variant": self.variant.key,
+            "language": self.variant.language,
+            "topics": None if topics is None else list(topics),
+            "audience": self.audience,
+            **{state: self.counts.get(DeliveryState(state), 0) for state in _COUNTED},
+        }
+
+
+_COUNTED = ("queued", "sending", "sent", "deferred", "rejected", "unknown", "suppressed",
+            "cancelled")  # fmt: skip
+
+
+@dataclass(frozen=True)
 class IssueStatus:
     """Delivery counts of an issue, checked against the audience stored when it was queued.
 
     `in_mailbox`: they are of the embedded mailbox on this machine, and no reader has the issue.
+    `variants` has the same for each variant of an issue that has several; they add up to it.
     """
 
     issue: str
@@ -219,18 +247,22 @@ class IssueStatus:
     counts: Mapping[DeliveryState, int]
     state: IssueState
     in_mailbox: bool = field(default=False, compare=False)
+    variants: tuple[VariantStatus, ...] = field(default=(), compare=False)
 
-    def as_dict(self) -> dict[str, str | int | bool]:
-        """Return the counts as the JSON of `issue status`; the keys and their order are stable."""
-        order = ("queued", "sending", "sent", "deferred", "rejected", "unknown", "suppressed",
-                 "cancelled")  # fmt: skip
+    def as_dict(self) -> dict[str, Any]:
+        """Return the counts as the JSON of `issue status`; the keys and their order are stable.
+
+        The last one, `variants`, is there for an issue that has several.
+        """
+        variants = [variant.as_dict() for variant in self.variants]
         return {
             "issue": self.issue,
             "hash": self.revision_id,
             "audience": self.audience,
-            **{state: self.counts.get(DeliveryState(state), 0) for state in order},
+            **{state: self.counts.get(DeliveryState(state), 0) for state in _COUNTED},
             "closed": self.closed,
             "state": self.state.value,
+            **({"variants": variants} if variants else {}),
         }
 
     @property

@@ -30,10 +30,11 @@ from upcycle_news.models import (
     IssueStatus,
     Manifest,
     Variants,
+    VariantStatus,
 )
 from upcycle_news.models.variants import issue_of, number_of
 from upcycle_news.storage import issue_lifecycle as lifecycle
-from upcycle_news.storage import issue_relays, refusal_guard, send_hold
+from upcycle_news.storage import issue_relays, manifest_json, refusal_guard, send_hold
 from upcycle_news.storage import revisions as revision_rows
 from upcycle_news.storage.audience import VariantOf, queue_deliveries
 from upcycle_news.storage.database import Store
@@ -46,6 +47,7 @@ from upcycle_news.storage.schema import (
     used_content,
 )
 from upcycle_news.storage.schema import issue_relays as issue_relays_table
+from upcycle_news.storage.schema import variant_sums as variant_sums_table
 
 
 @dataclass(frozen=True)
@@ -511,6 +513,34 @@ def status(store: Store, issue: IssueId) -> IssueStatus | None:
         counts,
         IssueState(row.state),
         in_mailbox=in_mailbox,
+    )
+
+
+def variant_sums(store: Store, issue: IssueId) -> tuple[VariantStatus, ...]:
+    """Return the sums by state of each variant of a queued issue that has several; else none.
+
+    Those of a closed issue are stored; of any other its deliveries are counted.
+    """
+    query = select(variant_sums_table).where(variant_sums_table.c.issue_id == str(issue))
+    with store.reading() as connection:
+        rows = connection.execute(query.order_by(variant_sums_table.c.variant)).all()
+        if not rows:
+            return ()
+        closed_at, manifest = connection.execute(
+            select(issues.c.closed_at, revisions.c.manifest)
+            .join(revisions, revisions.c.issue_id == issues.c.id)
+            .where(issues.c.id == str(issue), revisions.c.revision_id == issues.c.revision_id)
+        ).one()
+        counted = None if closed_at else lifecycle.count_variants(connection, str(issue))
+    variants = manifest_json.variants_of(manifest)
+    return tuple(
+        VariantStatus(
+            row.variant,
+            variants.all[row.variant],
+            row.audience,
+            lifecycle.stored_sums(row) if counted is None else counted.get(row.variant, {}),
+        )
+        for row in rows
     )
 
 

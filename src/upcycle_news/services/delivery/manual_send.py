@@ -23,6 +23,7 @@ from upcycle_news.services.issues.render import (
     raise_on_settings,
     render_revision,
 )
+from upcycle_news.services.issues.variants import readership
 from upcycle_news.services.journal.consistency import raise_if_sending_refused
 from upcycle_news.storage import (
     approvals,
@@ -182,5 +183,4 @@ def send_question(context: AppContext, revision: Revision, audience: int) -> Loc
 
 def count_audience(context: AppContext, revision: Revision) -> int:
     """Return how many deliveries a revision would have now."""
-    topics = revision.manifest.publication.readers_of
-    return audiences.count_audience(context.store, topics, issue=revision.issue)
+    return readership(context, revision).audience
