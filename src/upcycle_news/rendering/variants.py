@@ -30,7 +30,7 @@ def render_variants(manifest: Manifest) -> tuple[RenderedIssue, ...]:
     """
     variants = manifest.variants
     if not variants:
-        return (render(manifest),)
+        return (render(manifest.in_languages[0]),)
     rendered: dict[int, RenderedIssue] = {}
     for language in dict.fromkeys(variant.language for variant in variants.all):
         numbers = [n for n, variant in enumerate(variants.all) if variant.language == language]

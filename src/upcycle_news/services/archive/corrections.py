@@ -10,7 +10,7 @@ from upcycle_news.archive_site.view_models import SentIssue
 from upcycle_news.content.essays import read_essays
 from upcycle_news.errors import IssueError, UpcycleError
 from upcycle_news.i18n.messages import localized
-from upcycle_news.models import Essay
+from upcycle_news.models import Essay, Issue
 from upcycle_news.services.archive import build
 from upcycle_news.services.content.images import load_essay_images
 from upcycle_news.storage import corrections
@@ -26,10 +26,9 @@ def correct(context: AppContext, slug: str, note: str, *, by: str) -> build.Arch
     if slug in sent.withdrawn or sent.withdrawal:
         raise IssueError(localized("archive-essay-withdrawn", slug=slug))
     essay = _read_essay(context, slug)
-    images = load_essay_images(context, (essay,))
-    (shown_essay,) = (shown for shown in sent.manifest.issue.essays if shown.slug == slug)
+    images = load_essay_images(context, (essay, *essay.translations))
     same_images = all(sent.manifest.images.get(path) == data for path, data in images.items())
-    if same_images and _visible_part(essay) == _visible_part(shown_essay):
+    if same_images and not _differs(sent.manifest.issue, essay):
         raise IssueError(localized("archive-same-text", source=essay.source))
     return _record(
         context,
@@ -73,9 +72,9 @@ def _record(context: AppContext, correction: Correction) -> build.ArchiveReport:
 def _find_issue(shown: Sequence[SentIssue], slug: str) -> SentIssue:
     """Return the newest issue with this essay; raises `IssueError` when there is none."""
     for sent in reversed(shown):
-        if any(essay.slug == slug for essay in sent.manifest.issue.essays):
+        if any(essay.slug == slug for essay in sent.manifest.issue.all_essays):
             return sent
-    known = [essay.slug for sent in shown for essay in sent.manifest.issue.essays]
+    known = [essay.slug for sent in shown for essay in sent.manifest.issue.all_essays]
     names = ", ".join(sorted(known)[:20]) or "none"
     raise IssueError(localized("archive-essay-unknown", slug=slug[:80], names=names))
 
@@ -93,9 +92,19 @@ def _read_essay(context: AppContext, slug: str) -> Essay:
     raise UpcycleError(localized("archive-essay-gone", slug=slug))
 
 
+def _differs(issue: Issue, essay: Essay) -> bool:
+    """Tell whether an essay reads otherwise than an issue has it, in any of its languages."""
+    shown = (one for told in issue.in_languages for one in told.essays if one.slug == essay.slug)
+    pairs = ((one, essay.in_language(one.language)) for one in shown)
+    return any(now and _visible_part(now) != _visible_part(one) for one, now in pairs)
+
+
 def _visible_part(essay: Essay) -> Essay:
     """Return the essay without its file's place and what matters for selection only."""
-    return replace(essay, source="", body_line=1, status="ready", pin=(), ban=(), length=None)
+    return replace(
+        essay, source="", body_line=1, status="ready", pin=(), ban=(), length=None,
+        translations=(), folder="",
+    )  # fmt: skip
 
 
 def _one_line(note: str) -> str:
