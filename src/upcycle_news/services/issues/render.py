@@ -99,13 +99,32 @@ def render_revision(context: AppContext, revision: Revision) -> RenderedRevision
     ]
     publish_images(context, manifest)
     feeds = feed_findings(context)
+    findings = (
+        *_findings(context, manifest, (rendered, *translated)),
+        *_variant_findings(context, revision),
+        *feeds,
+    )
     return RenderedRevision(
         revision,
         rendered,
-        (*_findings(context, manifest, (rendered, *translated)), *feeds),
+        tuple(dict.fromkeys(findings)),
         len(quoted_printable(rendered.html)),
         feeds,
     )
+
+
+def _variant_findings(context: AppContext, revision: Revision) -> Iterator[Finding]:
+    """Yield what preflight finds in the variant with the fewest items: the others lie between it and all."""
+    manifest = revision.manifest
+    variants = manifest.variants
+    by_topics = [number for number, one in enumerate(variants.all) if one.topics is not None]
+    contents = {number: issue_of(manifest.issue, variants, number) for number in by_topics}
+    if not contents:
+        return
+    fewest = min(contents, key=lambda number: (len(contents[number].related), number))
+    content = revisions.load_rendering(context.store, revision.issue, revision.revision_id, fewest)
+    if content is not None:
+        yield from _of_language(context, manifest.of(contents[fewest]), content)
 
 
 def show_variant(context: AppContext, rendered: RenderedRevision, number: int) -> RenderedRevision:
