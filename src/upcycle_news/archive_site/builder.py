@@ -262,7 +262,7 @@ class _SiteBuilder:
         )
         return path, self.pages.render("gone", ArchiveContext(
             page=page, site=self.pages.site(path), publication=self.pages.publication,
-            gone=GoneView(strings.long_date(note.day), note.note),
+            gone=GoneView(strings.long_date(note.day), note.in_language(language)),
         ))  # fmt: skip
 
     def list_pages(self) -> Iterator[tuple[str, str]]:

@@ -324,7 +324,8 @@ class PageRenderer:
         """Return the corrections of an essay, the newest last."""
         return tuple(
             CorrectionView(
-                builder.strings.long_date(note.day), builder.typeset(note.note, essay.language)
+                builder.strings.long_date(note.day),
+                builder.typeset(note.in_language(essay.language), essay.language),
             )
             for note in sent.corrections.get(essay.slug, ())
         )

@@ -19,6 +19,7 @@ from upcycle_news.models.archive_paths import (
     event_path,
     image_path,
 )
+from upcycle_news.models.content import base_of
 from upcycle_news.rendering import markdown
 from upcycle_news.rendering.essay_fields import with_essay_fields
 from upcycle_news.rendering.images import DisplayedImage, inspect_image
@@ -36,10 +37,18 @@ from upcycle_news.rendering.view_models import (
 
 @dataclass(frozen=True)
 class EditorNote:
-    """An editor's dated note about a correction or a withdrawal of something sent."""
+    """An editor's dated note about a correction or a withdrawal of something sent.
+
+    `notes` are the same in further languages, by language.
+    """
 
     day: date
     note: str
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+    def in_language(self, language: str) -> str:
+        """Return the note in a language; as it was written first where it was not translated."""
+        return self.notes.get(base_of(language), self.note)
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,8 @@ def check_issue_languages(
     if len(publication.languages) < 2:
         return
     essays: dict[str, Essay] = {}
-    for told in reversed(issue.in_languages):
-        essays |= {essay.slug: essay for essay in told.essays}
+    for one in reversed(issue.in_languages):
+        essays |= {essay.slug: essay for essay in one.essays}
     for language in publication.languages:
         told = issue.in_language(language)
         shown = {essay.slug: essay for essay in told.essays} if told is not None else {}
@@ -39,8 +39,8 @@ def check_issue_languages(
         if told is None:
             text = localized("language-without-issue", language=language_name(language))
             yield Finding("warning", "language-without-issue", "newsletter.toml", text)
-    for told in issue.translations:
-        yield from _missing_words(issue, told)
+    for one in issue.translations:
+        yield from _missing_words(issue, one)
 
 
 def _missing(essay: Essay, language: str, untranslated: Untranslated, *, shown: bool) -> Finding:

@@ -363,6 +363,26 @@ def scaffold_essay(
     return join_front_matter(head, localized("essay-begins").in_language(language))
 
 
+def scaffold_translation(title: str, language: str, *, has_image: bool) -> str:
+    """Return the Markdown of a new draft translation, without what it has in common with its essay."""
+    head = [("title", yaml_quoted(title)), ("summary", '""')]
+    head += [("image_alt", '""')] if has_image else []
+    return join_front_matter(
+        [*head, ("status", "draft")], localized("essay-begins").in_language(language)
+    )
+
+
+def without_shared(text: str) -> str:
+    """Return the Markdown of an essay, as we write it, without the keys that its translation shares."""
+    begin, head, body = text.split("---\n", 2)
+    kept = [
+        line
+        for line in head.splitlines(keepends=True)
+        if line.partition(":")[0] not in ("date", "author", "topics", "pin", "ban", "length")
+    ]
+    return f"{begin}---\n{''.join(kept)}---\n{body}"
+
+
 def join_front_matter(head: list[tuple[str, str]], body: str) -> str:
     """Return a Markdown file of front matter lines, whose values are YAML, and a body."""
     return "---\n" + "".join(f"{key}: {value}\n" for key, value in head) + f"---\n\n{body}\n"

@@ -176,8 +176,8 @@ def _read(
     if base_of(language) != own:
         for key in KEYS:
             if key not in _TEXTS and head.has(key):
-                text = localized("issue-file-key-of-both", key=key, main=f"{issue}.md")
-                head.add_error(head.line(key), text)
+                elsewhere = localized("issue-file-key-of-both", key=key, main=f"{issue}.md")
+                head.add_error(head.line(key), elsewhere)
     lines = {(key, ""): head.line(key) for key in KEYS if head.has(key)}
     values: dict[str, Any] = {}
     for key in _TEXTS:

@@ -333,11 +333,19 @@ class IssueFile:
 
 @dataclass(frozen=True)
 class Told:
-    """A correction that readers are told of: an essay's slug, when it was made, and the editors' note."""
+    """A correction that readers are told of: an essay's slug, when it was made, and the editors' note.
+
+    `notes` are pairs of a further language and the note in it.
+    """
 
     essay: str
     at: datetime
     note: str
+    notes: tuple[tuple[str, str], ...] = ()
+
+    def note_in(self, language: str) -> str:
+        """Return the note in a language; as it was written first where it was not translated."""
+        return dict(self.notes).get(base_of(language), self.note)
 
 
 @dataclass(frozen=True)

@@ -397,7 +397,7 @@ def apply_corrections(
 ) -> SentIssue:
     """Return an issue with its corrections and withdrawals applied, in their order."""
     for decision in decisions:
-        note = EditorNote(decision.at.astimezone(zone).date(), decision.note)
+        note = EditorNote(decision.at.astimezone(zone).date(), decision.note, decision.notes)
         sent = replace(_applied(sent, decision, note), changed_at=decision.at)
     return sent
 

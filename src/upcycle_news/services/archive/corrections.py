@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.archive_site.view_models import SentIssue
 from upcycle_news.content.essays import read_essays
 from upcycle_news.errors import IssueError, UpcycleError
-from upcycle_news.i18n.messages import localized
+from upcycle_news.i18n.messages import LANGUAGES, localized
 from upcycle_news.models import Essay, Issue
 from upcycle_news.services.archive import build
 from upcycle_news.services.content.images import load_essay_images
@@ -17,10 +17,12 @@ from upcycle_news.storage import corrections
 from upcycle_news.storage.corrections import Correction, CorrectionKind
 
 
-def correct(context: AppContext, slug: str, note: str, *, by: str) -> build.ArchiveReport:
-    """Replace an essay in the archive by its present file, with a note above it; rebuilds the archive.
+def correct(
+    context: AppContext, slug: str, note: str, *, by: str, notes: Mapping[str, str] = {}
+) -> build.ArchiveReport:
+    """Replace an essay in the archive by its present files, with a note above it; rebuilds the archive.
 
-    Raises `IssueError` for an essay that was not sent, is withdrawn, or has not changed.
+    `notes` are the note in further languages, by language. Raises `IssueError` for an essay that was not sent, is withdrawn, or has not changed.
     """
     sent = _find_issue(build.sent_issues(context), slug)
     if slug in sent.withdrawn or sent.withdrawal:
@@ -41,12 +43,19 @@ def correct(context: AppContext, slug: str, note: str, *, by: str) -> build.Arch
             at=context.clock(),
             corrected=essay,
             images=images,
+            notes=_notes(notes),
         ),
     )
 
 
 def withdraw(
-    context: AppContext, name: str, note: str, *, by: str, undo: bool = False
+    context: AppContext,
+    name: str,
+    note: str,
+    *,
+    by: str,
+    undo: bool = False,
+    notes: Mapping[str, str] = {},
 ) -> build.ArchiveReport:
     """Withdraw an essay (by slug) or a whole issue (by id), or undo that; rebuilds the archive.
 
@@ -61,7 +70,8 @@ def withdraw(
         raise IssueError(text if undo else localized("withdrawn-already", name=name))
     kind = CorrectionKind.RETURN if undo else CorrectionKind.WITHDRAWAL
     issue, essay = sent.manifest.issue.id, "" if whole else name
-    return _record(context, Correction(issue, kind, essay, _one_line(note), by, context.clock()))
+    decision = Correction(issue, kind, essay, _one_line(note), by, context.clock())
+    return _record(context, replace(decision, notes=_notes(notes)))
 
 
 def _record(context: AppContext, correction: Correction) -> build.ArchiveReport:
@@ -105,6 +115,14 @@ def _visible_part(essay: Essay) -> Essay:
         essay, source="", body_line=1, status="ready", pin=(), ban=(), length=None,
         translations=(), folder="",
     )  # fmt: skip
+
+
+def _notes(notes: Mapping[str, str]) -> dict[str, str]:
+    """Return the note in further languages; raises `UpcycleError` for a language that there is none of."""
+    for language in notes:
+        if language not in LANGUAGES:
+            raise UpcycleError(localized("archive-note-language", language=language[:20]))
+    return {language: _one_line(note) for language, note in notes.items()}
 
 
 def _one_line(note: str) -> str:

@@ -188,9 +188,9 @@ def form_labels(context: AppContext, page: str) -> dict[str, tuple[str, str]]:
     }
     for language in context.publication.languages[1:]:
         for name in ("subject", "greeting"):
-            title, description = labels[name]
-            titled = localized("form-in-language", title=title, language=language_name(language))
-            labels[name_in(name, language)] = (titled, description)
+            label, meaning = labels[name]
+            titled = localized("form-in-language", title=label, language=language_name(language))
+            labels[name_in(name, language)] = (titled, meaning)
     translate = Translator(context.language)
     texts = {
         name: (translate(title), translate(description))

@@ -195,7 +195,14 @@ def compose_essay(context: AppContext, issue_id: IssueId, essay: Essay) -> Manif
     issue = compose(
         id=issue_id,
         language=context.settings.publication.language,
-        essays=[replace(essay, status="ready", date=min(essay.date, issue_id.day))],
+        essays=[
+            replace(
+                essay,
+                status="ready",
+                date=min(essay.date, issue_id.day),
+                translations=tuple(replace(one, status="ready") for one in essay.translations),
+            )
+        ],
         published=(),
         candidates=(),
         used=(),

@@ -119,6 +119,16 @@ class EssayStatus:
             "date": self.essay.date.isoformat(),
             "topics": list(self.essay.topics),
             "file": self.essay.source,
+            "language": self.essay.language,
+            "translations": [
+                {
+                    "language": one.language,
+                    "title": one.title,
+                    "status": one.status,
+                    "file": one.source,
+                }
+                for one in self.essay.translations
+            ],
         }
 
 

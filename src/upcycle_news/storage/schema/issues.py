@@ -185,6 +185,8 @@ corrections = Table(
     Column("kind", String(16), nullable=False),
     Column("essay", Text, nullable=False),
     Column("note", Text, nullable=False),
+    # The note in further languages, by language.
+    Column("notes", JSON, nullable=False),
     Column("content", Text, nullable=False),
     Column("images", JSON, nullable=False),
     Column("decided_by", Text, nullable=False),

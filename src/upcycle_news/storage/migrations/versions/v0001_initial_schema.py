@@ -403,6 +403,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("essay", sa.Text(), nullable=False),
         sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("notes", sa.JSON(), nullable=False),
         sa.Column("content", sa.Text(), nullable=False),
         sa.Column("images", sa.JSON(), nullable=False),
         sa.Column("decided_by", sa.Text(), nullable=False),
