@@ -134,7 +134,9 @@ def test_the_request_for_an_approval_lists_the_variants_with_their_readers_and_l
     publication, _ = by_topics
     context = publication.context()
     page = approval_page(context, preview(context), until=clock.now + timedelta(hours=1))
-    links = re.findall(r"\[([^]]*)\]\(<\S+\?variant=(\d)>\): (\d) Meldung(?:en)?, (\d) Person", page)
+    links = re.findall(
+        r"\[([^]]*)\]\(<\S+\?variant=(\d)>\): (\d) Meldung(?:en)?, (\d) Person", page
+    )
     assert links == [
         ("ohne Auswahl: alle Meldungen", "0", "3", "2"),
         ("Energie, Kleinstadt", "2", "2", "2"),
