@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from hashlib import sha256
 
 from upcycle_news.models import InlineImage
@@ -78,6 +79,12 @@ def file_of(path: str) -> str:
     return f"{path}{INDEX}" if path == HOME or path.endswith("/") else path
 
 
-def is_reserved(path: str) -> bool:
-    """Tell whether a path is one of the archive's own or of the web server's, whatever its case."""
-    return path.split("/", 1)[0].casefold() in _RESERVED
+def is_reserved(path: str, folders: Collection[str] = ()) -> bool:
+    """Tell whether a path is one of the archive's own or of the web server's, whatever its case.
+
+    `folders` are those of further languages, which have the same names in them.
+    """
+    first, slash, rest = path.casefold().partition("/")
+    if slash and first in folders:
+        first = rest.partition("/")[0]
+    return first in _RESERVED

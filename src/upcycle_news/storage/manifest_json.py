@@ -52,6 +52,8 @@ def decode(text: str, blobs: Mapping[str, bytes]) -> Manifest:
     publication |= {key: tuple(publication.get(key, ())) for key in _LISTS}
     publication["channels"] = tuple(Channel(**one) for one in publication.get("channels", ()))
     publication["authors"] = _AUTHORS.validate_python(publication.get("authors", ()))
+    for key in ("topic_labels", "language_labels"):
+        publication[key] = tuple(map(tuple, publication.get(key, ())))
     publication["texts"] = _TEXTS.validate_python(publication.get("texts", ()))
     return Manifest(
         issue=_ISSUE.validate_python(content["issue"]),
