@@ -29,7 +29,10 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True)
 class Delivery:
-    """One issue to one subscriber, as stored. `address` is None once the subscriber was erased."""
+    """One issue to one subscriber, as stored. `address` is None once the subscriber was erased.
+
+    `variant` is the number of what they get among the revision's variants.
+    """
 
     issue: str
     subscriber: int
@@ -38,6 +41,7 @@ class Delivery:
     code: int | None
     reason: str
     at: datetime
+    variant: int = 0
 
     def as_dict(self) -> dict[str, str | int | None]:
         """Return the JSON object of `issue status --list`."""

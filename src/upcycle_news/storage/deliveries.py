@@ -143,4 +143,5 @@ def read_delivery(row: Row[Any], address: EmailAddress | None) -> Delivery:
         code=row.code,
         reason=row.reason,
         at=row.changed_at,
+        variant=row.variant,
     )
