@@ -169,7 +169,7 @@ def prepare(
     for sample in (home / "content/essays").glob("*.md"):
         sample.unlink()
     listed = "".join(
-        f'[[feeds]]\nname = "Blatt {topic}"\nurl = "https://{topic}.example/feed"\n'
+        f'[[feeds]]\nname = "Blatt {topic}"\nurl = "https://{topic.lower()}.example/feed"\n'
         f'topics = ["{topic}"]\n'
         for topic in TOPICS
     )
@@ -193,7 +193,7 @@ def prepare(
                 link, f"Blatt {topic}", link, link, f"Meldung aus {topic}", WORDS,
                 datetime(2026, 11, 25, 9, tzinfo=UTC), "feed",
             )  # fmt: skip
-            record(context.store, FeedState(f"https://{topic}.example/feed", topic), [item],
+            record(context.store, FeedState(f"https://{topic.lower()}.example/feed", topic), [item],
                    now=context.clock())  # fmt: skip
         begun = time.monotonic()
         rendered = render.render_revision(context, compose.compose_issue(context, ISSUE))

@@ -322,20 +322,22 @@ def take_back_from_mailbox(
 
 
 def record_used_content(
-    connection: Connection, manifest: Manifest, variants: Collection[int] = (0,)
+    connection: Connection, manifest: Manifest, variants: Collection[int] | None = None
 ) -> None:
     """Record what an issue tells, in place of what it told when it was taken back from the mailbox.
 
-    An item counts as told when one of these `variants` has it: others may be in a later issue.
+    An item counts as told when one of these `variants` has it (None: any, as where nobody knows which went
+    out): others may be in a later issue.
     """
     issue = manifest.issue
+    numbers = range(len(manifest.variants.all) or 1) if variants is None else variants
     told = {
         related
-        for number in variants
+        for number in numbers
         for related in issue_of(issue, manifest.variants, number).related
     }
     connection.execute(delete(used_content).where(used_content.c.issue_id == str(issue.id)))
-    values = {("essay", essay.slug) for essay in issue.essays}
+    values = {("essay", essay.slug) for essay in issue.all_essays}
     for related in told:
         for item in related.story.items:
             values |= {("item", item.key), ("link", item.canonical)}

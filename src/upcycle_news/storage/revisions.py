@@ -22,6 +22,7 @@ from upcycle_news.storage import issue_lifecycle as lifecycle
 from upcycle_news.storage import manifest_json, text_delta
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import (
+    approval_requests,
     blobs,
     issue_events,
     issues,
@@ -162,27 +163,34 @@ def load_revision(store: Store, issue: IssueId, revision_id: str | None = None) 
 
 
 def decided_variants(store: Store, issue: IssueId) -> tuple[tuple[str, Variants], ...]:
-    """Return the revisions of an issue that somebody was asked about or decided, the newest first.
+    """Return the revisions of an issue that somebody is asked about, or has decided about, newest first.
 
-    Each with its variants: what is composed again from the same inputs keeps them.
+    Each with its variants: what is composed again from the same inputs keeps them. An approval counts
+    while it holds.
     """
-    about = select(issue_events.c.revision_id).where(
-        issue_events.c.issue_id == str(issue),
-        issue_events.c.event.in_(
-            [
-                lifecycle.IssueEvent.ASKED,
-                lifecycle.IssueEvent.APPROVED,
-                lifecycle.IssueEvent.REJECTED,
-            ]
-        ),
-    )
     query = (
         select(revisions.c.revision_id, revisions.c.manifest)
-        .where(revisions.c.issue_id == str(issue), revisions.c.revision_id.in_(about))
+        .where(revisions.c.issue_id == str(issue))
         .order_by(revisions.c.created_at.desc(), revisions.c.id.desc())
     )
+    asked = select(approval_requests.c.revision_id).where(
+        approval_requests.c.issue_id == str(issue), approval_requests.c.answer == ""
+    )
+    events = issue_events.c
+    about = select(events.revision_id).where(
+        events.issue_id == str(issue),
+        events.event.in_([lifecycle.IssueEvent.APPROVED, lifecycle.IssueEvent.REJECTED]),
+    )
     with store.reading() as connection:
-        rows = connection.execute(query).all()
+        waiting = set(connection.scalars(asked))
+        decided = {
+            one
+            for one in set(connection.scalars(about))
+            if lifecycle.decision_about(connection, str(issue), one) is not None
+        }
+        if not waiting | decided:
+            return ()
+        rows = connection.execute(query.where(revisions.c.revision_id.in_(waiting | decided))).all()
     return tuple((row.revision_id, manifest_json.variants_of(row.manifest)) for row in rows)
 
 

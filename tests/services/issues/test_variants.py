@@ -190,6 +190,21 @@ def test_a_rejection_holds_whatever_readers_choose(
     assert (again.revision_id, again.approved) == (rendered.revision_id, False)
 
 
+def test_an_issue_that_lay_in_the_mailbox_takes_the_present_choices_when_it_goes_to_readers(
+    by_topics: tuple[Publication, dict[str, int]],
+) -> None:
+    publication, readers = by_topics
+    context = publication.context()
+    send_issue(context)
+    choose(context, readers["anna"], "Energie")
+    issues.take_back_from_mailbox(
+        context.store, ISSUE, by="Anna", reason="a relay is set", now=context.clock()
+    )
+    again = compose.compose_issue(context, ISSUE)
+    assert not again.approved
+    assert "de:energie" in [one.key for one in again.manifest.variants.all]
+
+
 def test_a_preview_that_nobody_decided_about_follows_the_choices(
     by_topics: tuple[Publication, dict[str, int]],
 ) -> None:
