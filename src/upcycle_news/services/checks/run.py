@@ -206,9 +206,10 @@ def _templates(check_input: PublicationInput) -> Iterator[Finding]:
     except UpcycleError as error:
         yield _finding("template", error)
         return
-    extra = None if collection.errors else names_of_extra(collection.essays)
+    texts = [one for essay in collection.essays for one in (essay, *essay.translations)]
+    extra = None if collection.errors else names_of_extra(texts)
     yield from check_templates(templates, extra)
-    yield from _misspelt_fields(context, collection.essays, extra_names_shown(templates))
+    yield from _misspelt_fields(context, texts, extra_names_shown(templates))
 
 
 @publication_check
