@@ -238,6 +238,33 @@ _COUNTED = ("queued", "sending", "sent", "deferred", "rejected", "unknown", "sup
 
 
 @dataclass(frozen=True)
+class LanguageStatus:
+    """Delivery counts of an issue in one of its languages: the sum of the variants in it."""
+
+    language: str
+    audience: int
+    counts: Mapping[DeliveryState, int]
+
+    @property
+    def closed(self) -> bool:
+        """True when all deliveries in the language are final, and as many as its audience."""
+        waiting = sum(self.counts.get(state, 0) for state in _WAITING)
+        return waiting == 0 and self.audience == sum(self.counts.values())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON object in `issue status`."""
+        return {
+            "language": self.language,
+            "audience": self.audience,
+            **{state: self.counts.get(DeliveryState(state), 0) for state in _COUNTED},
+            "closed": self.closed,
+        }
+
+
+_WAITING = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.DEFERRED)
+
+
+@dataclass(frozen=True)
 class IssueStatus:
     """Delivery counts of an issue, checked against the audience stored when it was queued.
 
@@ -256,9 +283,10 @@ class IssueStatus:
     def as_dict(self) -> dict[str, Any]:
         """Return the counts as the JSON of `issue status`; the keys and their order are stable.
 
-        The last one, `variants`, is there for an issue that has several.
+        The last ones, `variants` and `languages`, are there for an issue that has several.
         """
         variants = [variant.as_dict() for variant in self.variants]
+        languages = [one.as_dict() for one in self.languages]
         return {
             "issue": self.issue,
             "hash": self.revision_id,
@@ -267,7 +295,21 @@ class IssueStatus:
             "closed": self.closed,
             "state": self.state.value,
             **({"variants": variants} if variants else {}),
+            **({"languages": languages} if len(languages) > 1 else {}),
         }
+
+    @property
+    def languages(self) -> tuple[LanguageStatus, ...]:
+        """The counts of each language of an issue with several variants; they add up to the whole."""
+        sums: dict[str, LanguageStatus] = {}
+        for one in self.variants:
+            language = one.variant.language
+            before = sums.get(language, LanguageStatus(language, 0, {}))
+            counts = dict(before.counts)
+            for state, count in one.counts.items():
+                counts[state] = counts.get(state, 0) + count
+            sums[language] = LanguageStatus(language, before.audience + one.audience, counts)
+        return tuple(sums.values())
 
     @property
     def sent(self) -> int:
@@ -277,8 +319,7 @@ class IssueStatus:
     @property
     def waiting(self) -> int:
         """The number of deliveries that are queued, sending or deferred."""
-        states = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.DEFERRED)
-        return sum(self.counts.get(state, 0) for state in states)
+        return sum(self.counts.get(state, 0) for state in _WAITING)
 
     @property
     def closed(self) -> bool:

@@ -220,10 +220,13 @@ def _print_contents(shown: IssuePreview, language: str) -> None:
     typer.echo(title.in_language(language))
     if content.file is not None:
         _print_line(localized("preview-file"), content.file.source, language)
-    for number, essay in enumerate(content.essays):
+    for told in content.translations:
+        in_this = localized("preview-language", language=told.language)
+        _print_line(in_this, told.subject, language)
+    for number, essay in enumerate(content.all_essays):
         place = localized("preview-leads") if number == 0 else localized("preview-then")
         _print_line(place, essay.title, language)
-    for related in content.related:
+    for related in content.all_related:
         because = f" ({', '.join(related.reasons)})" if related.reasons else ""
         _print_line(localized("preview-item"), f"{related.story.lead.title}{because}", language)
 

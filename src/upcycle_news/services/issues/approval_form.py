@@ -57,8 +57,8 @@ def approval_page(
         "request-issue",
         issue=str(revision.issue),
         readers=localized("request-readers", count=everybody.audience),
-        essays=localized("request-essays", count=len(content.essays)),
-        items=localized("request-items", count=len(content.related)),
+        essays=localized("request-essays", count=len(content.all_essays)),
+        items=localized("request-items", count=len(content.all_related)),
         size=rendered.html_bytes / 1000,
         revision=revision.revision_id[:12],
         until=translate.format_time(until.astimezone(context.settings.publication.zone)),
@@ -86,12 +86,12 @@ def approval_page(
         "",
         *(
             f"- {translate(localized('request-essay'))}: {escape_markdown(essay.title)}"
-            for essay in content.essays
+            for essay in content.all_essays
         ),
         "",
         *(
             f"{number}. {escape_markdown(lead.title)} – {markdown_link(lead.feed, lead.link)}"
-            for number, lead in enumerate((related.story.lead for related in content.related), 1)
+            for number, lead in enumerate((one.story.lead for one in content.all_related), 1)
         ),
         "",
         *changes_since_last_request(context, translate, revision),

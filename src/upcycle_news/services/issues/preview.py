@@ -67,7 +67,7 @@ class IssuePreview:
             "hash": self.revision.revision_id,
             "subject": self.subject,
             "essays": [essay.slug for essay in content.all_essays],
-            "items": len(content.related),
+            "items": len(content.all_related),
             "bytes": self.rendered.html_bytes,
             **self._variants(),
             "files": {kind: str(path) for kind, path in self.files.items() if kind != "preview"},
