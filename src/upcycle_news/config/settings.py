@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -123,6 +123,17 @@ class Settings(BaseSettings):
     templates: TemplatesSettings = Field(default_factory=TemplatesSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     doctor: DoctorSettings = Field(default_factory=DoctorSettings)
+
+    @field_validator("languages")
+    @classmethod
+    def _the_own_language_has_its_words_elsewhere(
+        cls, languages: dict[str, LanguageSettings], info: ValidationInfo
+    ) -> dict[str, LanguageSettings]:
+        publication = info.data.get("publication")
+        own = languages.get(publication.language) if publication is not None else None
+        if own is not None and own.model_fields_set - {"de", "en"}:
+            raise UnusableValueError(localized("value-language-own", name=publication.language))
+        return languages
 
     @field_validator("sources")
     @classmethod

@@ -241,3 +241,9 @@ def test_settings_of_a_language_that_nobody_knows_are_refused(publication: Publi
     make_bilingual(publication, SETTINGS.replace("languages.en", "languages.fr"))
     result = publication.run("check", code=1)
     assert "newsletter.toml" in result.output
+
+
+def test_the_words_of_the_own_language_are_not_said_twice(publication: Publication) -> None:
+    make_bilingual(publication, SETTINGS.replace("languages.en", "languages.de"))
+    refused = publication.run("check", code=1)
+    assert "[publication]" in refused.output
