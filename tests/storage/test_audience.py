@@ -182,16 +182,15 @@ def test_whom_the_rule_gives_nothing_is_not_queued(each_store: Store) -> None:
     assert set(variants_in(each_store, names)) == {"anna", "bert", "emil", "fee"}
 
 
-def test_more_choices_than_a_statement_takes_fall_back_to_the_first_variant(
-    each_store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_second_issue_is_queued_over_the_same_connection(each_store: Store) -> None:
     add(each_store, **READERS)
-    wanted = by_topics(each_store)
-    monkeypatch.setattr(audience, "MAX_CHOICES", 2)
-    assert queue(each_store, wanted) == len(READERS)
-    with each_store.reading() as connection:
-        own = connection.scalar(select(func.count()).where(tables.deliveries.c.variant != 0))
-    assert 0 < int(own or 0) <= 2
+    for issue in (ISSUE, replace(ISSUE, ordinal=2)):
+        wanted = by_topics(each_store)
+        wanted = replace(wanted, issue=replace(wanted.issue, id=issue))
+        revision_id = approved(each_store, wanted)
+        readers = issues.enqueue(each_store, load(each_store, revision_id, issue), now=NOW)
+        assert readers == len(READERS)
+        assert len(issues.variant_sums(each_store, issue)) == 4
 
 
 def test_an_issue_without_an_audience_is_refused_as_before(each_store: Store) -> None:

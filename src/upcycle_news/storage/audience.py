@@ -8,31 +8,28 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Connection,
     Integer,
+    MetaData,
     Select,
-    String,
+    Table,
     Text,
     and_,
     cast,
-    column,
     delete,
     func,
     insert,
     literal,
     null,
     select,
-    values,
 )
 
 from upcycle_news.models import Choice, DeliveryState, IssueId, SubscriberStatus
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import deliveries, subscribers
 from upcycle_news.storage.suppressions import suppression_reason_sql
-
-MAX_CHOICES = 8000
-"""Different choices that are looked at, those of most readers first: a statement has so many parameters."""
 
 NO_MAIL = -1
 """Stands for the number of a variant where a subscriber gets no mail of the issue."""
@@ -42,6 +39,19 @@ VariantOf = Callable[[Choice], int | None]
 
 # Stored JSON as text: equal texts are equal choices, and what is written in another order is read as well.
 _TOPICS = cast(subscribers.c.topics, Text)
+
+
+# The choices of those who do not get the first variant, while an issue is queued: with a key, so that each
+# subscriber's is one look-up.
+_chosen = Table(
+    "chosen_variants",
+    MetaData(),
+    Column("language", Text, primary_key=True),
+    Column("topics", Text, primary_key=True),
+    Column("variant", Integer, nullable=False),
+    prefixes=["TEMPORARY"],
+    sqlite_with_rowid=False,
+)
 
 
 def count_choices(
@@ -84,12 +94,21 @@ def queue_deliveries(
 
     They are in the order of their variants, so that a worker has few of them at a time. Without
     `variant_of` all get the first. A choice that another transaction makes in this very moment counts as
-    none, and so does one beyond `MAX_CHOICES`.
+    none.
     """
     numbers = {} if variant_of is None else _numbers(_choices(connection, issue), variant_of)
-    rows = _rows(issue, numbers, now)
-    columns = [column.name for column in rows.selected_columns]
-    connection.execute(insert(deliveries).from_select(columns, rows))
+    if numbers:
+        _chosen.create(connection)
+        rows = [
+            {"language": language, "topics": topics, "variant": number}
+            for (language, topics), number in numbers.items()
+        ]
+        connection.execute(insert(_chosen), rows)
+    query = _rows(issue, now, by_choice=bool(numbers))
+    columns = [column.name for column in query.selected_columns]
+    connection.execute(insert(deliveries).from_select(columns, query))
+    if numbers:
+        _chosen.drop(connection)
     if topics:
         _remove_other_topics(connection, issue, topics)
     # Counted, because with Postgres an INSERT … SELECT does not tell how many rows it made.
@@ -119,32 +138,22 @@ def _numbers(
 ) -> dict[tuple[str, str], int]:
     """Return the variant of each choice that does not get the first one."""
     numbers: dict[tuple[str, str], int] = {}
-    for language, topics in sorted(choices, key=lambda key: (-choices[key], key))[:MAX_CHOICES]:
+    for language, topics in choices:
         number = variant_of(Choice(language, tuple(json.loads(topics))))
         if number != 0:
             numbers[language, topics] = NO_MAIL if number is None else number
     return numbers
 
 
-def _rows(issue: IssueId, numbers: Mapping[tuple[str, str], int], now: datetime) -> Select[Any]:
-    """Return the rows of the deliveries to queue."""
+def _rows(issue: IssueId, now: datetime, *, by_choice: bool) -> Select[Any]:
+    """Return the rows of the deliveries to queue; `by_choice`: with the variants in `_chosen`."""
     variant: ColumnElement[int] = literal(0)
     source: Any = subscribers
     conditions = _may_receive(issue)
-    if numbers:
-        chosen = (
-            values(
-                column("language", String),
-                column("topics", Text),
-                column("variant", Integer),
-                name="chosen",
-            )
-            .data([(*choice, number) for choice, number in numbers.items()])
-            .cte("chosen")
-        )
-        variant = func.coalesce(chosen.c.variant, 0)
-        is_theirs = and_(chosen.c.language == subscribers.c.language, chosen.c.topics == _TOPICS)
-        source = subscribers.outerjoin(chosen, is_theirs)
+    if by_choice:
+        variant = func.coalesce(_chosen.c.variant, 0)
+        is_theirs = and_(_chosen.c.language == subscribers.c.language, _chosen.c.topics == _TOPICS)
+        source = subscribers.outerjoin(_chosen, is_theirs)
         conditions = (*conditions, variant != NO_MAIL)
     rows = select(
         literal(str(issue)).label("issue_id"),
@@ -158,7 +167,7 @@ def _rows(issue: IssueId, numbers: Mapping[tuple[str, str], int], now: datetime)
         null().label("next_at"),
         variant.label("variant"),
     )
-    order = (variant, subscribers.c.id) if numbers else (subscribers.c.id,)
+    order = (variant, subscribers.c.id) if by_choice else (subscribers.c.id,)
     return rows.select_from(source).where(*conditions).order_by(*order)
 
 

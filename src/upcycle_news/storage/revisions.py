@@ -293,49 +293,62 @@ def load_rendering(
     store: Store, issue: IssueId, revision_id: str, variant: int = 0
 ) -> RenderedIssue | None:
     """Return the stored rendering of a revision's variant; None when it was never rendered."""
-    with store.reading() as connection:
-        number = connection.scalar(_revision_number(issue, revision_id))
-        row = connection.execute(
-            select(renderings).where(renderings.c.revision_id == number)
-        ).first()
-        if row is None:
-            return None
-        texts = {part: getattr(row, part) for part in _PARTS}
-        if variant:
-            row, texts = _load_variant(connection, number, variant, texts)
-        if row is None:
-            return None
-        hashes = [image["sha256"] for image in row.images]
-        data = {
-            blob.sha256: blob.data
-            for blob in connection.execute(select(blobs).where(blobs.c.sha256.in_(hashes)))
-        }
-    return RenderedIssue(
-        issue=issue,
-        language=row.language,
-        subject=row.subject,
-        **texts,
-        images=tuple(
-            InlineImage(image["cid"], image["content_type"], data[image["sha256"]])
-            for image in row.images
-        ),
-    )
+    return StoredRenderings(store, issue, revision_id).load(variant)
 
 
-def _load_variant(
-    connection: Connection, number: int | None, variant: int, first: dict[str, str]
-) -> tuple[Row[Any] | None, dict[str, str]]:
-    """Return the row of a variant and its texts, which begin with those of the first."""
-    row = connection.execute(
-        select(variant_renderings).where(
-            variant_renderings.c.revision_id == number, variant_renderings.c.variant == variant
+class StoredRenderings:
+    """The renderings of a revision. What its variants have in common is read once and kept."""
+
+    def __init__(self, store: Store, issue: IssueId, revision_id: str) -> None:
+        """Read those of this revision, when they are asked for."""
+        self._store, self._issue, self._revision_id = store, issue, revision_id
+        self._texts: dict[int, dict[str, str]] = {}  # of variants that others are stored beside
+        self._images: dict[str, bytes] = {}  # by their SHA-256
+
+    def load(self, variant: int) -> RenderedIssue | None:
+        """Return the rendering of a variant; None when there is none."""
+        with self._store.reading() as connection:
+            number = connection.scalar(_revision_number(self._issue, self._revision_id))
+            row, texts = self._load(connection, number, variant)
+            if row is None:
+                return None
+            self._load_images(connection, [image["sha256"] for image in row.images])
+        return RenderedIssue(
+            issue=self._issue,
+            language=row.language,
+            subject=row.subject,
+            **texts,
+            images=tuple(
+                InlineImage(image["cid"], image["content_type"], self._images[image["sha256"]])
+                for image in row.images
+            ),
         )
-    ).first()
-    if row is None:
-        return None, first
-    if row.base:
-        _, first = _load_variant(connection, number, row.base, first)
-    return row, {part: text_delta.decode(first[part], getattr(row, part)) for part in _PARTS}
+
+    def _load(
+        self, connection: Connection, number: int | None, variant: int
+    ) -> tuple[Row[Any] | None, dict[str, str]]:
+        """Return the row of a variant, and its texts."""
+        if variant == 0:
+            query: Select[Any] = select(renderings).where(renderings.c.revision_id == number)
+        else:
+            query = select(variant_renderings).where(
+                variant_renderings.c.revision_id == number, variant_renderings.c.variant == variant
+            )
+        row = connection.execute(query).first()
+        if row is None:
+            return None, {}
+        if variant == 0:
+            return row, {part: getattr(row, part) for part in _PARTS}
+        if row.base not in self._texts:
+            self._texts[row.base] = self._load(connection, number, row.base)[1]
+        base = self._texts[row.base]
+        return row, {part: text_delta.decode(base[part], getattr(row, part)) for part in _PARTS}
+
+    def _load_images(self, connection: Connection, hashes: Sequence[str]) -> None:
+        missing = [image_hash for image_hash in hashes if image_hash not in self._images]
+        if missing:
+            rows = connection.execute(select(blobs).where(blobs.c.sha256.in_(missing)))
+            self._images |= {row.sha256: row.data for row in rows}
 
 
 def _revision_number(issue: IssueId, revision_id: str) -> Select[tuple[int]]:

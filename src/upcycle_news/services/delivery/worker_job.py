@@ -96,14 +96,13 @@ KEPT_TEMPLATES = 32
 
 def variant_templates(context: AppContext, mailing: Mailing) -> Callable[[int], MessageTemplate]:
     """Return what gives the message of a variant, by its number; the last ones are kept."""
+    stored = revisions.StoredRenderings(context.store, mailing.issue, mailing.revision_id)
 
     @lru_cache(maxsize=KEPT_TEMPLATES)
     def template_of(variant: int) -> MessageTemplate:
         content: RenderedIssue | None = mailing.content
         if variant:
-            content = revisions.load_rendering(
-                context.store, mailing.issue, mailing.revision_id, variant
-            )
+            content = stored.load(variant)
         assert content is not None, "queued without a rendering"
         publication = mailing.publication.in_language(content.language)
         return MessageTemplate.compose(
