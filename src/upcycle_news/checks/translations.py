@@ -44,8 +44,12 @@ def check_issue_languages(
 
 
 def _missing(essay: Essay, language: str, untranslated: Untranslated, *, shown: bool) -> Finding:
-    key = "translation-missing-shown" if shown else "translation-missing-left-out"
-    text = localized(key, language=language_name(language), file=_file_of(essay, language))
+    named, file = language_name(language), _file_of(essay, language)
+    text = (
+        localized("translation-missing-shown", language=named, file=file)
+        if shown
+        else localized("translation-missing-left-out", language=named, file=file)
+    )
     level: Literal["error", "warning"] = "error" if untranslated == "refuse" else "warning"
     return Finding(level, "translation-missing", f"{essay.source}:1", text)
 

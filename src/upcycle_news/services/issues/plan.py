@@ -119,17 +119,23 @@ class EssayStatus:
             "date": self.essay.date.isoformat(),
             "topics": list(self.essay.topics),
             "file": self.essay.source,
-            "language": self.essay.language,
-            "translations": [
-                {
-                    "language": one.language,
-                    "title": one.title,
-                    "status": one.status,
-                    "file": one.source,
-                }
-                for one in self.essay.translations
-            ],
+            **self._translations(),
         }
+
+    def _translations(self) -> dict[str, Any]:
+        """Return what JSON adds for an essay with translations."""
+        if not self.essay.translations:
+            return {}
+        translations = [
+            {
+                "language": one.language,
+                "title": one.title,
+                "status": one.status,
+                "file": one.source,
+            }
+            for one in self.essay.translations
+        ]
+        return {"language": self.essay.language, "translations": translations}
 
 
 def plan_issues(context: AppContext, count: int) -> IssuePlan:
