@@ -16,13 +16,14 @@ import pytest
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.config.settings import load_settings
-from upcycle_news.models import Choice, IssueId
+from upcycle_news.models import Choice, IssueId, RenderedIssue
 from upcycle_news.models.variants import issue_of, number_of
+from upcycle_news.services.delivery import send, worker_job
 from upcycle_news.storage import issues, revisions, subscribers
 from upcycle_news.storage.revisions import Revision
 
 from ...delivery.memory_ledger import Clock
-from ...publications import Publication, create_publication, parse_mail
+from ...publications import Publication, approve_issue, create_publication, issue_status, parse_mail
 from ..issues.topic_items import TOPICS, add_readers, choose, offer, publish, write_essay_with
 from .kill_trial import ISSUE, status_of, trial_environment
 from .sink_relay import Sink
@@ -104,6 +105,29 @@ def kill(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def test_a_worker_reads_each_variant_once_as_deliveries_come_in_their_order(
+    publication: Publication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offer(publication)
+    add_readers(publication, **{f"leserin{n}": TOPICS[: n % 4] for n in range(12)})
+    write_essay_with(publication, publish(publication.context()))
+    loaded: list[int] = []
+    load = revisions.StoredRenderings.load
+
+    def counted(self: revisions.StoredRenderings, variant: int) -> RenderedIssue | None:
+        loaded.append(variant)
+        return load(self, variant)
+
+    context = publication.context()
+    issue, rendered = approve_issue(context)
+    send.enqueue(context, rendered)
+    monkeypatch.setattr(revisions.StoredRenderings, "load", counted)
+    monkeypatch.setattr(worker_job, "KEPT_TEMPLATES", 1)
+    send.deliver_issue(context, issue)
+    assert issue_status(context, issue).sent == 12
+    assert [number for number in loaded if number] == [1, 2]
 
 
 @pytest.mark.slow
