@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from upcycle_news.models import EmailAddress, IssueId
-from upcycle_news.storage import corrections, signups, subscribers, wordings
+from upcycle_news.storage import corrections, wordings
 from upcycle_news.storage.corrections import Correction, CorrectionKind
 from upcycle_news.storage.database import Store, open_store
 from upcycle_news.storage.revisions import load_revision, save_revision
@@ -63,17 +63,3 @@ def test_a_wording_is_kept_for_each_language(both: Store) -> None:
     assert wordings.wording_of(both, ISSUE, "en") == wordings.Wording("New", "")
     wordings.set_wording(both, ISSUE, {"subject_en": ""}, by="Ada", now=NOW)
     assert wordings.wording_of(both, ISSUE, "en") == wordings.Wording(None, "")
-
-
-def test_a_sign_up_keeps_the_topics_of_a_new_address_only(both: Store) -> None:
-    def sign_up(*topics: str) -> None:
-        signups.start_signup(
-            both, ANNA, may_ask=lambda _: True, language="en", topics=topics,
-            source="form", wording="1", ip="", now=NOW,
-        )  # fmt: skip
-
-    sign_up("bauen")
-    sign_up("garten")
-    found = subscribers.find(both, ANNA)
-    assert found is not None
-    assert (found.topics, found.language) == (("bauen",), "en")

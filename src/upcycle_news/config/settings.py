@@ -41,6 +41,7 @@ from upcycle_news.config.sections import (
     CollectSettings,
     DkimSettings,
     DoctorSettings,
+    EventSourceSettings,
     FeedsSettings,
     ImprintSettings,
     InboxSettings,
@@ -73,6 +74,8 @@ from upcycle_news.models import MAILBOX
 
 PREFIX = "UPCYCLE_NEWS_"
 FILE_NAME = "newsletter.toml"
+EVENTS_BY_MAIL = "mail"
+"""The source of `bounces.webhooks`, whose name no source of `[events]` has."""
 
 
 class Settings(BaseSettings):
@@ -119,6 +122,7 @@ class Settings(BaseSettings):
     web: WebSettings = Field(default_factory=WebSettings)
     inbox: InboxSettings = Field(default_factory=InboxSettings)
     bounces: BouncesSettings = Field(default_factory=BouncesSettings)
+    events: dict[str, EventSourceSettings] = Field(default_factory=dict)
     archive: ArchiveSettings = Field(default_factory=ArchiveSettings)
     templates: TemplatesSettings = Field(default_factory=TemplatesSettings)
     log: LogSettings = Field(default_factory=LogSettings)
@@ -130,7 +134,9 @@ class Settings(BaseSettings):
         cls, languages: dict[str, LanguageSettings], info: ValidationInfo
     ) -> dict[str, LanguageSettings]:
         publication = info.data.get("publication")
-        own = languages.get(publication.language) if publication is not None else None
+        if publication is None:  # it has an error of its own
+            return languages
+        own = languages.get(publication.language)
         if own is not None and own.model_fields_set - {"de", "en"}:
             raise UnusableValueError(localized("value-language-own", name=publication.language))
         return languages
@@ -154,6 +160,16 @@ class Settings(BaseSettings):
         if MAILBOX in relays:
             raise UnusableValueError(localized("value-relay-mailbox", name=MAILBOX))
         return relays
+
+    @field_validator("events")
+    @classmethod
+    def _event_sources_have_plain_names(
+        cls, events: dict[str, EventSourceSettings]
+    ) -> dict[str, EventSourceSettings]:
+        for name in events:
+            if not re.fullmatch(r"[a-z0-9_]{1,32}", name) or name == EVENTS_BY_MAIL:
+                raise UnusableValueError(localized("value-event-name"))
+        return events
 
     @classmethod
     def settings_customise_sources(
@@ -308,3 +324,11 @@ def _refuse_secrets_in_toml(table: dict[str, Any], source: str) -> None:
                 line_of(source, ("bounces", "webhooks", name)),
                 _secret_in_git(f"BOUNCES__WEBHOOKS__{name.upper()}"),
             )
+    for name, source_table in table.get("events", {}).items():
+        for key in ("secret", "signing_key", "password"):
+            if source_table.get(key):
+                raise SettingsError(
+                    FILE_NAME,
+                    line_of(source, ("events", name, key)),
+                    _secret_in_git(f"EVENTS__{name.upper()}__{key.upper()}"),
+                )

@@ -17,9 +17,16 @@ from upcycle_news.models import Publication
 from upcycle_news.rendering.template_filling import fill_template
 from upcycle_news.rendering.template_strings import read_template_strings
 from upcycle_news.rendering.theme import read_theme
+from upcycle_news.rendering.typesetter import Typesetter, read_typesetter
 
 TEMPLATE = "page.html"
 STYLE = "page.css"
+
+NEWER_VIEWS = ("question",)
+"""Views that the page.html of an older publication may not know."""
+
+BUNDLED = "page.bundled.html"
+"""The bundled template's name beside an older one of the publication's own."""
 
 
 class PageRenderer:
@@ -32,6 +39,10 @@ class PageRenderer:
         self._strings = {
             language: read_template_strings(templates, language) for language in LANGUAGES
         }
+
+    @cached_property
+    def _typesetter(self) -> Typesetter:
+        return read_typesetter(self._templates)
 
     @property
     def root(self) -> str:
@@ -60,9 +71,10 @@ class PageRenderer:
         publication = self._publication.in_language(language)
         own_words = self._strings[language]
         topics = values.get("topics", ())
+        is_newer = view in NEWER_VIEWS and BUNDLED in self._templates
         return fill_template(
             self._templates,
-            TEMPLATE,
+            BUNDLED if is_newer else TEMPLATE,
             {
                 "view": view,
                 "root": self.root,
@@ -78,6 +90,7 @@ class PageRenderer:
                 "publication": publication,
                 "style": Markup(self.style),  # noqa: S704  our own sheet, checked above
                 "t": own_words,
+                "typeset": lambda text: self._typesetter(text, language),
                 **values,
             },
         )

@@ -84,6 +84,8 @@ def _consent(row: Row[Any]) -> Consent:
         ended_at=row.ended_at,
         token_hash=row.token_hash,
         ip=row.ip,
+        chosen_language=row.chosen_language,
+        chosen_topics=None if row.chosen_topics is None else tuple(row.chosen_topics),
     )
 
 

@@ -6,9 +6,10 @@ mail is queued in `confirmation_mails`. Times are in UTC, in whole seconds.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, delete, exists, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -49,17 +50,18 @@ def start_signup(
     *,
     may_ask: Callable[[AddressStatus], bool],
     language: str,
+    topics: Sequence[str] | None = None,
     source: str,
     wording: str,
     ip: str,
     now: datetime,
     mailbox_key: str = "",
     mailbox_since: datetime | None = None,
-    topics: tuple[str, ...] = (),
 ) -> Signup | None:
     """Store a sign-up and queue its mail if `may_ask` allows it; None when no mail must be sent.
 
-    One transaction: two sign-ups at the same moment make one mail. The mails to the mailbox with the
+    `language` and `topics` are the subscriber's from the confirmation on; with `topics` None those that
+    are known of them stay. One transaction: two sign-ups at the same moment make one mail. The mails to the mailbox with the
     key `mailbox_key` (default: the address) are counted from `mailbox_since`.
     """
     now = now.replace(microsecond=0)
@@ -82,8 +84,7 @@ def start_signup(
         if not may_ask(status):
             return None
         if row is None:
-            new = NewSubscriber(email, language=language, topics=topics)
-            number = _insert(connection, store, new, now)
+            number = _insert(connection, store, NewSubscriber(email, language=language), now)
             if number is None:
                 return None
         else:
@@ -98,6 +99,8 @@ def start_signup(
                 token_hash="",
                 ip=ip,
                 given_at=now,
+                chosen_language=language,
+                chosen_topics=None if topics is None else list(topics),
             )
             .returning(consents.c.id)
         ).scalar_one()
@@ -170,6 +173,7 @@ def confirm(
         result, consent, number, address = _lookup(connection, token_hash, now, valid_for)
         if result is not ConfirmationResult.NOW:
             return result
+        chosen = _take_choices(connection, consent, now)
         connection.execute(
             update(consents).where(consents.c.id == consent).values(confirmed_at=now)
         )
@@ -178,7 +182,7 @@ def confirm(
         connection.execute(
             update(subscribers)
             .where(subscribers.c.id == number)
-            .values(status=SubscriberStatus.CONFIRMED, unsubscribed_at=None)
+            .values(status=SubscriberStatus.CONFIRMED, unsubscribed_at=None, **chosen)
         )
         connection.execute(
             delete(consents).where(
@@ -187,6 +191,22 @@ def confirm(
         )
         suppressions.lift_on_resubscribe(connection, store, EmailAddress(address))
     return ConfirmationResult.NOW
+
+
+def _take_choices(connection: Connection, consent: int, now: datetime) -> dict[str, Any]:
+    """Return the subscriber's columns that the form of a sign-up decides; the sign-up keeps none of it."""
+    row = connection.execute(
+        select(consents.c.chosen_language, consents.c.chosen_topics).where(consents.c.id == consent)
+    ).one()
+    connection.execute(
+        update(consents)
+        .where(consents.c.id == consent)
+        .values(chosen_language=None, chosen_topics=None)
+    )
+    chosen: dict[str, Any] = {"language": row.chosen_language} if row.chosen_language else {}
+    if row.chosen_topics is not None:  # from now on no imported list replaces them
+        chosen |= {"topics": list(row.chosen_topics), "preferences_set_at": now}
+    return chosen
 
 
 def _lookup(

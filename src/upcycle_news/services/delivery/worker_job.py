@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from upcycle_news.app.context import AppContext
+from upcycle_news.bounces.providers.outgoing import outgoing_for
 from upcycle_news.delivery.engine import deliver
 from upcycle_news.delivery.ports import DeliveryReport, SendLimits, WaitLimits
 from upcycle_news.mail.dot_stuffing import DotStuffedMessage
@@ -94,8 +95,10 @@ KEPT_TEMPLATES = 32
 """Variants whose encoded message a worker keeps. Deliveries are queued in the order of their variants."""
 
 
-def variant_templates(context: AppContext, mailing: Mailing) -> Callable[[int], MessageTemplate]:
-    """Return what gives the message of a variant, by its number; the last ones are kept."""
+def variant_templates(
+    context: AppContext, mailing: Mailing, relay: Relay
+) -> Callable[[int], MessageTemplate]:
+    """Return what gives the message of a variant over `relay`, by its number; the last ones are kept."""
     stored = revisions.StoredRenderings(context.store, mailing.issue, mailing.revision_id)
 
     @lru_cache(maxsize=KEPT_TEMPLATES)
@@ -105,11 +108,8 @@ def variant_templates(context: AppContext, mailing: Mailing) -> Callable[[int], 
             content = stored.load(variant)
         assert content is not None, "queued without a rendering"
         publication = mailing.publication.in_language(content.language)
-        return MessageTemplate.compose(
-            content,
-            context.sender_headers(publication),
-            revision_id=mailing.revision_id,
-            signers=context.dkim_signers,
+        return compose_template(
+            context, content, publication, relay, revision_id=mailing.revision_id
         )
 
     return template_of
@@ -128,7 +128,7 @@ def run_job(
     Raises `IssueError` when the issue was queued for another relay (`raise_if_other_relay`).
     """
     publication = mailing.publication
-    template_of = variant_templates(context, mailing)
+    template_of = variant_templates(context, mailing, job.relay)
     template_of(0)  # what is wrong with it is known before a connection is opened
     issue_relays.record_first(context.store, mailing.issue, job.relay.name)
     raise_if_other_relay(context, mailing.issue, job.relay.name)
@@ -150,7 +150,9 @@ def run_job(
                 language=context.language,
             ),
             connect=latency.instrument(lambda: open_connection(job.relay)),
-            compose_message=message_composer(context, template_of, mailing.issue, mailing.number),
+            compose_message=message_composer(
+                context, template_of, mailing.issue, mailing.number, job.relay
+            ),
             policy=context.retry_policy,
             wait_limits=WaitLimits(
                 deferred=job.wait_seconds, relay=job.relay_wait, probing=job.probing
@@ -188,35 +190,64 @@ def _expires_at(context: AppContext, queued_at: datetime | None) -> datetime | N
     return queued_at + timedelta(hours=hours) if hours and queued_at is not None else None
 
 
+def compose_template(
+    context: AppContext,
+    content: RenderedIssue,
+    publication: Publication,
+    relay: Relay,
+    *,
+    revision_id: str,
+) -> MessageTemplate:
+    """Return the template of an issue's mails over `relay`, as the provider behind it wants them."""
+    outgoing = outgoing_for(relay)
+    return MessageTemplate.compose(
+        outgoing.mark_links(content, signed=bool(context.dkim_signers)),
+        context.sender_headers(publication),
+        revision_id=revision_id,
+        signers=context.dkim_signers,
+        unsigned=outgoing.replaced_headers,
+    )
+
+
+def recipient_fields(
+    context: AppContext, mailing: IssueId | str, number: int, relay: Relay
+) -> Callable[[LeasedDelivery], RecipientFields]:
+    """Return the function that makes the fields of one delivery; `mailing` and `number` as below."""
+    message_id_key, delivery_keys = context.message_id_key, context.delivery_keys
+    outgoing = outgoing_for(relay)
+
+    def fields(claim: LeasedDelivery) -> RecipientFields:
+        key = delivery_keys.key_for(number, claim.subscriber) if outgoing.provider else ""
+        return RecipientFields(
+            address=claim.address,
+            name=claim.name,
+            unsubscribe_url=context.subscriber_link(Purpose.UNSUBSCRIBE, claim.subscriber, number),
+            preferences_url=context.subscriber_link(Purpose.PREFERENCES, claim.subscriber, number),
+            message_hash=message_hash(message_id_key, mailing, claim.subscriber),
+            date=context.clock(),
+            relay_headers=outgoing.headers(key),
+        )
+
+    return fields
+
+
 def message_composer(
     context: AppContext,
     template_of: Callable[[int], MessageTemplate],
     mailing: IssueId | str,
     number: int,
+    relay: Relay,
 ) -> Callable[[LeasedDelivery], tuple[Envelope, DotStuffedMessage]]:
-    """Return the function that makes the envelope and the message of one delivery.
+    """Return the function that makes the envelope and the message of one delivery over `relay`.
 
     `template_of` returns the message of a variant. `mailing` goes into the Message-ID, `number` is the
-    issue's in links and bounce addresses.
+    issue's in links, bounce addresses and delivery keys.
     """
-    bounces, message_id_key = context.bounce_addresses, context.message_id_key
+    bounces, fields = context.bounce_addresses, recipient_fields(context, mailing, number, relay)
 
     def compose_message(claim: LeasedDelivery) -> tuple[Envelope, DotStuffedMessage]:
         template = template_of(claim.variant)
-        message = template.dot_stuffed_for(
-            RecipientFields(
-                address=claim.address,
-                name=claim.name,
-                unsubscribe_url=context.subscriber_link(
-                    Purpose.UNSUBSCRIBE, claim.subscriber, number
-                ),
-                preferences_url=context.subscriber_link(
-                    Purpose.PREFERENCES, claim.subscriber, number
-                ),
-                message_hash=message_hash(message_id_key, mailing, claim.subscriber),
-                date=context.clock(),
-            )
-        )
+        message = template.dot_stuffed_for(fields(claim))
         envelope = template.envelope_for(claim.address)
         if bounces is not None:
             sender = bounces.address_for(number, claim.subscriber)
