@@ -50,8 +50,10 @@ def _missing(essay: Essay, language: str, untranslated: Untranslated, *, shown: 
         if shown
         else localized("translation-missing-left-out", language=named, file=file)
     )
-    level: Literal["error", "warning"] = "error" if untranslated == "refuse" else "warning"
-    return Finding(level, "translation-missing", f"{essay.source}:1", text)
+    where = f"{essay.source}:1"
+    if untranslated == "refuse":
+        return Finding("error", "translation-missing", where, text)
+    return Finding("warning", "translation-missing", where, text)
 
 
 def _file_of(essay: Essay, language: str) -> str:
