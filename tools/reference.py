@@ -215,7 +215,8 @@ def _rows(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[tuple[str, 
                 yield f"[{name}]", f"| `{own}` | {variable} | {what} | {inner.description} |"
             continue
         if nested is not None:
-            key = (*path, name, "NAME") if name in ("relays", "events") else (*path, name)
+            tables = ("relays", "events", "languages", "topics")
+            key = (*path, name, "NAME") if name in tables else (*path, name)
             yield from _rows(nested, key)
             continue
         dotted = ".".join((*path, name)) if name != "home" else "–"

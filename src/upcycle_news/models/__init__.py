@@ -34,6 +34,7 @@ from upcycle_news.models.delivery import (
     Rate,
     Relay,
     SmtpReply,
+    VariantStatus,
     Verdict,
 )
 from upcycle_news.models.issue import (
@@ -44,6 +45,7 @@ from upcycle_news.models.issue import (
     Manifest,
     Placeholder,
     Publication,
+    PublicationTexts,
     RenderedIssue,
 )
 from upcycle_news.models.personal_data import PersonalData
@@ -61,6 +63,7 @@ from upcycle_news.models.subscriber import (
     Unsubscribe,
     UnsubscribeMethod,
 )
+from upcycle_news.models.variants import Choice, Variant, Variants
 
 __all__ = [
     "MAILBOX",
@@ -68,6 +71,7 @@ __all__ = [
     "Author",
     "Bounce",
     "Channel",
+    "Choice",
     "ClaimResult",
     "ClaimStatus",
     "ConfirmationMailKind",
@@ -96,6 +100,7 @@ __all__ = [
     "PersonalData",
     "Placeholder",
     "Publication",
+    "PublicationTexts",
     "Question",
     "Rate",
     "Related",
@@ -111,5 +116,8 @@ __all__ = [
     "Told",
     "Unsubscribe",
     "UnsubscribeMethod",
+    "Variant",
+    "VariantStatus",
+    "Variants",
     "Verdict",
 ]

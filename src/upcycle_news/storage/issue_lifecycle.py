@@ -34,6 +34,7 @@ from upcycle_news.storage.schema import (
     issues,
     recent_refusals,
     relay_stats,
+    variant_sums,
 )
 
 log = Log(__name__)
@@ -522,7 +523,7 @@ def take_back(connection: Connection, issue: str, *, by: str, now: datetime, rea
         columns={**columns, **nothing_sent},
     )
     connection.execute(delete(deliveries).where(deliveries.c.issue_id == issue))
-    for table in (issue_relays, relay_stats, recent_refusals):
+    for table in (issue_relays, relay_stats, recent_refusals, variant_sums):
         connection.execute(delete(table).where(table.c.issue_id == issue))
 
 
@@ -546,6 +547,32 @@ def count_deliveries(connection: Connection, issue: str) -> dict[DeliveryState, 
         .group_by(deliveries.c.state)
     )
     return {DeliveryState(state): number for state, number in rows}
+
+
+def record_variants(connection: Connection, issue: str, readers: Mapping[int, int]) -> None:
+    """Record how many deliveries each variant of an issue has that is queued now."""
+    connection.execute(delete(variant_sums).where(variant_sums.c.issue_id == issue))
+    none_ended = dict.fromkeys((state.value for state in FINAL), 0)
+    connection.execute(
+        insert(variant_sums),
+        [
+            {"issue_id": issue, "variant": number, "audience": count, **none_ended}
+            for number, count in sorted(readers.items())
+        ],
+    )
+
+
+def count_variants(connection: Connection, issue: str) -> dict[int, dict[DeliveryState, int]]:
+    """Count an issue's deliveries by variant and state: reads every row of it."""
+    rows = connection.execute(
+        select(deliveries.c.variant, deliveries.c.state, func.count())
+        .where(deliveries.c.issue_id == issue)
+        .group_by(deliveries.c.variant, deliveries.c.state)
+    )
+    counts: dict[int, dict[DeliveryState, int]] = {}
+    for variant, state, number in rows:
+        counts.setdefault(variant, {})[DeliveryState(state)] = number
+    return counts
 
 
 def close_if_done(connection: Connection, issue: str, *, now: datetime) -> bool:
@@ -591,6 +618,7 @@ def _store_sums(connection: Connection, row: Row[Any], *, now: datetime) -> bool
         )
         return False
     sums = {state.value: counts.get(state, 0) for state in FINAL}
+    _store_variant_sums(connection, row.id)
     advance(
         connection,
         row.id,
@@ -603,6 +631,19 @@ def _store_sums(connection: Connection, row: Row[Any], *, now: datetime) -> bool
     connection.execute(delete(recent_refusals).where(recent_refusals.c.issue_id == row.id))
     log.info("issue closed", issue=row.id, audience=row.audience, **sums)
     return True
+
+
+def _store_variant_sums(connection: Connection, issue: str) -> None:
+    """Store how the deliveries of each variant ended, of an issue that has several."""
+    has_variants = select(variant_sums.c.variant).where(variant_sums.c.issue_id == issue).limit(1)
+    if connection.execute(has_variants).first() is None:
+        return
+    for number, counts in count_variants(connection, issue).items():
+        connection.execute(
+            update(variant_sums)
+            .where(variant_sums.c.issue_id == issue, variant_sums.c.variant == number)
+            .values({state.value: counts.get(state, 0) for state in FINAL})
+        )
 
 
 def stored_sums(row: Row[Any]) -> dict[DeliveryState, int]:

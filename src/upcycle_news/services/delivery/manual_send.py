@@ -23,12 +23,14 @@ from upcycle_news.services.issues.render import (
     raise_on_settings,
     render_revision,
 )
+from upcycle_news.services.issues.variants import readership
 from upcycle_news.services.journal.consistency import raise_if_sending_refused
 from upcycle_news.storage import (
     approvals,
     issues,
     revisions,
 )
+from upcycle_news.storage import audience as audiences
 from upcycle_news.storage.issue_lifecycle import SYSTEM
 from upcycle_news.storage.issues import NewApproval
 from upcycle_news.storage.revisions import Revision
@@ -131,7 +133,7 @@ def _take_back(context: AppContext, issue: IssueId, approver: Approver) -> None:
     """Take an issue back from the mailbox, unless it could not be queued now anyway."""
     _raise_if_nobody_approves(issue, approver)
     raise_on_settings(context, issue)
-    if not issues.count_audience(context.store, context.publication.readers_of, issue=issue):
+    if not audiences.count_audience(context.store, context.publication.readers_of, issue=issue):
         raise IssueError(issues.nobody_to_send_to(issue))
     take_back_if_unsent(context, issue, by=approver.name)
 
@@ -141,10 +143,10 @@ def _agreed(context: AppContext, revision: Revision, approver: Approver) -> Rend
     _raise_if_nobody_approves(revision.issue, approver)
     rendered = render_revision(context, revision)
     raise_on_errors(rendered)
-    audience = count_audience(context, revision)
-    if not audience:
+    readers = count_audience(context, revision)
+    if not readers:
         raise IssueError(issues.nobody_to_send_to(revision.issue))
-    if approver.asks is not None and not approver.always and not approver.asks(revision, audience):
+    if approver.asks is not None and not approver.always and not approver.asks(revision, readers):
         raise IssueError(localized("send-declined", issue=str(revision.issue)))
     return rendered
 
@@ -181,5 +183,4 @@ def send_question(context: AppContext, revision: Revision, audience: int) -> Loc
 
 def count_audience(context: AppContext, revision: Revision) -> int:
     """Return how many deliveries a revision would have now."""
-    topics = revision.manifest.publication.readers_of
-    return issues.count_audience(context.store, topics, issue=revision.issue)
+    return readership(context, revision).audience

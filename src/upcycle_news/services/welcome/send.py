@@ -159,7 +159,7 @@ class _Part:
                 connect=lambda: open_connection(relay),
                 # Not the issue's own Message-ID: it is another mailing, with a key of its own.
                 compose_message=message_composer(
-                    context, template, f"{SERIES}/{self.step.step}", 0, relay
+                    context, lambda _: template, f"{SERIES}/{self.step.step}", 0, relay
                 ),
                 policy=context.retry_policy,
                 wait_limits=WaitLimits(deferred=0.0, relay=0.0),

@@ -59,6 +59,8 @@ from upcycle_news.storage.schema import (
     subscribers,
     suppressions,
     used_content,
+    variant_renderings,
+    variant_sums,
     welcome_deliveries,
     welcome_revisions,
 )
@@ -324,7 +326,7 @@ def _copy_issue(old: Connection, new: Connection, row: Row[Any]) -> None:
     )
     for revision in old.execute(frozen).all():
         _copy_revision(old, new, revision)
-    for table in (used_content, deliveries):
+    for table in (used_content, variant_sums, deliveries):
         query = select(*_without_id(table)).where(table.c.issue_id == row.id)
         for rows in _rows(old, query):
             _add(new, table, rows)
@@ -346,6 +348,9 @@ def _copy_revision(old: Connection, new: Connection, revision: Row[Any]) -> None
     query = select(renderings).where(renderings.c.revision_id == revision.id)
     if rows := old.execute(query).all():
         _add(new, renderings, rows, revision_id=number)
+    query = select(variant_renderings).where(variant_renderings.c.revision_id == revision.id)
+    if rows := old.execute(query).all():
+        _add(new, variant_renderings, rows, revision_id=number)
 
 
 def _unfinished_issues(new: Connection, *, without: Sequence[str]) -> list[str]:

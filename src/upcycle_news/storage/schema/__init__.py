@@ -32,6 +32,8 @@ from upcycle_news.storage.schema.issues import (
     renderings,
     revisions,
     used_content,
+    variant_renderings,
+    variant_sums,
     wordings,
 )
 from upcycle_news.storage.schema.key_fingerprints import key_fingerprints
@@ -107,6 +109,8 @@ __all__ = [
     "suppressions",
     "unsubscribes",
     "used_content",
+    "variant_renderings",
+    "variant_sums",
     "welcome_deliveries",
     "welcome_revisions",
     "wordings",

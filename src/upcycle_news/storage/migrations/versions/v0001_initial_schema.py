@@ -412,6 +412,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("essay", sa.Text(), nullable=False),
         sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("notes", sa.JSON(), nullable=False),
         sa.Column("content", sa.Text(), nullable=False),
         sa.Column("images", sa.JSON(), nullable=False),
         sa.Column("decided_by", sa.Text(), nullable=False),
@@ -432,6 +433,7 @@ def upgrade() -> None:
         sa.Column("next_at", UtcDateTime(), nullable=True),
         sa.Column("worker_id", sa.Integer(), server_default="0", nullable=False),
         sa.Column("code", sa.Integer(), nullable=True),
+        sa.Column("variant", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("enhanced", sa.String(length=16), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("queued_at", UtcDateTime(), nullable=False),
@@ -695,4 +697,38 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("revision_id", name=op.f("pk_renderings")),
+    )
+    op.create_table(
+        "variant_renderings",
+        sa.Column("revision_id", sa.Integer(), nullable=False),
+        sa.Column("variant", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("base", sa.SmallInteger(), nullable=False),
+        sa.Column("language", sa.String(length=16), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("html", sa.JSON(), nullable=False),
+        sa.Column("text", sa.JSON(), nullable=False),
+        sa.Column("mjml", sa.JSON(), nullable=False),
+        sa.Column("images", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["revision_id"],
+            ["revisions.id"],
+            name=op.f("fk_variant_renderings_revision_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("revision_id", "variant", name=op.f("pk_variant_renderings")),
+    )
+    op.create_table(
+        "variant_sums",
+        sa.Column("issue_id", sa.String(length=16), nullable=False),
+        sa.Column("variant", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("audience", sa.Integer(), nullable=False),
+        sa.Column("sent", sa.Integer(), nullable=False),
+        sa.Column("rejected", sa.Integer(), nullable=False),
+        sa.Column("unknown", sa.Integer(), nullable=False),
+        sa.Column("suppressed", sa.Integer(), nullable=False),
+        sa.Column("cancelled", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["issue_id"], ["issues.id"], name=op.f("fk_variant_sums_issue_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("issue_id", "variant", name=op.f("pk_variant_sums")),
     )
