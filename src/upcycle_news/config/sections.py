@@ -393,6 +393,11 @@ class WebSettings(Table):
     signups_per_hour: int = Field(
         20, ge=1, description="Sign-ups from one network (IPv4 /24, IPv6 /56) at the most."
     )
+    api_requests_per_minute: int = Field(
+        120,
+        ge=1,
+        description="Requests to the HTTP API with one token; four times as many from one network.",
+    )
     trusted_proxies: tuple[Line, ...] = Field(
         ("127.0.0.1",), description="Proxies whose X-Forwarded-For is trusted."
     )

@@ -4,6 +4,7 @@ Packages import these models, not one another. All datetimes are aware and in UT
 days in the publication's time zone.
 """
 
+from upcycle_news.models.api_tokens import ApiScope, ApiToken, Retry, RetryVerdict
 from upcycle_news.models.bounces import Bounce
 from upcycle_news.models.content import (
     DateSource,
@@ -65,6 +66,8 @@ from upcycle_news.models.subscriber import (
 __all__ = [
     "MAILBOX",
     "AddressChange",
+    "ApiScope",
+    "ApiToken",
     "Author",
     "Bounce",
     "Channel",
@@ -102,6 +105,8 @@ __all__ = [
     "Related",
     "Relay",
     "RenderedIssue",
+    "Retry",
+    "RetryVerdict",
     "Signup",
     "SmtpReply",
     "Story",

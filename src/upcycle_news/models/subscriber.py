@@ -156,7 +156,7 @@ class Consent:
     """A consent record: its source and wording, and when it was given, confirmed and ended.
 
     `mailed_at` is when the confirmation mail was sent, `token_hash` proves the link in it, `ip` is
-    kept only if the settings say so.
+    kept only if the settings say so. `text` is what was agreed to, where another program asked for it.
     """
 
     purpose: str
@@ -168,6 +168,7 @@ class Consent:
     ended_at: datetime | None = None
     token_hash: str = ""
     ip: str = ""
+    text: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON object of one consent in `subscribers show`; times in ISO 8601."""

@@ -102,7 +102,7 @@ def append_for_ids(
     connection: Connection, kind: EventKind, ids: Iterable[int], *, at: datetime
 ) -> None:
     """Append an event without detail for each of these subscribers."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"at": at, "kind": kind.value, "subscriber_id": number, "issue_id": None, "detail": {}}
         for number in ids
     ]

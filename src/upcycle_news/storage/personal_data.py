@@ -86,6 +86,7 @@ def _consent(row: Row[Any]) -> Consent:
         ended_at=row.ended_at,
         token_hash=row.token_hash,
         ip=row.ip,
+        text=row.text,
     )
 
 
@@ -157,6 +158,7 @@ def forget_left(store: Store, *, before: datetime, now: datetime) -> int:
 
 _PROVING = (
     "purpose", "source", "wording", "token_hash", "given_at", "mailed_at", "confirmed_at", "ended_at",
+    "text",
 )  # fmt: skip
 
 

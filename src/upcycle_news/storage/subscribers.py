@@ -63,17 +63,21 @@ def add_subscribers(
     dry_run: bool,
     language: str = "de",
     override_preferences: bool = False,
+    given_at: datetime | None = None,
+    consent_text: str = "",
     progress: Callable[[int], None] = lambda _: None,
 ) -> AddReport:
     """Add or update confirmed subscribers whose consent is documented by `source`.
 
     `language` is that of new subscribers without one; `progress` is called with how many more are
     done. Language and topics that subscribers chose themselves stay unless `override_preferences`.
+    `given_at` is when they consented (default: now), `consent_text` to which words, where that is known.
     Unsubscribed, suppressed and unconfirmed addresses are skipped. One transaction: a list is
     added whole or not at all.
     """
     report = AddReport()
     seen: set[str] = set()
+    consent = {"source": source, "given_at": given_at or now, "text": consent_text}
     with store.writing() as connection:
         for chunk in chunks(new):
             fresh = _update_known(store, connection, chunk, seen, report, override_preferences)
@@ -82,7 +86,7 @@ def add_subscribers(
                     replace(subscriber, language=subscriber.language or language)
                     for subscriber in fresh
                 ]
-                _insert(store, connection, fresh, source=source, now=now)
+                _insert(store, connection, fresh, consent, now=now)
                 report.added += len(fresh)
             progress(len(chunk))
         if dry_run:
@@ -172,8 +176,8 @@ def _insert(
     store: Store,
     connection: Connection,
     new: list[NewSubscriber],
+    consent: Mapping[str, Any],
     *,
-    source: str,
     now: datetime,
 ) -> None:
     connection.execute(
@@ -191,12 +195,11 @@ def _insert(
             {
                 "subscriber_id": number,
                 "purpose": "newsletter",
-                "source": source,
                 "wording": "",
                 "token_hash": "",
                 "ip": "",
-                "given_at": now,
                 "confirmed_at": now,
+                **consent,
             }
             for number in ids
         ],
@@ -354,6 +357,32 @@ def set_preferences(
             .where(subscribers.c.id == subscriber.id)
             .values(language=language, topics=list(topics), preferences_set_at=now)
         )
+
+
+def change(store: Store, number: int, values: Mapping[str, Any], *, now: datetime) -> bool:
+    """Change columns of a subscriber: name, language, topics, groups; False when there is none.
+
+    Language and topics count as chosen: no imported list replaces them.
+    """
+    if {"language", "topics"} & set(values):
+        values = {**values, "preferences_set_at": now}
+    with store.writing() as connection:
+        return bool(
+            connection.execute(
+                update(subscribers).where(subscribers.c.id == number).values(**values)
+            ).rowcount
+        )
+
+
+def page(
+    store: Store, *, after: int, limit: int, status: SubscriberStatus | None = None
+) -> tuple[Subscriber, ...]:
+    """Return at most `limit` subscribers with ids above `after`, by their ids."""
+    query = select(subscribers).where(subscribers.c.id > after).order_by(subscribers.c.id)
+    if status is not None:
+        query = query.where(subscribers.c.status == status)
+    with store.reading() as connection:
+        return tuple(_subscriber(row) for row in connection.execute(query.limit(limit)))
 
 
 def _subscriber(row: Row[Any]) -> Subscriber:

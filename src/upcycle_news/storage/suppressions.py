@@ -350,6 +350,26 @@ def all_suppressions(store: Store) -> Iterator[Suppression]:
         yield from suppressions_in(connection)
 
 
+def page(store: Store, *, skip: int, limit: int) -> tuple[Suppression, ...]:
+    """Return at most `limit` suppressions, oldest first, without the first `skip`."""
+    query = select(suppressions).order_by(suppressions.c.created_at, suppressions.c.email_key)
+    with store.reading() as connection:
+        return tuple(
+            _suppression(row) for row in connection.execute(query.limit(limit).offset(skip))
+        )
+
+
+def find(store: Store, key: str, email: EmailAddress | None = None) -> Suppression | None:
+    """Return the suppression with this key; with `email` that of the address, its domain or its hash."""
+    with store.reading() as connection:
+        if email is not None:
+            return suppression_of(connection, store, email)
+        row = connection.execute(
+            select(suppressions).where(suppressions.c.email_key == key)
+        ).first()
+    return None if row is None else _suppression(row)
+
+
 def suppressions_in(connection: Connection) -> Iterator[Suppression]:
     """Yield every suppression of the store behind `connection`, oldest first."""
     for row in connection.execute(select(suppressions).order_by(suppressions.c.created_at)):

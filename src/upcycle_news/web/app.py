@@ -22,6 +22,7 @@ from upcycle_news.web.archive import ArchivePages
 from upcycle_news.web.bounces import BounceWebhooks
 from upcycle_news.web.confirmation_mailer import ConfirmationMailer
 from upcycle_news.web.handlers import Handlers, show_picture, show_preview, show_report
+from upcycle_news.web.http_api.endpoint import HttpApi
 from upcycle_news.web.metrics import MetricsEndpoint, PeerMiddleware
 from upcycle_news.web.rate_limit import BodyTooLarge, NetworkRateLimit
 
@@ -78,6 +79,7 @@ def create_app(publication: App | None = None, *, mail_seconds: float = MAIL_SEC
     async def picture(request: Request) -> Response:
         return await show_picture(handlers, request)
 
+    http_api = HttpApi(publication, handlers, per_minute=settings.api_requests_per_minute)
     webhooks = BounceWebhooks(publication, handlers)
 
     async def bounces(request: Request) -> Response:
@@ -124,6 +126,8 @@ def create_app(publication: App | None = None, *, mail_seconds: float = MAIL_SEC
             Route("/preview/{token}", guarded(preview), methods=show),
             Route("/report/{token}", guarded(report), methods=show),
             Route("/images/{name}", guarded(picture), methods=show),
+            Route("/api/v1", http_api),
+            Route("/api/v1/{path:path}", http_api),
             Route("/bounces/{source}", guarded(bounces), methods=act),
             Route("/subscribe", guarded(handlers.show_subscribe), methods=show),
             Route("/subscribe", guarded(handlers.subscribe), methods=act),

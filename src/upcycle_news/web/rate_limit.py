@@ -63,7 +63,7 @@ class NetworkRateLimit:
 
     def allows(self, address: str) -> bool:
         """Count a request from `address`; False when its network has reached the limit."""
-        network, now = _network(address), self._clock()
+        network, now = network_of(address), self._clock()
         with self._lock:
             times = self._seen.setdefault(network, deque())
             self._seen.move_to_end(network)
@@ -77,7 +77,7 @@ class NetworkRateLimit:
             return True
 
 
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
     """Return the network whose addresses one client can usually use: IPv4 /24, IPv6 /56."""
     try:
         ip = ipaddress.ip_address(address)

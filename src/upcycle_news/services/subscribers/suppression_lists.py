@@ -107,6 +107,16 @@ def _csv_line(cells: Iterable[str]) -> str:
     return buffer.getvalue()
 
 
+def find_suppression(context: AppContext, target: str) -> Suppression | None:
+    """Return the suppression of an address, a ``@domain`` or a ``#hash``; None when there is none.
+
+    Raises `AddressError` for what is none of these.
+    """
+    key = suppression_key(target)
+    email = None if key.startswith(("@", "#")) else EmailAddress.parse(target)
+    return suppressions.find(context.store, key, email)
+
+
 def unsuppress(context: AppContext, target: str) -> None:
     """Lift the suppression of an address, a ``@domain`` or a ``#hash``, also one that is pending.
 

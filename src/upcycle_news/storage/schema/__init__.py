@@ -1,5 +1,6 @@
 """The tables. A change here needs a migration beside it (a test compares the two)."""
 
+from upcycle_news.storage.schema.api_tokens import api_tokens, idempotency_keys
 from upcycle_news.storage.schema.base import HEAD, UtcDateTime, metadata
 from upcycle_news.storage.schema.coordination import (
     alerts,
@@ -61,6 +62,7 @@ __all__ = [
     "UtcDateTime",
     "address_changes",
     "alerts",
+    "api_tokens",
     "approval_requests",
     "asked_addresses",
     "blobs",
@@ -77,6 +79,7 @@ __all__ = [
     "feed_items",
     "feed_reports",
     "feeds",
+    "idempotency_keys",
     "issue_events",
     "issue_relays",
     "issues",

@@ -58,6 +58,8 @@ consents = Table(
     Column("mailed_at", UtcDateTime),
     Column("confirmed_at", UtcDateTime),
     Column("ended_at", UtcDateTime),
+    # The words that were agreed to, where another program asked for the consent.
+    Column("text", Text, nullable=False, server_default=""),
 )
 
 # New addresses that subscribers asked for. `new_email` is empty once the change was confirmed or has
@@ -137,6 +139,8 @@ consent_proofs = Table(
     Column("mailed_at", UtcDateTime),
     Column("confirmed_at", UtcDateTime),
     Column("ended_at", UtcDateTime),
+    # The words that were agreed to, where another program asked for the consent.
+    Column("text", Text, nullable=False, server_default=""),
 )
 
 # Whom a list without proof of consent made us ask, as keyed hashes: nobody is asked a second time.
