@@ -59,5 +59,5 @@ class RequestLimit:
             allowed,
             self._limit,
             self._limit - count - allowed,
-            max(1, math.ceil(began + SECONDS - now)),
+            max(1, math.ceil(SECONDS - (now - began))),
         )

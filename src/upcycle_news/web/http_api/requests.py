@@ -30,8 +30,10 @@ def bearer_secret(request: Request) -> str:
 
 def idempotency_key(request: Request) -> str:
     """Return the Idempotency-Key of a request; empty without one. Raises `Problem`."""
-    key = request.headers.get("idempotency-key", "")
-    if key and not _KEY.match(key):
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return ""
+    if not _KEY.match(key):
         raise Problem("malformed", "Idempotency-Key has 1 to 255 printable ASCII characters.")
     return key
 
