@@ -22,7 +22,7 @@ from upcycle_news.web.archive import ArchivePages
 from upcycle_news.web.bounces import BounceWebhooks
 from upcycle_news.web.confirmation_mailer import ConfirmationMailer
 from upcycle_news.web.handlers import Handlers, show_picture, show_preview, show_report
-from upcycle_news.web.http_api.endpoint import HttpApi
+from upcycle_news.web.http_api.endpoint import HttpApi, below_root
 from upcycle_news.web.metrics import MetricsEndpoint, PeerMiddleware
 from upcycle_news.web.rate_limit import BodyTooLarge, NetworkRateLimit
 
@@ -126,8 +126,6 @@ def create_app(publication: App | None = None, *, mail_seconds: float = MAIL_SEC
             Route("/preview/{token}", guarded(preview), methods=show),
             Route("/report/{token}", guarded(report), methods=show),
             Route("/images/{name}", guarded(picture), methods=show),
-            Route("/api/v1", http_api),
-            Route("/api/v1/{path:path}", http_api),
             Route("/bounces/{source}", guarded(bounces), methods=act),
             Route("/subscribe", guarded(handlers.show_subscribe), methods=show),
             Route("/subscribe", guarded(handlers.subscribe), methods=act),
@@ -146,7 +144,12 @@ def create_app(publication: App | None = None, *, mail_seconds: float = MAIL_SEC
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
-    asgi: Any = app  # Starlette and uvicorn name the same protocol differently
+
+    async def asgi(scope: Any, receive: Any, send: Any) -> None:
+        """Hand over what is below the API's root: a route of Starlette takes no path with a line break."""
+        is_api = scope["type"] == "http" and below_root(scope["path"])
+        await (http_api if is_api else app)(scope, receive, send)
+
     believing = ProxyHeadersMiddleware(asgi, trusted_hosts=list(settings.trusted_proxies))
     return PeerMiddleware(believing)
 

@@ -221,6 +221,8 @@ def test_every_error_is_a_problem_in_one_form(api: ApiClient) -> None:
     assert problem(api.ask("GET", "/subscribers/9999999999", "subscribers:read")) == "not-found"
     assert problem(api.ask("GET", "/subscribers/7/x", *write)) == "not-found"
     assert problem(api.ask("GET", "", *write)) == "not-found"
+    assert problem(api.ask("GET", "/subscribers/%0D%0Ax", *write)) == "not-found"
+    assert api.ask("GET", "x/subscribers", *write).headers["content-type"].startswith("text/html")
     wrong = api.ask("PUT", "/subscribers/1", *write)
     assert problem(wrong) == "method-not-allowed"
     assert wrong.headers["allow"] == "GET, PATCH, DELETE"

@@ -62,6 +62,11 @@ _ROUTES = tuple(
 )
 
 
+def below_root(path: str) -> bool:
+    """Return whether a path is the API's."""
+    return path == ROOT or path.startswith(f"{ROOT}/")
+
+
 class HttpApi:
     """Answers the requests below `/api/v1`."""
 
