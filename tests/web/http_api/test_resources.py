@@ -268,6 +268,20 @@ def test_refusals_are_the_command_lines_own_sentences(
         assert problem(answer) == "not-found"
 
 
+def test_a_cancelled_issue_is_refused_and_a_paused_one_goes_on(
+    api: ApiClient, composed: str
+) -> None:
+    assert decide(api, "approve", composed).status_code == 200
+    assert decide(api, "send", composed).status_code == 202
+    assert problem(decide(api, "send", "0" * 64)) == "refused"
+    api.app.issues.pause(ISSUE)
+    assert decide(api, "send", composed).json()["state"] == "sending"
+    api.app.issues.cancel(ISSUE)
+    for what in ("send", "approve"):
+        assert problem(decide(api, what, composed)) == "refused"
+    assert api.done("GET", f"/issues/{ISSUE}", "issues:read")["cancelled"] == 2
+
+
 def test_an_edit_since_the_approval_is_refused(
     publication: Publication, api: ApiClient, composed: str
 ) -> None:

@@ -122,6 +122,8 @@ def queue_approved(context: AppContext, issue: IssueId, revision_id: str, *, by:
     """
     row = issues.get(context.store, issue)
     if row is not None and row.frozen and not is_unsent(context, issue):
+        if row.state is IssueState.CANCELLED:
+            raise IssueError(localized("deliver-cancelled", issue=issue))
         if row.revision_id != revision_id:
             raise IssueError(localized("issue-queued-otherwise", issue=str(issue)))
     else:
