@@ -96,6 +96,7 @@ def main() -> int:
         "smtp-source": (options.readers, smtp_source),
         "upcycle-news": (options.readers, ours),
         "upcycle-news dkim": (options.readers, ours_signed),
+        "upcycle-news quota": (options.readers, ours_limited),
         "nodemailer": (min(options.readers, 5 * options.few), nodemailer),
         "EmailMessage loop": (options.few, loop),
         "yagmail.send": (options.few // 4, yagmail_send),
@@ -113,9 +114,15 @@ def main() -> int:
             f"{name:18} {count:8} {rates[name]:10.0f} {1000 * cpu / count:10.2f} {peak:8.0f}",
             flush=True,
         )
-    for name in ("upcycle-news", "upcycle-news dkim"):
-        for other in ("smtp-source", "nodemailer", "EmailMessage loop", "yagmail.send"):
-            if name in rates and other in rates:
+    for name in ("upcycle-news", "upcycle-news dkim", "upcycle-news quota"):
+        for other in (
+            "smtp-source",
+            "upcycle-news",
+            "nodemailer",
+            "EmailMessage loop",
+            "yagmail.send",
+        ):
+            if name != other and name in rates and other in rates:
                 print(f"{name} : {other} = {rates[name] / rates[other]:.2f}")
     return 0
 
@@ -251,6 +258,21 @@ def ours_signed(port: int, count: int, connections: int, profile: bool) -> float
         "UPCYCLE_NEWS_DKIM__RSA_KEY": generate("rsa").pem,
     }
     return ours(port, count, connections, profile, **key)
+
+
+def ours_limited(port: int, count: int, connections: int, profile: bool) -> float | None:
+    """Send as `ours`, with quotas that have room, a send window that is open, and a second relay."""
+    limits = {
+        "UPCYCLE_NEWS_RELAYS__MAIN__QUOTAS": '["1000000/h"]',
+        "UPCYCLE_NEWS_QUOTAS__SENDER": '["1000000/d"]',
+        "UPCYCLE_NEWS_WINDOW__START": "00:00",
+        "UPCYCLE_NEWS_WINDOW__END": "23:59",
+        "UPCYCLE_NEWS_RELAYS__MAIN__FAILOVER": "second",
+        "UPCYCLE_NEWS_RELAYS__SECOND__HOST": "127.0.0.1",
+        "UPCYCLE_NEWS_RELAYS__SECOND__PORT": str(port),
+        "UPCYCLE_NEWS_RELAYS__SECOND__SECURITY": "none",
+    }
+    return ours(port, count, connections, profile, **limits)
 
 
 def _html() -> str:

@@ -40,6 +40,7 @@ address = "post@umbaupost.example.net"
 
 [imprint]
 lines = ["Umbau e. V., Lange Straße 1, 12345 Musterstadt"]
+privacy_url = "https://verein.example.net/datenschutz"
 
 [browser]
 chromium = "off"

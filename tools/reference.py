@@ -220,12 +220,12 @@ def _rows(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[tuple[str, 
         nested = _nested(field)
         if nested is not None and name in ("sources", "channels", "authors"):
             for own, inner in nested.model_fields.items():
-                what = "none" if inner.is_required() else _default(inner)
+                what = _default(inner)
                 variable = f"`{PREFIX}{name.upper()}`, all tables as JSON"
                 yield f"[{name}]", f"| `{own}` | {variable} | {what} | {inner.description} |"
             continue
         if nested is not None:
-            key = (*path, name, "NAME") if name == "relays" else (*path, name)
+            key = (*path, name, "NAME") if name in ("relays", "events") else (*path, name)
             yield from _rows(nested, key)
             continue
         dotted = ".".join((*path, name)) if name != "home" else "–"
@@ -243,6 +243,8 @@ def _nested(field: FieldInfo) -> type[BaseModel] | None:
 
 
 def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "none"
     value = field.get_default(call_default_factory=True, validated_data={})
     if isinstance(value, SecretStr) or value in ("", (), {}):
         return "empty"

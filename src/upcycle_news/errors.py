@@ -139,6 +139,10 @@ class WebhookUnreadable(UpcycleError):  # noqa: N818 - a reply to a request, not
     """A request is genuine, but its body is not what its source documents."""
 
 
+class ProviderUnavailable(UpcycleError):  # noqa: N818 - it passes
+    """A request cannot be verified now, since its provider does not answer: it has to come again."""
+
+
 class NothingNew(UpcycleError):  # noqa: N818 - it is not an error
     """There is no new content for an issue. Not a failure: exit code 3."""
 

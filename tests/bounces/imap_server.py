@@ -27,6 +27,11 @@ class Account:
     port: int = 0
 
 
+def has_subject(mail: bytes, word: str) -> bool:
+    lines = mail.partition(b"\r\n\r\n")[0].splitlines()
+    return any(line.lower().startswith(b"subject:") and word.encode() in line for line in lines)
+
+
 @contextmanager
 def imap_server(account: Account) -> Iterator[Account]:
     class Session(socketserver.StreamRequestHandler):
@@ -59,11 +64,13 @@ def imap_server(account: Account) -> Iterator[Account]:
             elif word.startswith("UID SEARCH"):
                 wanted = re.search(r"UID (\d+)", command.partition("SEARCH")[2])
                 unmarked = re.search(r"UNKEYWORD (\S+)", command)
+                subject = re.search(r'SUBJECT "(\w+)"', command)
                 found = [
                     number
                     for number in sorted(mails)
                     if (wanted is None or number == int(wanted[1]))
                     and (unmarked is None or account.marked.get(number) != unmarked[1])
+                    and (subject is None or has_subject(mails[number], subject[1]))
                 ]
                 self.reply("* SEARCH " + " ".join(map(str, found)))
             elif word.startswith("UID FETCH") and word.endswith("(FLAGS)"):

@@ -55,6 +55,9 @@ def import_readers(publication: Publication, *addresses: str) -> None:
 def make_own(publication: Publication) -> None:
     for sample, own in OWN.items():
         publication.change_setting(sample, own)
+    publication.change_setting(
+        '# privacy_url = "https://example.org', 'privacy_url = "https://verein.example'
+    )
 
 
 # --- the walk

@@ -312,7 +312,7 @@ def test_every_setting_has_a_description() -> None:
     tables = [Settings, *(f.annotation for f in Settings.model_fields.values())]
     for table in tables:
         for name, field in getattr(table, "model_fields", {}).items():
-            is_table = hasattr(field.annotation, "model_fields") or name == "relays"
+            is_table = hasattr(field.annotation, "model_fields") or name in ("relays", "events")
             assert is_table or field.description, name
 
 
@@ -397,3 +397,59 @@ def test_reminders_need_hours_in_which_somebody_works(home: Path, lines: str) ->
         '[cockpit]\nreminder_from = "18:00"\nreminder_until = "18:01"\nreminder_days = ["sat"]\n',
     )
     assert load_settings(home).cockpit.reminder_days == ("sat",)
+
+
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        ("https://www.example.org", "https://www.example.org"),
+        ("https://WWW.Example.org/", "https://www.example.org"),
+        ("https://www.example.org:443", "https://www.example.org"),
+        ("http://localhost:8080", "http://localhost:8080"),
+        ("https://[2001:DB8::1]:8443", "https://[2001:db8::1]:8443"),
+    ],
+)
+def test_an_origin_is_kept_as_browsers_send_it(written: str, sent: str) -> None:
+    assert Settings(web={"signup_origins": [written]}).web.signup_origins == (sent,)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "*", "null", "www.example.org", "https://*.example.org", "https://example.org/shop",
+        "https://example.org?x=1", "https://anna@example.org", "ftp://example.org", "https://bäume.example",
+        "https://example.org:port", "https://",
+    ],
+)  # fmt: skip
+def test_what_is_no_origin_is_refused(written: str) -> None:
+    with pytest.raises(ValueError, match="signup_origins"):
+        Settings(web={"signup_origins": [written]})
+
+
+@pytest.mark.parametrize(
+    ("relay", "reason"),
+    [
+        ('provider = "postmrk"', "'relays.main.provider' cannot be used: it must be"),
+        ('configuration_set = "newsletter"', "'configuration_set' needs provider = \"ses\""),
+        ('provider = "postmark"\nconfiguration_set = "x"', 'needs provider = "ses"'),
+        ('provider = "mailgun"\nstream = "x"', "'stream' needs provider = \"postmark\""),
+        ('tag = "umbaupost"', "'tag' needs a provider"),
+        ('provider = "ses"\ntag = "Umbau Post"', "letters from A to Z"),
+        ('provider = "postmark"\nstream = "ä"', "letters from A to Z"),
+        ('provider = "ses"\nconfiguration_set = "' + "x" * 65 + '"', "64 at the most"),
+    ],
+)
+def test_what_a_provider_does_not_know_is_refused(home: Path, relay: str, reason: str) -> None:
+    write(home, f'[relays.main]\nhost = "smtp.example.org"\n{relay}\n')
+    assert reason in refused(home)
+
+
+def test_a_provider_takes_its_own_options(home: Path) -> None:
+    write(
+        home,
+        '[relays.main]\nhost = "smtp.example.org"\nprovider = "ses"\nconfiguration_set = "news"\n'
+        '[relays.second]\nhost = "smtp.example.net"\nprovider = "postmark"\nstream = "news"\ntag = "a_1-b"\n',
+    )
+    relays = load_settings(home).relays
+    assert (relays["main"].provider, relays["main"].configuration_set) == ("ses", "news")
+    assert (relays["second"].stream, relays["second"].tag) == ("news", "a_1-b")

@@ -93,6 +93,17 @@ def test_every_key_is_read(folder: Path) -> None:
     assert (file.body_line, found.line("essays", "die-rolltreppe-steht")) == (14, 7)
 
 
+def test_a_question_has_two_to_five_answers(folder: Path) -> None:
+    put(
+        folder,
+        "---\nquestion: Was *hält* länger?\nanswers:\n- yes\n- 'Nein: nie'\n- a\n- b\n- c\n---\n",
+    )
+    found = read(folder).of(ISSUE)
+    assert found is not None
+    assert found.file.question == "Was hält länger?"
+    assert found.file.answers == ("yes", "Nein: nie", "a", "b", "c")
+
+
 def test_a_greeting_may_be_a_key(folder: Path) -> None:
     put(folder, "---\npin: []\ngreeting: Guten *Morgen*\n---\n")
     found = read(folder).of(ISSUE)
@@ -140,6 +151,18 @@ def test_a_time_may_be_written_as_people_do(folder: Path, written: str) -> None:
             "pin:\n- https://example.org/a?utm_source=x\nleave_out: [https://example.org/a]",
             "2026-11-26.md:3: „https://example.org/a?utm_source=x“ steht in „pin“ und in „leave_out“.",
         ),
+        ("question: Und Sie?", "2026-11-26.md:2: Zu dieser Frage gibt es keine Antworten."),
+        ("question: Und Sie?\nanswers: []", "2026-11-26.md:3: Wer antwortet, braucht mindestens zwei Antworten"),
+        ("question: Und Sie?\nanswers: [Ja]", "2026-11-26.md:3: Wer antwortet, braucht mindestens zwei Antworten"),
+        ("answers: [Ja, Nein]", "2026-11-26.md:2: Zu diesen Antworten gibt es keine Frage."),
+        ("question: ''\nanswers: [Ja, Nein]", "2026-11-26.md:3: Zu diesen Antworten gibt es keine Frage."),
+        ("question: Und Sie?\nanswers:\n- Ja\n- Nein\n- ' JA '", "2026-11-26.md:6: „JA“ steht zweimal in „answers“."),
+        ("question: Und Sie?\nanswers:\n- Ja\n- ''\n- Nein", "2026-11-26.md:5: Diese Antwort ist leer."),
+        ("question: Und Sie?\nanswers:\n- 'Ja: sofort'\n- Nein: nie", "2026-11-26.md:5: Hinter dem Doppelpunkt von „Nein“"),
+        ("question: Q\nanswers: [a, b, c, d, e, f]", "2026-11-26.md:3: „f“ ist eine Antwort zu viel: Eine Frage hat höchstens 5."),
+        ("question: Q\nanswers: Ja", "2026-11-26.md:3: „answers“ ist keine Liste von Texten."),
+        ("question: Q\nanswers: [Ja, '{{ nein }}']", "2026-11-26.md:3: {{ sieht wie ein Stück Vorlage aus."),
+        ("Frage: Q", "2026-11-26.md:2: „Frage“ heißt hier „question“."),
         ("- subject", "2026-11-26.md:2: Der Kopf ist keine Liste von Schlüsseln."),
     ],
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import http.client
 import http.server
 import os
@@ -28,6 +29,7 @@ from ..web.test_slow_clients import slow_client, web_process
 from ..web.web_server import WebServer, free_port, running_server
 from .tools import DEPLOY, program
 
+PARTNER = "https://www.partner.example"
 ONE_CLICK = "List-Unsubscribe=One-Click"
 
 
@@ -46,7 +48,7 @@ def nginx_conf(port: int, backend: int, folder: Path) -> str:
     text = text.replace("/var/log/nginx", str(folder))
     temp = "".join(f"{kind}_temp_path {folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))  # fmt: skip
     return (
-        f"daemon off;\npid {folder}/pid;\nerror_log {folder}/error.log;\n"
+        f"daemon off;\nuser {getpass.getuser()};\npid {folder}/pid;\nerror_log {folder}/error.log;\n"
         "worker_rlimit_nofile 4096;\nevents { worker_connections 2048; }\n"
         f"http {{\n{temp}{text}\n}}\n"
     )
@@ -62,7 +64,7 @@ def nginx_without_headers(port: int, backend: int, folder: Path) -> str:
 @pytest.fixture
 def context(publication: Publication) -> AppContext:
     publication.add_subscribers("leserin@example.org")
-    return publication.context()
+    return publication.context(WEB__SIGNUP_ORIGINS=f'["{PARTNER}"]')
 
 
 @pytest.fixture(params=["caddy", "nginx", "nginx without a header"])
@@ -130,6 +132,19 @@ def test_a_proxy_passes_a_programs_token_on_and_logs_it_nowhere(
     written = logged(tmp_path)
     assert secret not in written
     assert "leserin" not in written
+
+
+def test_a_proxy_lets_the_page_of_a_named_site_ask_and_sign_up(proxy: WebServer) -> None:
+    asked = {"Access_Control_Request_Method": "POST", "Origin": PARTNER}
+    assert proxy.request("OPTIONS", "/subscribe", **asked).status == 204
+    answer = proxy.post(
+        "/subscribe", {"email": "neu@example.org"}, Origin=PARTNER, Accept="application/json"
+    )
+    assert (answer.status, answer.text) == (200, '{"ok":true}')
+    assert answer.headers["access-control-allow-origin"] == PARTNER
+    refused = proxy.request("OPTIONS", "/subscribe", **asked | {"Origin": "https://evil.example"})
+    assert refused.status == 405
+    assert proxy.get("/signup.js").headers["content-type"].startswith("text/javascript")
 
 
 SECRET = "A" * 43
@@ -268,6 +283,20 @@ def test_each_request_has_a_connection_to_the_pages_of_its_own(kind: str, tmp_pa
     assert [count for count in requests if count] == [1] * 10
 
 
+@pytest.mark.parametrize("kind", ["caddy", "nginx"])
+def test_a_batch_of_events_passes_and_its_secret_is_in_no_log(kind: str, tmp_path: Path) -> None:
+    batch = "x" * (7 * 1024 * 1024)
+    with keeping_backend() as (backend, _), proxy_alone(kind, tmp_path, backend) as proxy:
+        assert proxy.post(f"/events/here/{SECRET}", batch).status == 200
+        assert proxy.post(f"/preferences/{SECRET}", "x" * 90_000).status in (413, 502)
+        with suppress(http.client.HTTPException, OSError):  # it may close before it was sent all
+            assert proxy.post(f"/events/here/{SECRET}", batch + batch).status in (413, 502)
+    (tmp_path / "away").mkdir()
+    with proxy_alone(kind, tmp_path / "away", free_port()) as proxy:
+        assert proxy.post(f"/events/here/{SECRET}", "x").status in (502, 503)
+    assert SECRET not in logged(tmp_path)
+
+
 def trickle(clients: list[socket.socket]) -> None:
     """Send one byte of each slow request; those that were ended send none."""
     for client in clients:
@@ -276,7 +305,6 @@ def trickle(clients: list[socket.socket]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("kind", ["caddy", "nginx"])
 def test_slow_clients_behind_a_proxy_keep_nobody_from_the_pages(
     kind: str, tmp_path: Path, publication: Publication

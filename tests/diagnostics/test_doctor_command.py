@@ -190,6 +190,21 @@ def test_offline_connects_to_no_other_machine(publication: Publication) -> None:
     assert "--offline" in states["one-click"]
 
 
+def test_without_a_page_about_privacy_an_address_of_ones_own_is_a_problem(
+    publication: Publication,
+) -> None:
+    def privacy(*more: str, code: int) -> tuple[str, str]:
+        done = publication.run("doctor", "privacy", "--offline", "--json", *more, code=code)
+        [result] = (line for group in done.json["groups"].values() for line in group)
+        return result["state"], result["found"]
+
+    assert privacy(code=0)[0] == "ok"
+    publication.change_setting('privacy_url = "https://verein.example.net/datenschutz"', "")
+    assert privacy(code=0)[0] == "skipped"  # nobody can sign up at a sample's address
+    publication.change_setting("https://umbaupost.example.net", "https://umbau.de")
+    assert privacy(code=1) == ("problem", "the form for signing up leads to no page about privacy")
+
+
 def test_the_output_contains_no_secret_and_no_address(publication: Publication) -> None:
     publication.add_many_subscribers(2)
     publication.write_essay()

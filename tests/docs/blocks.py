@@ -39,5 +39,7 @@ def script(page: str) -> str:
 
 def pages() -> list[str]:
     """Return every page of the documentation."""
-    paths = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+    docs = ROOT / "docs"
+    paths = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(docs.glob("*.md"))]
+    paths += sorted((docs / "providers").glob("*.md"))
     return [str(path.relative_to(ROOT)) for path in paths]

@@ -13,12 +13,17 @@ from typing import Any
 
 import pytest
 
-from upcycle_news.bounces.parser import BounceKind, report_of_reply
-from upcycle_news.bounces.webhooks.request import Webhook, WebhookEvent, WebhookRequest
+from upcycle_news.bounces.providers import provider as provider_module
+from upcycle_news.bounces.providers.provider import (
+    EventRequest,
+    OutgoingOptions,
+    Provider,
+    SourceKeys,
+)
 from upcycle_news.checks.essay import EssayInput
 from upcycle_news.checks.findings import warning
 from upcycle_news.errors import WebhookRefused, WebhookUnreadable
-from upcycle_news.models import Finding, SmtpReply
+from upcycle_news.models import Finding
 
 from ..publications import Publication
 from ..rendering.sample_manifest import LEAD
@@ -64,36 +69,30 @@ def test_the_example_of_a_check_reports_the_line() -> None:
     assert [finding.where for finding in check(EssayInput(essay))] == [f"{LEAD.source}:11"]
 
 
-def test_the_example_of_a_webhook_reads_events_and_refuses_the_rest() -> None:
-    names: dict[str, Any] = {
-        "json": json,
-        "Iterator": Iterator,
-        "SmtpReply": SmtpReply,
-        "report_of_reply": report_of_reply,
-        "WebhookEvent": WebhookEvent,
-        "WebhookRequest": WebhookRequest,
-        "WebhookUnreadable": WebhookUnreadable,
-    }
-    exec(example("def read_example"), names)
-    read: Webhook = names["read_example"]
+def test_the_example_of_a_provider_reads_events_and_refuses_the_rest() -> None:
+    names = {**vars(provider_module), "Any": Any, "Iterator": Iterator}
+    exec(example("def outgoing_headers"), names)
+    made: Provider = names["EXAMPLE"]
+    assert ("X-Example-Reference", "key") in made.outgoing_headers(OutgoingOptions(), "key")
     now = datetime(2026, 11, 26, tzinfo=UTC)
-    event = {
-        "code": 550,
-        "status": "5.1.1",
-        "text": "no such user",
+    keys = SourceKeys(username="u", password="p")
+    failed = {
+        "event": "failed",
+        "id": "1",
+        "reply": "550 5.1.1 no such user",
         "to": "anna@example.org",
-        "envelope_from": "bounces+1-1-x@example.org",
+        "reference": "key",
     }
-    body = json.dumps({"bounces": [event]}).encode()
-    own = {"authorization": "Bearer s"}
-    [found] = read(WebhookRequest(own, body, "s", now))
-    assert (found.report.kind, found.report.code) == (BounceKind.HARD, "5.1.1")
-    assert found.report.returned_to == ("bounces+1-1-x@example.org",)
+    records = [failed, {**failed, "event": "complaint"}, {"event": "open"}, {"event": "new"}]
+    own = {"authorization": "Basic dTpw"}
+    batch = made.read_events(EventRequest(own, json.dumps(records).encode(), keys, now))
+    found = [event.report and event.report.kind.value for event in batch.events]
+    assert found == ["hard", "complaint", "other", None]
     with pytest.raises(WebhookRefused):
-        list(read(WebhookRequest({}, body, "s", now)))
-    for broken in (b"", b"[]", b"{}", b'{"bounces": [1]}'):
+        made.read_events(EventRequest({}, b"[]", keys, now))
+    for broken in (b"", b"{}", b"[1]", b'[{"event": "failed"}]'):
         with pytest.raises(WebhookUnreadable):
-            list(read(WebhookRequest(own, broken, "s", now)))
+            list(made.read_events(EventRequest(own, broken, keys, now)).events)
 
 
 def test_every_file_and_decorator_that_the_page_names_exists() -> None:

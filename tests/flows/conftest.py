@@ -19,9 +19,14 @@ def flows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The flows by name, with a Prefect server that runs for the test session."""
     environment = {**QUIET_ENVIRONMENT, "PREFECT_HOME": str(tmp_path_factory.mktemp("prefect"))}
     with patch.dict(os.environ, environment):  # before Prefect is imported: it reads them then
+        from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
         from prefect.testing.utilities import prefect_test_harness
 
-        with prefect_test_harness(server_startup_timeout=120):
+        with (
+            prefect_test_harness(server_startup_timeout=240),
+            # Each flow waits a second for the thread of its heartbeat, which has another test (test_watch.py).
+            temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
+        ):
             yield SimpleNamespace(
                 **{
                     name: getattr(import_module(f"upcycle_news_flows.{name}"), name)

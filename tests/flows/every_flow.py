@@ -34,6 +34,14 @@ status: ready
 Der Bahnhof der Kleinstadt wird umgebaut.
 """
 COMMAND = "from upcycle_news.cli import main; main()"
+EVERY_MODULE = """\
+import json, sys
+from importlib import import_module
+
+for name, parameters in json.loads(sys.argv[1]).items():
+    flow = getattr(import_module(f"upcycle_news_flows.{name}"), name)
+    print(name, flow(**parameters, return_state=True).is_completed())
+"""
 ISSUE = "2026-11-26"
 # The flows that need parameters, and states that are fine in a publication without a relay and a list.
 PARAMETERS: Mapping[str, Mapping[str, Any]] = {
@@ -97,18 +105,49 @@ def outcome(done: subprocess.CompletedProcess[str], name: str) -> Mapping[str, s
 
 
 def check_every_flow(installation: Installation, server: PrefectServer, *, as_files: bool) -> None:
-    """Run each flow as a command, and as a file of the publication, too."""
+    """Run each flow as a command, which runs its file of the publication, and as that file, too.
+
+    Without `as_files` only publish_issue as a file: the command has become that file before a flow begins.
+    """
+    flows = flows_of(installation)
+    files = flows if as_files else ["publish_issue"]
+    for name in flows:
+        by_command = installation.run("-c", COMMAND, "flow", name, *arguments(name))
+        assert outcome(by_command, name)["state"], name
+        if name in files:
+            as_file = installation.run(f"flows/{name}.py", *arguments(name))
+            assert outcome(as_file, name)["state"], name
+    check_runs(installation, server, len(flows) + len(files))
+
+
+def check_every_module(installation: Installation, server: PrefectServer) -> None:
+    """Run each flow's module, all in one process, and publish_issue once more as a command."""
+    flows = flows_of(installation)
+    wanted = {name: PARAMETERS.get(name, {}) for name in flows}
+    done = installation.run("-c", EVERY_MODULE, json.dumps(wanted))
+    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
+    assert done.stdout.splitlines()[-len(flows) :] == [f"{name} True" for name in flows]
+    again = installation.run("-c", COMMAND, "flow", "publish_issue", *arguments("publish_issue"))
+    assert outcome(again, "publish_issue")["state"]
+    check_runs(installation, server, len(flows) + 1)
+
+
+def flows_of(installation: Installation) -> list[str]:
+    """Return the names of the flows, which are all there."""
     flows = installation.flows()
     assert set(PARAMETERS) <= set(flows)
     assert len(flows) > 10
-    for name in flows:
-        texts = [json.dumps(PARAMETERS[name])] if name in PARAMETERS else []
-        by_command = installation.run("-c", COMMAND, "flow", name, *texts)
-        assert outcome(by_command, name)["state"], name
-        if as_files:
-            assert outcome(installation.run(f"flows/{name}.py", *texts), name)["state"], name
+    return flows
+
+
+def arguments(name: str) -> list[str]:
+    """Return what stands behind a flow's name on the command line."""
+    return [json.dumps(PARAMETERS[name])] if name in PARAMETERS else []
+
+
+def check_runs(installation: Installation, server: PrefectServer, count: int) -> None:
     counted = server.request("POST", "/flow_runs/count", {})
-    assert counted == (2 if as_files else 1) * len(flows), "each run stands in the server that runs"
+    assert counted == count, "each run stands in the server that runs"
     assert len(mails(installation.home)) == 1, "the second run of an issue mails nobody twice"
 
 
@@ -116,13 +155,12 @@ def check_deployments(installation: Installation, server: PrefectServer) -> None
     """Run a deployment by a runner, then by a worker of the pool: both load it by its module."""
     server.ensure_running()
     assert_completed(server, server.start("tidy/nightly"))
-    server.stop()
-    server.start_server()
-    for arguments in (
+    server.stop_runner()
+    for command in (
         ["work-pool", "create", "newsletter", "--type", "process"],
         ["deploy", "--all"],
     ):
-        done = installation.run("-m", "prefect", *arguments)
+        done = installation.run("-m", "prefect", *command)
         assert done.returncode == 0, done.stdout + done.stderr
     with server.worker():
         assert_completed(server, server.start("tidy/nightly"))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from datetime import datetime
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import httpx
 import yaml
@@ -20,9 +21,26 @@ from upcycle_news.prefect_api.environment import server_environment
 from ..processes import end_with_parent, free_port
 from ..waiting import wait_until
 
+PATIENCE = (
+    240.0  # seconds to wait for a process that has to start, on a machine that is busy with others
+)
+
+
+def _copied(database: Path) -> bytes:
+    """Return an SQLite file, which may be in use, with what is in its write-ahead log."""
+    with (
+        closing(sqlite3.connect(database)) as current,
+        closing(sqlite3.connect(":memory:")) as copy,
+    ):
+        current.backup(copy)
+        return copy.serialize()
+
 
 class PrefectServer:
     """Use as a context manager; `environment` is what programs need to reach it."""
+
+    # What the first server of this process has made: to migrate a database costs more than the rest of a start.
+    _migrated: ClassVar[bytes] = b""
 
     def __init__(
         self, home: Path, environment: Mapping[str, str] = {}, *, python: str = sys.executable
@@ -30,6 +48,7 @@ class PrefectServer:
         self.python = python
         self.port = free_port()
         self.home, self.prefect_home = home, home / "var" / "prefect"
+        self._output = home.with_name(f"{home.name}-prefect.log")  # what the processes say
         others = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
         variables = {**others, **environment, "UPCYCLE_NEWS_HOME": str(home)}
         self.environment = server_environment(
@@ -39,6 +58,15 @@ class PrefectServer:
         self.environment["PREFECT_RUNNER_POLL_FREQUENCY"] = "2"
         self.server_variables: dict[str, str] = {}  # variables that only the server gets
         self.resumed_at = ""
+        # One for all requests: to make one takes ten times as long as a request. No connection is kept, since
+        # tests end the server.
+        self._client = httpx.Client(
+            base_url=f"http://127.0.0.1:{self.port}/api",
+            trust_env=False,
+            timeout=60,
+            limits=httpx.Limits(max_keepalive_connections=0),
+        )
+        self._started_before = False
         self._server: subprocess.Popen[bytes] | None = None
         self._runner: subprocess.Popen[bytes] | None = None
 
@@ -48,11 +76,16 @@ class PrefectServer:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+        self._client.close()
 
     def stop(self) -> None:
         """End the runner and the server; `ensure_running` starts them again."""
-        for process in (self._runner, self._server):
-            self._kill(process, signal.SIGTERM)
+        self.stop_runner()
+        self._kill(self._server, signal.SIGTERM)
+
+    def stop_runner(self) -> None:
+        """End the runner and what it runs; `ensure_running` starts it again."""
+        self._kill(self._runner, signal.SIGTERM)
 
     def ensure_running(self) -> None:
         """Start the server and the runner, if they do not run."""
@@ -65,11 +98,20 @@ class PrefectServer:
         """Start the server alone, if it does not run."""
         if self._server is None or self._server.poll() is not None:
             self.prefect_home.mkdir(parents=True, exist_ok=True)  # Prefect makes no folder above it
+            database = self.prefect_home / "prefect.db"
+            is_first, self._started_before = not self._started_before, True
+            if is_first and self._migrated and not database.exists():
+                database.write_bytes(self._migrated)
             command = ["-m", "prefect", "server", "start"]
             self._server = self._spawn(
                 *command, "--host", "127.0.0.1", "--port", str(self.port), **self.server_variables
             )
-            wait_until(self._answers, "the server did not start", seconds=100)
+            wait_until(self._answers, self._why_not_started, seconds=PATIENCE)
+            if is_first and not self._migrated and database.exists():
+                PrefectServer._migrated = _copied(database)
+
+    def _why_not_started(self) -> str:
+        return "\n".join(["the server did not start:", *self.output_lines()[-40:]])
 
     @contextmanager
     def worker(self) -> Iterator[None]:
@@ -83,10 +125,11 @@ class PrefectServer:
     def _spawn(
         self, *arguments: str, before: Sequence[str] = (), **more: str
     ) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [*before, self.python, *arguments], cwd=self.home, env={**self.environment, **more},
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, preexec_fn=end_with_parent,
-        )  # fmt: skip
+        with self._output.open("ab") as output:
+            return subprocess.Popen(
+                [*before, self.python, *arguments], cwd=self.home, env={**self.environment, **more},
+                stdout=output, stderr=output, start_new_session=True, preexec_fn=end_with_parent,
+            )  # fmt: skip
 
     def _answers(self) -> bool:
         try:
@@ -99,21 +142,21 @@ class PrefectServer:
         wanted = len(yaml.safe_load(text)["deployments"])
         wait_until(
             lambda: self.request("POST", "/deployments/count", {}) >= wanted,
-            "not everything was deployed",
+            lambda: "\n".join(["not everything was deployed:", *self.output_lines()[-40:]]),
+            seconds=PATIENCE,
         )
 
     # --- the API, as Prefect's pages use it
 
     def request(self, method: str, path: str, body: Any = None) -> Any:
-        """Return the decoded response; a busy SQLite (503) is asked again for ten seconds."""
-        url = f"http://127.0.0.1:{self.port}/api{path}"
+        """Return the decoded response; a busy SQLite (503) is asked again for a minute."""
         responses: list[httpx.Response] = []
 
         def answered() -> bool:
-            responses.append(httpx.request(method, url, json=body, timeout=30, trust_env=False))
+            responses.append(self._client.request(method, path, json=body))
             return responses[-1].status_code != 503
 
-        wait_until(answered, f"the server stayed busy: {path}", seconds=10, interval=0.5)
+        wait_until(answered, f"the server stayed busy: {path}", interval=0.5)
         responses[-1].raise_for_status()
         return responses[-1].json() if responses[-1].content else None
 
@@ -130,7 +173,9 @@ class PrefectServer:
     def state(self, run: str) -> Any:
         return self.request("GET", f"/flow_runs/{run}")["state"]
 
-    def wait_for_state(self, run: str, *types: str, after: str = "", seconds: float = 240) -> Any:
+    def wait_for_state(
+        self, run: str, *types: str, after: str = "", seconds: float = PATIENCE
+    ) -> Any:
         """Return the state of a run once it has one of these types and is newer than `after`."""
         states: list[Any] = []
 
@@ -139,11 +184,33 @@ class PrefectServer:
             return states[-1]["type"] in types and states[-1]["timestamp"] > after
 
         wait_until(
-            is_reached,
-            lambda: f"not {types}: {states[-1]['message'] or states[-1]}",
-            seconds=seconds,
+            is_reached, lambda: self._why_not(run, types, states[-1]), seconds=seconds, interval=0.5
         )
         return states[-1]
+
+    def _why_not(self, run: str, wanted: Sequence[str], state: Mapping[str, Any]) -> str:
+        """Return what may explain that a run has not got to a state: the others, the processes, their output."""
+        others = self.request("POST", "/flow_runs/filter", {"sort": "EXPECTED_START_TIME_DESC"})
+        due = datetime.now(UTC).isoformat()
+        lines = [
+            f"{each['name']} {each['state_name']}, due {each['expected_start_time']}"
+            for each in others
+            if each["id"] != run and each["expected_start_time"] <= due
+        ]
+        processes = {"server": self._server, "runner": self._runner}
+        ended = {name: each.poll() for name, each in processes.items() if each is not None}
+        return "\n".join(
+            [
+                f"not {wanted}, but {state['type']} {state['name']}: {state['message']}",
+                f"since {state['timestamp']}, now {due}; exit codes (None: it runs): {ended}",
+                *["beside these runs:", *lines[:20]],
+                *["Prefect's output:", *self.output_lines()[-40:]],
+            ]
+        )
+
+    def output_lines(self) -> list[str]:
+        """Return what server, runner and the runs' processes have printed."""
+        return self._output.read_text(encoding="utf-8", errors="replace").splitlines()
 
     def form_markdown(self, run: str, state: Any) -> str:
         """Return the Markdown above the approval form."""
@@ -157,9 +224,13 @@ class PrefectServer:
     def _form_input(self, run: str, state: Any, part: str) -> Any:
         """Return a part of the form; Prefect stores them after the state that names them."""
         key = state["state_details"]["run_input_keyset"][part]
-        address = f"http://127.0.0.1:{self.port}/api/flow_runs/{run}/input/{key}"
-        wait_until(lambda: httpx.get(address).is_success, f"Prefect stored no {part} of the form")
-        return self.request("GET", f"/flow_runs/{run}/input/{key}")
+        address = f"/flow_runs/{run}/input/{key}"
+        wait_until(
+            lambda: self._client.get(address).is_success,
+            f"Prefect stored no {part} of the form",
+            seconds=PATIENCE,
+        )
+        return self.request("GET", address)
 
     def submit_form(self, run: str, **answer: str) -> None:
         self.resumed_at = self.state(run)["timestamp"]

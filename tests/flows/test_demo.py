@@ -16,7 +16,7 @@ def test_the_demo_mails_no_real_subscriber(publication: Publication) -> None:
     real = f"sqlite:///{publication.home}/var/upcycle.db"
     path.write_text(f'store = "{real}"\n' + path.read_text())
     demo = publication.start("demo")
-    out, err = demo.communicate(timeout=110)
+    out, err = demo.communicate(timeout=280)
     assert demo.returncode == 0, out + err
     assert "Was vom Bahnhof bleibt" in out
     assert "all deliveries are accounted for" in out

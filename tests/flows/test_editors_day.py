@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +46,7 @@ class Day:
         return self.server.wait_for_state(run, "PAUSED", *ENDED, after=before)
 
     def subjects(self, recipient: str) -> list[str]:
-        mails = [message for to, message in self.relay.messages if to == recipient]
-        return [str(message_from_bytes(mail, policy=policy.default)["Subject"]) for mail in mails]
+        return self.relay.subjects(recipient)
 
 
 @pytest.fixture

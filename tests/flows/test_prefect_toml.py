@@ -34,7 +34,6 @@ def python(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_prefects_commands_fail_where_no_servers_address_is_known(publication: Publication) -> None:
     done = python(
         publication.home, "-m", "prefect", "work-pool", "create", "newsletter", "--type", "process"
@@ -45,7 +44,6 @@ def test_prefects_commands_fail_where_no_servers_address_is_known(publication: P
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_a_flow_by_hand_says_that_its_server_is_temporary(publication: Publication) -> None:
     done = python(publication.home, "flows/tidy.py")
     assert done.returncode == 0, done.stderr

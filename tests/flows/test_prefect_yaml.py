@@ -1,4 +1,4 @@
-"""prefect.yaml: its deployments, and its schedules, which do produce runs."""
+"""prefect.yaml: its deployments and their schedules; that these produce runs shows test_approval.py."""
 
 from __future__ import annotations
 
@@ -13,10 +13,6 @@ import pytest
 import yaml
 
 from upcycle_news.prefect_api.schedules import Schedule
-
-from ..publications import Publication
-from ..waiting import wait_until
-from .prefect_server import PrefectServer
 
 FILE = Path(__file__).parents[2] / "prefect.yaml"
 DEPLOYMENTS = yaml.safe_load(FILE.read_text(encoding="utf-8"))["deployments"]
@@ -104,27 +100,3 @@ def dates(schedule: Any, start: datetime) -> list[datetime]:
     server_schedule = CronSchedule(cron=schedule.cron, timezone=schedule.timezone)
     times = asyncio.run(server_schedule.get_dates(n=3, start=start))
     return [datetime.fromtimestamp(at.timestamp(), UTC) for at in times]
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(300)  # a real server, a runner and three processes on a busy machine
-def test_schedules_produce_runs_and_an_editor_approves_one(publication: Publication) -> None:
-    """A real server and runner: what SQLAlchemy 2.1 breaks silently shows here."""
-    publication.write_essay()
-    readers = publication.add_many_subscribers(2)
-    with PrefectServer(publication.home) as server:
-        scheduled = {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
-        wait_until(
-            lambda: server.request("POST", "/flow_runs/count", scheduled),
-            "no schedule produced a run",
-        )
-        run = server.start("publish-issue/thursday")
-        state = server.wait_for_state(run, "PAUSED")
-        assert "**2** Leserinnen" in server.form_markdown(run, state)
-        assert publication.mails() == []
-        server.submit_form(run, decision="send", name="Anna")
-        state = server.wait_for_state(run, "COMPLETED", "FAILED", "CRASHED", "CANCELLED")
-        assert "an 2 von 2 verschickt" in state["message"]
-    assert publication.recipients() == readers
-    data = b"".join(path.read_bytes() for path in server.prefect_home.glob("prefect.db*"))
-    assert b"@example.org" not in data

@@ -11,7 +11,7 @@ from upcycle_news.version import __version__
 
 from ..publications import Publication, today
 from ..waiting import wait_until
-from .prefect_server import PrefectServer
+from .prefect_server import PATIENCE, PrefectServer
 
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 WATCH, DELIVERY = "watch/around-the-clock", "deliver-pending/when-due"
@@ -20,7 +20,7 @@ pytestmark = [
     pytest.mark.prefect,
     pytest.mark.slow,
     pytest.mark.xdist_group("prefect"),
-    pytest.mark.timeout(600),  # a real server, a runner and a process for each run
+    pytest.mark.timeout(900),  # a real server, a runner and a process for each run
 ]
 
 
@@ -49,7 +49,11 @@ def runs_of(server: PrefectServer, flow: str, *states: str, **more: Any) -> list
 
 def watching(server: PrefectServer) -> str:
     """Return the run that watches, once there is one with a standby."""
-    wait_until(lambda: runs_of(server, "watch", "RUNNING") and standbys(server), "nobody watches")
+    wait_until(
+        lambda: runs_of(server, "watch", "RUNNING") and standbys(server),
+        "nobody watches",
+        seconds=PATIENCE,
+    )
     [run] = runs_of(server, "watch", "RUNNING")
     return str(run["id"])
 
@@ -76,8 +80,12 @@ def approve_an_issue(publication: Publication, title: str, issue: str) -> None:
 
 
 def wait_until_sent(server: PrefectServer, publication: Publication, count: int) -> None:
-    wait_until(lambda: len(publication.mails()) == count, "not delivered", seconds=120)
-    wait_until(lambda: len(runs_of(server, "deliver-pending", "COMPLETED")) == count, "not ended")
+    wait_until(lambda: len(publication.mails()) == count, "not delivered", seconds=PATIENCE)
+    wait_until(
+        lambda: len(runs_of(server, "deliver-pending", "COMPLETED")) == count,
+        "not ended",
+        seconds=PATIENCE,
+    )
 
 
 def test_what_is_approved_goes_out_by_itself_also_after_the_run_that_watched_was_killed(
@@ -117,7 +125,7 @@ def test_what_is_approved_goes_out_by_itself_also_after_the_run_that_watched_was
         number = server.request("GET", f"/deployments/name/{WATCH}")["id"]
         server.request("POST", f"/deployments/{number}/pause_deployment")
         assert server.wait_for_state(third, *ENDED)["type"] == "COMPLETED"
-        wait_until(lambda: not standbys(server), "a paused watch has a standby")
+        wait_until(lambda: not standbys(server), "a paused watch has a standby", seconds=PATIENCE)
         assert len(runs_of(server, "deliver-pending", *ENDED)) == 3, (
             "one for each issue, one by hand"
         )

@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ..waiting import wait_until
-from .prefect_server import PrefectServer
+from .prefect_server import PATIENCE, PrefectServer
 
 
 def can_unshare() -> bool:
@@ -128,7 +128,7 @@ class WorkerPool(PrefectServer):
             machine.kill()
         del self.machines[count:]
         names = {machine.name for machine in self.machines}
-        wait_until(lambda: names <= self._online(), "a worker did not start", seconds=90)
+        wait_until(lambda: names <= self._online(), "a worker did not start", seconds=PATIENCE)
 
     def _online(self) -> set[str]:
         """Return the names of the workers that are online."""

@@ -10,7 +10,7 @@ from upcycle_news.models.refusal_wave import (
     Outcome,
     RefusalWave,
     find_wave,
-    find_wave_around,
+    find_waves_around,
 )
 
 
@@ -111,18 +111,26 @@ def test_few_outcomes_make_no_wave_unless_most_were_refused(pattern):
     assert (newest(pattern) is not None) == (refused >= LEAST and 2 * refused > len(pattern))
 
 
+def around(pattern: str, *deliveries: int) -> frozenset[int]:
+    return find_waves_around(sequence(pattern), deliveries, reach=200)
+
+
 @pytest.mark.parametrize("position", [21, 25, 40])
 def test_a_report_belongs_to_a_wave_wherever_it_stands_in_it(position):
-    outcomes = sequence("." * 20 + "x" * 20 + "." * 60)
+    pattern = "." * 20 + "x" * 20 + "." * 60
 
-    wave = find_wave_around(outcomes, position)
-    assert wave is not None
-    assert position in wave.doubtful
-    assert find_wave_around(outcomes, 5) is None
-    assert find_wave_around(outcomes, 9999) is None
+    assert position in around(pattern, position)
+    assert around(pattern, 5) == around(pattern, 9999) == frozenset()
 
 
 def test_scattered_reports_of_a_long_list_are_no_wave():
-    outcomes = sequence(".........x" * 12)
+    assert around(".........x" * 12, *range(10, 121, 10)) == frozenset()
 
-    assert all(find_wave_around(outcomes, number) is None for number in range(10, 121, 10))
+
+@given(st.text(".xa", max_size=120))
+def test_reports_looked_at_together_are_as_doubtful_as_each_by_itself(pattern):
+    refused = [number for number, letter in enumerate(pattern, 1) if letter != "."]
+
+    each = [around(pattern, number) for number in refused]
+    assert around(pattern, *refused) == frozenset().union(*each)
+    assert around(pattern, *refused) <= set(refused)

@@ -84,10 +84,8 @@ def delivery(store: Store) -> tuple[int, int]:
 
 def report(store: Store, kind: str, suppress: tuple[str, SuppressionSource] | None) -> bool:
     (anna,) = subscribers.all_subscribers(store)
-    return bounces.record(
-        store, report_key=kind, issue_number=delivery(store)[1], subscriber=anna.id, kind=kind,
-        code="", reason="", raw=b"", suppress_for=suppress, now=LATER,
-    ).suppressed  # fmt: skip
+    new = bounces.NewReport(kind, delivery(store)[1], anna.id, kind, suppress_for=suppress)
+    return bounces.record(store, new, now=LATER).suppressed
 
 
 def reasons(store: Store, email: EmailAddress) -> str | None:

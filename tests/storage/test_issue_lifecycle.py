@@ -285,18 +285,8 @@ def test_what_comes_after_the_end_changes_no_sum(store: Store) -> None:
     deliver_all(store)
     before = issues.status(store, ISSUE)
     for number, kind in enumerate(("hard", "complaint")):
-        bounces.record(
-            store,
-            report_key=str(number),
-            issue_number=1,
-            subscriber=1,
-            kind=kind,
-            code="5.1.1",
-            reason="",
-            raw=b"",
-            suppress_for=None,
-            now=LATER,
-        )
+        report = bounces.NewReport(str(number), 1, 1, kind, code="5.1.1")
+        bounces.record(store, report, now=LATER)
     first = next(iter(subscribers.all_subscribers(store)))
     assert personal_data.erase_subscriber(store, first.email, now=LATER)
     assert issues.status(store, ISSUE) == before

@@ -111,6 +111,7 @@ def test_numbers_that_large_lists_outgrow_have_eight_bytes_in_postgres(empty_pos
         ("deliveries", "id"),
         ("bounces", "delivery_id"),
         ("suppressions", "delivery_id"),
+        ("provider_event_counts", "count"),
         ("quota_scopes", "count"),
         ("quota_marks", "number"),
         ("pending_suppressions", "delivery_id"),

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from upcycle_news.models import (
+    ClaimStatus,
     DeliveryState,
     LeasedDelivery,
     Rate,
     Verdict,
 )
+from upcycle_news.storage import statistics
 from upcycle_news.storage.database import Store, open_store
+from upcycle_news.storage.ledger import Ledger
 from upcycle_news.storage.quotas import Quotas
 from upcycle_news.storage.workers import reclaim_deliveries, register_worker, workers_in_flight
 
@@ -142,3 +150,75 @@ def test_an_unused_lease_is_not_counted(store: Store) -> None:
     leased = ledger.lease(2, NOW)
     ledger.release_leases(leased)
     assert at_once([ledger], NOW) == 1
+
+
+@pytest.mark.parametrize("kind", ["relay", "sender", "domains"])
+def test_messages_that_are_claimed_together_are_counted_by_a_handful_of_statements(
+    tmp_path: Path, kind: str
+) -> None:
+    """With a quota as without one: their number does not grow with the messages of a block."""
+    rates = (Rate.parse("1000/min"),)
+    quotas = Quotas(**{kind: (("example.org", rates),) if kind == "domains" else rates})
+
+    def statements(block: int) -> int:
+        with closing(open_store(f"sqlite:///{tmp_path}/{block}.db")) as store:
+            queued(store, *(f"reader{number}@example.org" for number in range(2 * block)))
+            worker = register_worker(store, host="here", pid=1, process_start="1", now=NOW)
+            ledger = Ledger(store, ISSUE, worker, quotas=quotas)
+            leases = ledger.lease(2 * block, NOW)
+            ledger.commit([], leases[:block], NOW)  # the first one begins the scope
+            traced: list[str] = []
+            with store.raw_cursor() as cursor:
+                cursor.connection.set_trace_callback(traced.append)
+            records = [(lease, SENT) for lease in leases[:block]]
+            results = ledger.commit(records, leases[block:], NOW)
+            assert {result.status for result in results} == {ClaimStatus.GRANTED}
+            assert (
+                statistics.count_sent_within(
+                    store, quotas.scopes(leases[0].address)[0].name, rates[0], now=NOW
+                )
+                == 2 * block
+            )
+            return sum("quota_" in statement for statement in traced)
+
+    assert statements(8) == statements(2)
+
+
+@pytest.fixture(scope="module")
+def empty_store(tmp_path_factory: pytest.TempPathFactory, _migrated_store: bytes) -> Path:
+    path = tmp_path_factory.mktemp("quotas") / "empty.db"
+    path.write_bytes(_migrated_store)
+    return path
+
+
+@given(
+    blocks=st.lists(st.tuples(st.integers(1, 5), st.integers(0, 40)), min_size=1, max_size=25),
+    limit=st.integers(1, 8),
+    domain_limit=st.integers(1, 8),
+)
+@settings(max_examples=60, deadline=None)
+def test_however_messages_are_claimed_together_no_span_holds_more_than_the_quota(
+    empty_store: Path, blocks: list[tuple[int, int]], limit: int, domain_limit: int
+) -> None:
+    """And none is held back that one message after another would have been granted."""
+    relay, domain = Rate(limit, 30), Rate(domain_limit, 20)
+    quotas = Quotas(relay=(relay,), relay_name="main", domains=(("example.org", (domain,)),))
+    path = shutil.copy(empty_store, empty_store.with_name("used.db"))
+    with closing(open_store(f"sqlite:///{path}")) as store:
+        total = sum(size for size, _ in blocks)
+        queued(store, *(f"reader{number}@example.org" for number in range(total)))
+        worker = register_worker(store, host="here", pid=1, process_start="1", now=NOW)
+        ledger = Ledger(store, ISSUE, worker, quotas=quotas)
+        now, granted = NOW, list[datetime]()
+        for size, later in blocks:
+            now += timedelta(seconds=later)
+            leases = ledger.lease(size, now)
+            for result in ledger.commit([], leases, now):
+                room = all(
+                    sum(at > now - timedelta(seconds=rate.seconds) for at in granted) < rate.limit
+                    for rate in (relay, domain)
+                )
+                assert (result.status is ClaimStatus.GRANTED) == room
+                if room:
+                    granted.append(now)
+            ledger.release_leases(leases)

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 from sqlalchemy import text
 
 from upcycle_news.errors import StoreError
 from upcycle_news.models import EmailAddress, Subscriber, SubscriberStatus
-from upcycle_news.storage import personal_data, subscribers
-from upcycle_news.storage.database import Store
+from upcycle_news.storage import personal_data, statistics, subscribers
+from upcycle_news.storage.database import Store, open_store
 from upcycle_news.storage.subscribers import AddReport, NewSubscriber
 
+from .query_cost import query_cost
 from .sample_rows import (
     NOW,
     add,
@@ -159,3 +162,41 @@ def test_no_list_replaces_the_preferences_of_a_subscriber(store: Store) -> None:
         override_preferences=True,
     )  # fmt: skip
     assert (stored(store).language, stored(store).topics) == ("de", ("kreislauf",))
+
+
+def test_the_editors_among_many_readers_are_found_without_reading_the_list(store: Store) -> None:
+    bring(store, NewSubscriber(ANNA, "Anna", groups=("redaktion",)))
+
+    def work() -> int:
+        with query_cost(store) as cost:
+            subscribers.group_members(store, "redaktion")
+        return cost.instructions
+
+    few = work()
+    bring(store, *(NewSubscriber(EmailAddress.parse(f"r{n}@example.org")) for n in range(1000)))
+    assert work() == few
+    [anna] = subscribers.group_members(store, "redaktion")
+    assert anna.email == ANNA
+    assert subscribers.group_names(store) == ("redaktion",)
+
+
+def test_a_group_is_found_in_both_kinds_of_store(any_store: str) -> None:
+    with closing(open_store(any_store)) as store:
+        bring(store, NewSubscriber(ANNA, groups=("redaktion", "technik")))
+        bring(store, NewSubscriber(EmailAddress.parse("bert@example.org")))
+        assert [person.email for person in subscribers.group_members(store, "technik")] == [ANNA]
+        assert subscribers.group_members(store, "tech") == ()
+        assert subscribers.group_names(store) == ("redaktion", "technik")
+
+
+def test_subscribers_are_counted_by_topic_whatever_order_they_chose_in(any_store: str) -> None:
+    chosen = [("bestand",), ("bestand", "verkehr"), ("verkehr", "bestand"), ()]
+    with closing(open_store(any_store)) as store:
+        bring(
+            store,
+            *(
+                NewSubscriber(EmailAddress.parse(f"r{n}@example.org"), topics=topics)
+                for n, topics in enumerate(chosen)
+            ),
+        )
+        assert statistics.count_subscribers(store).by_topic == {"bestand": 3, "verkehr": 2}

@@ -107,7 +107,7 @@ def test_the_module_writes_the_table_in_one_function_and_deletes_in_one() -> Non
         if isinstance(call, ast.Call) and ast.unparse(call.func) == "_insert"
     }
     assert changing == {"_insert", "lift"}
-    assert executing == {"suppress"}
+    assert executing == {"suppress_several"}
 
 
 def test_a_refusal_while_sending_suppresses_with_its_issue_and_delivery(any_store: str) -> None:

@@ -14,14 +14,10 @@ from upcycle_news.models import EmailAddress, Subscriber, SubscriberStatus
 from upcycle_news.subscribers.csv_lists import (
     ParsedList,
     clean_name,
-    read_subscribers_csv,
     write_subscribers_csv,
 )
 
-
-def read(text: str | bytes) -> ParsedList:
-    data = text.encode() if isinstance(text, str) else text
-    return read_subscribers_csv(data, where="list.csv")
+from .lists import read
 
 
 def told(notes: Sequence[tuple[int, LocalizedText]]) -> list[tuple[int, str]]:
@@ -283,7 +279,7 @@ def test_an_unknown_status_is_accepted_only_with_take() -> None:
     assert parsed.subscribers == []
     assert told(parsed.skipped) == [(2, "is listed as enabled"), (3, "is listed as blocklisted")]
     assert parsed.unknown_status
-    taken = read_subscribers_csv(listmonk, where="list.csv", take={"enabled"})
+    taken = read(listmonk, take={"enabled"})
     assert addresses(taken) == ["a@example.org"]
     assert told(taken.skipped) == [(3, "is listed as blocklisted")]
 

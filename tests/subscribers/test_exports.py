@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from upcycle_news.errors import ContentError
-from upcycle_news.subscribers.csv_lists import read_subscribers_csv
+
+from .lists import read
 
 MOVING = Path(__file__).parents[2] / "docs/moving.md"
 
@@ -164,7 +165,7 @@ EXPORTS = {
 @pytest.mark.parametrize("system", EXPORTS)
 def test_of_an_export_those_come_in_who_get_the_mail_there(system: str) -> None:
     wanted = EXPORTS[system]
-    parsed = read_subscribers_csv(wanted.data, where="list.csv")
+    parsed = read(wanted.data)
     taken = [person.email.address.partition("@")[0] for person in parsed.subscribers]
     assert taken == list(wanted.taken)
     assert parsed.invalid == []
@@ -186,7 +187,7 @@ def test_nobody_of_an_export_comes_in_by_the_columns_that_another_one_lacks(syst
     for column in columns:
         renamed = wanted.data.replace(column.encode(), b"Kuendigung", 1)
         try:
-            parsed = read_subscribers_csv(renamed, where="list.csv")
+            parsed = read(renamed)
         except ContentError as refused:
             assert "Kuendigung" in str(refused)
         else:
@@ -195,15 +196,15 @@ def test_nobody_of_an_export_comes_in_by_the_columns_that_another_one_lacks(syst
 
 
 def test_of_listmonk_those_come_in_whom_a_person_takes() -> None:
-    parsed = read_subscribers_csv(EXPORTS["listmonk"].data, where="x", take={"enabled"})
+    parsed = read(EXPORTS["listmonk"].data, take={"enabled"})
     assert [person.email.address for person in parsed.subscribers] == ["konto@example.org"]
 
 
 def test_the_names_of_an_export_are_read() -> None:
-    excel = read_subscribers_csv(EXPORTS["Excel"].data, where="x")
+    excel = read(EXPORTS["Excel"].data)
     assert [(p.name, p.language) for p in excel.subscribers] == [("Änne Größ", "de")]
     assert "Windows-1252" in str(excel.guessed)
-    brevo = read_subscribers_csv(EXPORTS["Brevo"].data, where="x")
+    brevo = read(EXPORTS["Brevo"].data)
     assert [person.name for person in brevo.subscribers] == ["Dora Ahn"]
 
 

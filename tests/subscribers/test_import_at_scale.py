@@ -13,13 +13,13 @@ from upcycle_news.errors import UpcycleError
 from upcycle_news.models import EmailAddress
 from upcycle_news.storage import personal_data, subscribers, suppressions
 from upcycle_news.subscribers.csv_lists import (
-    read_subscribers_csv,
     write_subscribers_csv,
 )
 from upcycle_news.subscribers.list_columns import parse_column_mapping
 from upcycle_news.subscribers.suppression_keys import read_suppressions
 
 from ..publications import Publication, add_confirmed_subscribers
+from .lists import read
 
 # As spreadsheets save: Latin-1, semicolons, quoted newlines, and pasted garbage.
 NASTY = (
@@ -103,7 +103,7 @@ def test_an_exported_list_has_no_formulas_and_is_imported_unchanged(
     for row in csv.reader(io.StringIO(text)):
         assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in row)
     before = list(subscribers.all_subscribers(context.store))
-    again = read_subscribers_csv(text.encode(), where="export")
+    again = read(text.encode())
     assert [(p.email, p.name, p.topics) for p in again.subscribers] == [
         (p.email, p.name, p.topics) for p in before
     ]
@@ -170,7 +170,7 @@ def test_a_hundred_thousand_rows_are_stored_in_batches(publication: Publication)
         "before_cursor_execute",
         lambda _c, _cursor, statement, *_: statements.append(statement),
     )
-    parsed = read_subscribers_csv(data, where="x")
+    parsed = read(data)
     report = subscribers.add_subscribers(
         context.store, parsed.subscribers, source="x, 2026", now=context.clock(), dry_run=False
     )
@@ -178,7 +178,7 @@ def test_a_hundred_thousand_rows_are_stored_in_batches(publication: Publication)
     assert len(statements) < 100_000 / 50  # a statement for each row would take minutes
 
     tracemalloc.start()
-    read_subscribers_csv(data[: len(data) // 10], where="x")
+    read(data[: len(data) // 10])
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 60_000_000

@@ -11,17 +11,13 @@ from hypothesis import strategies as st
 from upcycle_news.errors import ContentError
 from upcycle_news.subscribers.csv_lists import (
     ParsedList,
-    read_subscribers_csv,
 )
-from upcycle_news.subscribers.list_files import decode_list, read_rows
+from upcycle_news.subscribers.list_files import ListRows, decode_list
 from upcycle_news.subscribers.suppression_keys import read_suppressions
 
+from .lists import read
+
 TEXT = "E-Mail;Name\nanna@example.org;Jörg Grün\nbert@example.org;Änne Groß\n"
-
-
-def read(data: bytes | str, **arguments: object) -> ParsedList:
-    raw = data.encode() if isinstance(data, str) else data
-    return read_subscribers_csv(raw, where="list.csv", **arguments)  # type: ignore[arg-type]
 
 
 def people(parsed: ParsedList) -> list[tuple[str, str]]:
@@ -72,7 +68,7 @@ def test_lines_that_are_no_utf_8_are_read_on_their_own_and_named() -> None:
 
 
 def test_numbers_of_lines_count_the_line_that_names_the_delimiter() -> None:
-    assert [row.line for row in read_rows("sep=;\nE-Mail;Name\na@example.org;A\n")] == [2, 3]
+    assert [row.line for row in ListRows("sep=;\nE-Mail;Name\na@example.org;A\n")] == [2, 3]
 
 
 def test_the_delimiter_is_the_one_that_makes_rows_with_addresses() -> None:
@@ -202,7 +198,7 @@ def test_suppressions_are_read_like_lists() -> None:
 
 @given(st.binary(max_size=300))
 def test_no_file_makes_the_reading_fall_over(data: bytes) -> None:
-    rows = list(read_rows(decode_list(data).text))
+    rows = list(ListRows(decode_list(data).text))
     assert [row.line for row in rows] == sorted({row.line for row in rows})
     with suppress(ContentError):
         read(data)

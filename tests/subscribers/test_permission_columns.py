@@ -9,12 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from upcycle_news.errors import ContentError
-from upcycle_news.subscribers.csv_lists import ParsedList, read_subscribers_csv
+from upcycle_news.subscribers.csv_lists import ParsedList
 from upcycle_news.subscribers.permission_columns import Answer, Sense, answer_of, sense_of
 
-
-def read(text: str, **arguments: tuple[str, ...] | dict[str, str]) -> ParsedList:
-    return read_subscribers_csv(text.encode(), where="list.csv", **arguments)  # type: ignore[arg-type]
+from .lists import read
 
 
 def taken(parsed: ParsedList) -> list[str]:

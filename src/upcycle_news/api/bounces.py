@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.models import Bounce
-from upcycle_news.services.bounces import process, webhooks
+from upcycle_news.services.bounces import event_sources, events, process
 from upcycle_news.services.bounces.process import Collected, collection_result
 from upcycle_news.services.monitoring.operators import notify_of_unread
 from upcycle_news.services.subscribers.list_health import list_alert_sentences
-from upcycle_news.storage import bounces
+from upcycle_news.storage import bounces, provider_events
+from upcycle_news.storage.provider_events import SourceActivity
 
-__all__ = ["Bounce", "Bounces", "Collected", "collection_result"]
+__all__ = ["Bounce", "Bounces", "Collected", "SourceActivity", "collection_result"]
 
 
 class Bounces:
@@ -57,15 +58,27 @@ class Bounces:
         """Return a sentence for each of the newest issues with too many bounces or complaints."""
         return tuple(list_alert_sentences(self._context))
 
-    def has_webhook(self, source: str) -> bool:
-        """Return True if providers may post reports to this source: it exists, and its secret is set."""
-        return webhooks.has_webhook(self._context, source)
+    def admits(self, source: str, secret: str) -> bool:
+        """Return True if this is the secret of a source in `[events]`, or of `bounces.webhooks.mail`.
+
+        A source without a secret does not exist. The time that it takes tells nothing about the secret.
+        """
+        return event_sources.admits(self._context, source, secret)
+
+    def requests_per_minute(self) -> Mapping[str, int]:
+        """Return how many requests a minute each source may post, by name."""
+        sources = event_sources.open_sources(self._context)
+        return {name: source.requests_per_minute for name, source in sources.items()}
 
     def accept(self, source: str, headers: Mapping[str, str], body: bytes) -> Collected:
-        """Apply every report of a provider's request, and count them; may be repeated.
+        """Apply every event of a request that a source was admitted with, and count them; may be repeated.
 
-        Raises `SettingsError` for a source that does not exist or has no secret, `WebhookRefused` for
+        Raises `SettingsError` for a source that does not exist, `WebhookRefused` for
         a request that is not the provider's, `WebhookUnreadable` for a body that is not as documented;
-        then nothing of it was applied.
+        then nothing of it was applied. `ProviderUnavailable`: it cannot be verified now, and has to come again.
         """
-        return webhooks.accept_request(self._context, source, headers, body)
+        return events.accept_events(self._context, source, headers, body)
+
+    def sources(self) -> tuple[SourceActivity, ...]:
+        """Return what each source posted so far, and when the last event came."""
+        return provider_events.activity(self._context.store)

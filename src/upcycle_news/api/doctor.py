@@ -11,6 +11,7 @@ from upcycle_news.diagnostics.formatting import report_lines, settings_lines
 from upcycle_news.diagnostics.results import CheckResult, Report, State
 from upcycle_news.diagnostics.scheduled import Checkup
 from upcycle_news.errors import SettingsError
+from upcycle_news.models import EmailAddress
 
 __all__ = [
     "CheckResult",
@@ -33,13 +34,18 @@ class Doctor:
         """Make the group of an open publication; `App.doctor` is the usual way."""
         self._context = context
 
-    def run(self, checks: Collection[str] = (), *, offline: bool = False) -> Report:
+    def run(
+        self, checks: Collection[str] = (), *, offline: bool = False, read_back: str = ""
+    ) -> Report:
         """Run all checks, or the groups and checks named; nothing is sent or changed.
 
-        `offline` asks nothing beyond this machine. What is wrong, and a check that fails, is a
+        With `read_back` a test mail goes over the relay to that address, whose mailbox has to be the one in
+        `[inbox]`, and is read back from there, for two minutes at the most; raises `AddressError` for what is
+        no address. `offline` asks nothing beyond this machine. What is wrong, and a check that fails, is a
         result and never an error; unknown names select nothing (see `unknown_checks`).
         """
-        return runner.run_checks(self._context, checks, offline=offline)
+        address = EmailAddress.parse(read_back) if read_back else None
+        return runner.run_checks(self._context, checks, offline=offline, read_back=address)
 
     def check_up(self) -> Checkup:
         """Run all checks for a schedule: the run's result, a table, and an event for new problems.

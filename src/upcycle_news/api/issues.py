@@ -54,6 +54,12 @@ from upcycle_news.services.issues.mailbox import mailbox_path, mailbox_text, rel
 from upcycle_news.services.issues.plan import IssuePlan, PlannedIssue, plan_issues
 from upcycle_news.services.issues.preview import IssuePreview, preview_revision, with_pictures
 from upcycle_news.services.issues.preview_link import preview_html
+from upcycle_news.services.issues.questions import (
+    LEAST_ANSWERS,
+    AskedQuestion,
+    asked_question,
+    count_answer,
+)
 from upcycle_news.services.issues.render import raise_on_errors, render_revision
 from upcycle_news.services.issues.review import Review, review_issue
 from upcycle_news.services.issues.revisions import newest_revision, raise_unless_newest
@@ -63,6 +69,8 @@ from upcycle_news.storage.issue_lifecycle import SYSTEM, RecordedEvent
 from upcycle_news.storage.revisions import Revision
 
 __all__ = [
+    "LEAST_ANSWERS",
+    "AskedQuestion",
     "Cancellation",
     "Candidate",
     "DeliveryReport",
@@ -526,6 +534,20 @@ class Issues:
         No reader has such an issue: no relay was set when it was sent. None is the latest issue.
         """
         return mailbox_text(self._context, self._latest(issue))
+
+    def question(self, issue: IssueId | str | None = None) -> AskedQuestion | None:
+        """Return the question of an issue that was sent, with its answers; None without one.
+
+        Figures are there from five answers on. The answers name nobody, and can be stuffed.
+        """
+        return asked_question(self._context, self._latest(issue))
+
+    def count_answer(self, issue: IssueId | str, answer: int) -> bool:
+        """Count an answer to the question of an issue, by its number from 1; nothing else is kept.
+
+        False, and nothing is counted, if there is none such or the question is closed.
+        """
+        return count_answer(self._context, self._id(issue), answer)
 
     def standstill(self, issue: IssueId | str | None = None) -> Standstill | None:
         """Return why an issue does not get on (None is the latest); None when it does.

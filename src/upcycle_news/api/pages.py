@@ -7,6 +7,7 @@ from typing import Any
 from upcycle_news.app.context import AppContext
 from upcycle_news.i18n.messages import LANGUAGES
 from upcycle_news.rendering.subscriber_pages import PageRenderer
+from upcycle_news.services.content.page_templates import complete_page_templates
 from upcycle_news.services.content.templates import publication_templates
 
 __all__ = ["LANGUAGES", "Pages"]
@@ -22,7 +23,9 @@ class Pages:
     def __init__(self, context: AppContext) -> None:
         """Make the group of an open publication; `App.pages` is the usual way."""
         self._context = context
-        self._renderer = PageRenderer(publication_templates(context), context.publication)
+        self._renderer = PageRenderer(
+            complete_page_templates(publication_templates(context)), context.publication
+        )
 
     @property
     def style_hash(self) -> str:

@@ -23,8 +23,10 @@ from upcycle_news.services.subscribers import (
     export,
     list_questions,
     lists,
+    signup_form,
     subscriptions,
 )
+from upcycle_news.services.subscribers import topics as topics_
 from upcycle_news.services.subscribers.address_changes import ChangeAnswer, ChangeConfirmation
 from upcycle_news.services.subscribers.confirmation_mails import MailingReport
 from upcycle_news.services.subscribers.export import SubscriberLinks
@@ -271,18 +273,45 @@ class Subscribers:
 
     # --- joining
 
+    def topic_labels(self, language: str) -> Mapping[str, str]:
+        """Return the topics that readers may choose, in their order, each with its label in `language`."""
+        return topics_.topic_labels(self._context, language)
+
     def sign_up(
-        self, address: EmailAddress | str, *, language: str, source: str = "", ip: str = ""
+        self,
+        address: EmailAddress | str,
+        *,
+        language: str,
+        topics: Collection[str] | None = None,
+        wording: str = "",
+        source: str = "",
+        ip: str = "",
     ) -> Signup | None:
         """Store a sign-up, whose confirmation mail `send_confirmation` sends; None if none may be sent.
 
         Who is confirmed, suppressed or was asked a short while ago gets no mail; tell nobody which it
-        was. `source` says where the form stands (default: our own page). `ip` is stored only if
-        `audience.keep_ip` says so.
+        was. `language` and `topics` are the subscriber's from the confirmation on: of the topics those
+        that are offered count, none of them means all, and with None those of before stay. `wording` is
+        the version of the consent that a form elsewhere shows, `source` says where it stands (default for
+        both: our own page). `ip` is stored only if `audience.keep_ip` says so.
         """
         return subscriptions.sign_up(
-            self._context, _email(address), language=language, source=source, ip=ip
+            self._context,
+            _email(address),
+            language=language,
+            topics=topics,
+            wording=wording,
+            source=source,
+            ip=ip,
         )
+
+    def form_for_other_sites(self, language: str = "") -> str:
+        """Return the sign-up form as HTML for other sites, in a language (default: the publication's).
+
+        It works without any script; with ours it stays on its page where `web.signup_origins` names the
+        site. Raises `UsageError` for a language other than de and en, and without a public address.
+        """
+        return signup_form.form_for_other_sites(self._context, language)
 
     def send_confirmation(self, signup: Signup) -> bool:
         """Send the confirmation mail of a sign-up now; False if there is nothing to send.

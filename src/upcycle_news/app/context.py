@@ -21,6 +21,7 @@ from upcycle_news.app.factories import (
     is_sample_host,
     secret_values,
 )
+from upcycle_news.bounces.delivery_keys import DeliveryKeys
 from upcycle_news.bounces.verp import BounceAddresses
 from upcycle_news.config.sections import RelaySettings
 from upcycle_news.config.settings import FILE_NAME, Settings, load_settings, publication_language
@@ -42,6 +43,7 @@ from upcycle_news.storage.key_fingerprints import (
 from upcycle_news.storage.quotas import Quotas
 from upcycle_news.subscribers.link_tokens import LinkSigner, Purpose
 from upcycle_news.subscribers.signing_keys import KeyRing, erasure_key, key_fingerprint
+from upcycle_news.transports.sns import SnsClient
 
 MAIN_RELAY = "main"
 # Used in previews while no public address is configured; preflight refuses to send with it.
@@ -286,6 +288,16 @@ class AppContext:
             return None
         base = self.settings.sender.envelope or self.settings.sender.address
         return BounceAddresses(base, self.message_id_key)
+
+    @property
+    def delivery_keys(self) -> DeliveryKeys:
+        """The signed names of deliveries, which providers hand back with their events."""
+        return DeliveryKeys(self.message_id_key)
+
+    @cached_property
+    def sns(self) -> SnsClient:
+        """Asks Amazon SNS for the certificates of its messages, each once."""
+        return SnsClient()
 
     def quotas(self, relay: str, sender: str) -> Quotas:
         """Return the quotas of a relay and a sender address."""

@@ -51,6 +51,10 @@ def build_relay(name: str, settings: RelaySettings) -> Relay:
         timeout=settings.timeout,
         messages_per_connection=settings.messages_per_connection,
         processes=settings.processes,
+        provider=settings.provider,
+        configuration_set=settings.configuration_set,
+        stream=settings.stream,
+        tag=settings.tag,
     )
 
 

@@ -47,6 +47,7 @@ from upcycle_news.models.archive_paths import (
     issue_path,
     revision_path,
 )
+from upcycle_news.rendering.question import question_view
 
 LATEST = 6
 """Issues that the first page shows."""
@@ -167,6 +168,7 @@ class _SiteBuilder:
             corrections=self.pages.corrections(sent, essays[0], builder) if essays else (),
             teasers=tuple(map(builder.teaser, essays[1:])),
             related=tuple(map(builder.story, issue.related)),
+            question=question_view(self.pages.publication, issue, builder.typeset),
             older=self.pages.entry(older, builder.links, language) if older else None,
             newer=self.pages.entry(newer, builder.links, language) if newer else None,
         ))  # fmt: skip

@@ -23,6 +23,7 @@ from upcycle_news.rendering import markdown
 from upcycle_news.rendering.essay_fields import with_essay_fields
 from upcycle_news.rendering.images import DisplayedImage, inspect_image
 from upcycle_news.rendering.pieces import PAGE_PIECES
+from upcycle_news.rendering.question import QuestionView
 from upcycle_news.rendering.template_strings import TemplateStrings
 from upcycle_news.rendering.view_models import (
     AuthorView,
@@ -210,6 +211,7 @@ class ArchiveContext:
     essay: EssayView | None = None
     essays: tuple[EssayView, ...] = ()
     gone: GoneView | None = None
+    question: QuestionView | None = None
 
 
 @dataclass(frozen=True)

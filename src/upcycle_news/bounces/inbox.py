@@ -13,9 +13,11 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.parser import BytesHeaderParser
 from pathlib import Path
 from typing import Literal, Protocol
 
+from upcycle_news.bounces.mail_parts import decode_header_text
 from upcycle_news.bounces.parser import MAX_BYTES
 from upcycle_news.errors import UpcycleError
 from upcycle_news.fileio import os_reason
@@ -36,6 +38,9 @@ class Inbox(Protocol):
 
     def was_read(self, key: str) -> bool:
         """Return True if a person has read or answered the message in a mail program."""
+
+    def with_subject(self, word: str) -> Iterator[tuple[str, bytes]]:
+        """Yield as `mails` does each message, skipped or not, with this word of letters and digits in its subject."""
 
 
 KEYWORD = "$UpcycleNews"
@@ -118,7 +123,14 @@ class _Imap:
         self._ready = False
 
     def mails(self) -> Iterator[tuple[str, bytes]]:
-        for key in self._box.uids(f"UNKEYWORD {KEYWORD}"):
+        yield from self._fetch(f"UNKEYWORD {KEYWORD}")
+
+    def with_subject(self, word: str) -> Iterator[tuple[str, bytes]]:
+        assert word.isalnum() and word.isascii(), "no quotes in a command"
+        yield from self._fetch(f'SUBJECT "{word}"')
+
+    def _fetch(self, criteria: str) -> Iterator[tuple[str, bytes]]:
+        for key in self._box.uids(criteria):
             # As it is: imap_tools would parse it and write it again, and trips over hostile ones.
             _, data = self._box.client.uid("FETCH", key, f"(BODY.PEEK[]<0.{MAX_BYTES + 1}>)")
             for part in data:
@@ -162,6 +174,12 @@ class _Maildir:
                 yield f"{path.parent.name}/{path.name}", path.read_bytes()
             except OSError:
                 continue  # moved by its owner while we looked
+
+    def with_subject(self, word: str) -> Iterator[tuple[str, bytes]]:
+        for key, raw in self.mails():
+            subject = BytesHeaderParser().parsebytes(raw).get("subject", "")
+            if word in decode_header_text(str(subject)):
+                yield key, raw
 
     def done(self, key: str) -> None:
         try:

@@ -53,6 +53,8 @@ class BounceKind(StrEnum):
     DELIVERED = "delivered"
     FEEDBACK = "feedback"
     """Feedback of a provider that is no complaint (RFC 5965, section 7.3; RFC 6430, 6591)."""
+    UNSUBSCRIBED = "unsubscribed"
+    """The subscriber told the provider that they want no more mail: by its own link or its mail program."""
     AUTO_REPLY = "auto-reply"
     OTHER = "other"
 
@@ -73,7 +75,8 @@ class BounceReport:
 
     `code` is the RFC 3463 status or empty; `reason` is redact_reply; `links` are unsubscribe tokens of
     the mail it is about. `recipients` are the addresses that failed, as the report has them, and
-    `notice` the text of a mail that was not understood.
+    `notice` the text of a mail that was not understood. `delivery_key` is what a provider handed back of
+    ours, not verified.
     """
 
     kind: BounceKind
@@ -83,6 +86,7 @@ class BounceReport:
     links: tuple[str, ...] = ()
     recipients: tuple[str, ...] = field(default=(), repr=False)
     notice: str = field(default="", repr=False)
+    delivery_key: str = ""
 
 
 def parse_bounce(raw: bytes) -> BounceReport:
@@ -97,24 +101,6 @@ def parse_bounce(raw: bytes) -> BounceReport:
         )
     except Exception:  # the parser's corners: a hostile mail must not stop the others
         return BounceReport(BounceKind.OTHER)
-
-
-def report_of_reply(
-    reply: SmtpReply, *, recipient: str, returned_to: tuple[str, ...] = ()
-) -> BounceReport:
-    """Return the report of a refusal that somebody else got and hands on, such as a provider.
-
-    `reply` is what the subscriber's server said, `returned_to` the envelope sender of our mail. It is
-    hard only if an enhanced code says that the address is dead: at which step the reply came is not
-    known.
-    """
-    kind = _kind("rcpt", reply.code, reply.enhanced, reply.text)
-    if kind is BounceKind.HARD and class_of_code(reply.enhanced) is not RefusalClass.RECIPIENT:
-        kind = BounceKind.SOFT
-    recipients = tuple(filter(None, (recipient,)))
-    return BounceReport(
-        kind, reply.enhanced, _redacted(reply.text, recipient), returned_to, recipients=recipients
-    )
 
 
 def for_subscriber(report: BounceReport, address: str) -> BounceReport:
@@ -211,7 +197,7 @@ def _failed(status: RecipientStatus, notice: Notice) -> BounceReport:
     return BounceReport(
         kind,
         enhanced or status.status,
-        _redacted(status.diagnostic or words or notice.about(recipient), recipient),
+        redacted(status.diagnostic or words or notice.about(recipient), recipient),
         recipients=tuple(filter(None, (recipient,))),
     )
 
@@ -283,7 +269,7 @@ def _from_notice(message: Message) -> BounceReport:
     return BounceReport(
         kind,
         reply.enhanced,
-        _redacted(words, next(iter(notice.recipients), "")),
+        redacted(words, next(iter(notice.recipients), "")),
         recipients=notice.recipients,
     )
 
@@ -293,9 +279,10 @@ def _by_words_alone(notice: Notice, words: str) -> BounceReport:
     kind = _kind("rcpt", 0, "", words)
     if kind is BounceKind.SOFT and not notice.known:
         kind = BounceKind.UNCLEAR
-    reason = _redacted(words, next(iter(notice.recipients), ""))
+    reason = redacted(words, next(iter(notice.recipients), ""))
     return BounceReport(kind, "", reason, recipients=notice.recipients, notice=notice.text)
 
 
-def _redacted(text: str, recipient: str) -> str:
+def redacted(text: str, recipient: str) -> str:
+    """Return the words of a server on one line, without addresses, cut to 400 characters."""
     return redact_reply(" ".join(text.split()), Envelope(sender="", recipient=recipient))[:400]

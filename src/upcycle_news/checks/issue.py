@@ -29,6 +29,7 @@ from upcycle_news.models import (
     RenderedIssue,
 )
 from upcycle_news.rendering.markdown import is_mail_link, long_opening
+from upcycle_news.rendering.question import question_address
 from upcycle_news.rendering.render import MAX_HTML_BYTES, WARN_HTML_BYTES, encoded_size
 
 HTML = "issue.html"
@@ -317,3 +318,17 @@ def _parts(rendered: RenderedIssue) -> tuple[tuple[str, str], ...]:
 def _location(where: str, content: str, position: int) -> str:
     number = content.count("\n", 0, position) + 1
     return where if where == SUBJECT else f"{where}:{number}"
+
+
+@issue_check
+def _question(check_input: CheckInput) -> Iterator[Finding]:
+    """Check that readers see the question of the issue, and can answer it."""
+    if check_input.issue.question is None:
+        return
+    if not check_input.publication.public_url:
+        yield error("question-no-address", "newsletter.toml", localized("question-no-address"))
+        return
+    address = question_address(check_input.publication, check_input.issue.id)
+    for part, text in ((HTML, check_input.rendered.html), (TEXT, check_input.rendered.text)):
+        if address not in text:
+            yield error("question-unshown", part, localized("question-unshown", part=part))

@@ -15,6 +15,7 @@ from upcycle_news.models import (
     Essay,
     FeedItem,
     Issue,
+    IssueFile,
     IssueId,
     Manifest,
     Publication,
@@ -113,6 +114,7 @@ def _manifest(templates: Mapping[str, str], language: str) -> Manifest:
     issue = Issue(
         id=IssueId(_DAY), language=language, subject="Muster", preheader="Kurz.",
         essays=(lead, *(replace(lead, slug=f"weiteres-{n}", title=f"Weiteres {n}") for n in range(5))),
+        file=IssueFile("muster.md", question="Frage?", answers=("Ja", "Nein")),
         greeting="Gruß mit [Verweis](https://example.org/g).", related=(Related(Story((item, other)), 1.0),),
     )  # fmt: skip
     return Manifest(issue, publication, templates)
@@ -151,8 +153,13 @@ def _pages(manifest: Manifest) -> Iterator[SeenPage]:
         manifest.issue.language,
     )
     values = {
-        "action": "/x", "preferences": "/x", "topics": ("Bauen",), "chosen": ("Bauen",), "days": 7,
+        "action": "/x", "preferences": "/x", "topics": ("Bauen",), "labels": {"Bauen": "Bauen"},
+        "chosen": ("Bauen",), "days": 7,
         "change_waiting": True, "saved": True, "error": "page_bad_address",
     }  # fmt: skip
-    for view in ("subscribe", "asked", "unsubscribe", "preferences"):
+    values |= {
+        "question": "Frage?", "answers": ("Ja", "Nein"), "open": True, "closes": "heute", "least": 5, "total": 5,
+        "sums": ({"answer": "Ja", "count": 5, "percent": 100},), "date": "heute", "issue": "2026-11-26",
+    }  # fmt: skip
+    for view in ("subscribe", "asked", "unsubscribe", "preferences", "question"):
         yield SeenPage("pages", renderer.render(view, language, **values))

@@ -155,6 +155,10 @@ SUBSCRIBERS = {
         "subscribers.data:links",
         "Write each subscriber's own links as CSV, or with --leave unsubscribe those who used theirs.",
     ),
+    "snippet": (
+        "subscribers.data:snippet",
+        "Print the sign-up form as HTML for another site; it works without JavaScript, too.",
+    ),
     "tidy": (
         "subscribers.data:tidy",
         "Delete unconfirmed sign-ups, old reports and who left long ago; send the confirmations that wait.",

@@ -33,6 +33,14 @@ def doctor(
     offline: Annotated[
         bool, typer.Option("--offline", help="Ask nothing beyond this machine.")
     ] = False,
+    read_back: Annotated[
+        str,
+        typer.Option(
+            "--read-back",
+            metavar="ADDRESS",
+            help="Send a test mail there and read it back from the inbox: is it what was sent?",
+        ),
+    ] = "",
     settings: Annotated[
         bool,
         typer.Option("--settings", help="Only tell where each setting came from, secrets masked."),
@@ -41,8 +49,8 @@ def doctor(
 ) -> None:
     """Look for what is wrong: relay, DNS, unsubscribing, store, disk, Prefect, feeds, settings.
 
-    Each line: state, finding, impact, fix. Nothing is sent or changed. Exit
-    code 1 when something is red.
+    Each line: state, finding, impact, fix. Nothing is sent or changed, but for
+    the test mail of --read-back. Exit code 1 when something is red.
 
     Example: upcycle-news doctor
     """
@@ -56,7 +64,9 @@ def doctor(
         return
     try:
         with open_publication() as app:
-            report = app.doctor.run(checks or (), offline=offline)
+            if read_back and not as_json:
+                typer.echo(localized("read-back-waiting").in_language(language()), err=True)
+            report = app.doctor.run(checks or (), offline=offline, read_back=read_back)
     except SettingsError as error:
         report = report_unreadable(error)
     if as_json:

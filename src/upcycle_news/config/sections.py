@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 from datetime import date
 from typing import Annotated, Literal, Self
@@ -18,14 +19,19 @@ from upcycle_news.config.types import (
     GitAddress,
     Line,
     MetricsAccess,
+    Origin,
+    ProviderName,
     Quota,
     Table,
     TimeOfDay,
     Url,
+    UrlSecret,
     Zone,
 )
+from upcycle_news.errors import UpcycleError
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Length
+from upcycle_news.models.sns_topic import SnsTopic
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -194,6 +200,28 @@ class RelaySettings(Table):
     failover: Line = Field(
         "", description="The relay that takes over untried deliveries when this one is unreachable."
     )
+    provider: Literal["", "ses", "postmark", "mailgun", "sendgrid", "brevo", "mailjet"] = Field(
+        "",
+        description="The provider behind it: each mail tells it to track nothing, and what to name in its "
+        "events; empty: mails go out as they are.",
+    )
+    configuration_set: ProviderName = Field(
+        "", description="Of Amazon SES: the configuration set that publishes events."
+    )
+    stream: ProviderName = Field("", description="Of Postmark: the id of the message stream.")
+    tag: ProviderName = Field(
+        "", description="What our mail is called in the provider's own statistics."
+    )
+
+    @model_validator(mode="after")
+    def _options_belong_to_the_provider(self) -> Self:
+        for name, provider in (("configuration_set", "ses"), ("stream", "postmark")):
+            if getattr(self, name) and self.provider != provider:
+                text = localized("value-relay-option", name=name, provider=provider)
+                raise UnusableValueError(text)
+        if self.tag and not self.provider:
+            raise UnusableValueError(localized("value-relay-tag"))
+        return self
 
 
 class RetrySettings(Table):
@@ -398,6 +426,17 @@ class WebSettings(Table):
         ge=1,
         description="Requests to the HTTP API with one token; four times as many from one network.",
     )
+    signup_origins: tuple[Origin, ...] = Field(
+        (),
+        description="Other sites whose sign-up form may stay on its page, such as "
+        '["https://www.example.org"]; without it their form leads here.',
+    )
+    answers_per_hour: int = Field(
+        30, ge=1, description="Answers to an issue's question from one network at the most."
+    )
+    question_days: int = Field(
+        14, ge=1, le=365, description="So long after an issue was queued its question is open."
+    )
     trusted_proxies: tuple[Line, ...] = Field(
         ("127.0.0.1",), description="Proxies whose X-Forwarded-For is trusted."
     )
@@ -451,6 +490,74 @@ class BouncesSettings(Table):
     keep_days: int = Field(30, ge=1, description="How long raw reports are kept for inspection.")
     alarm_bounces_percent: float = Field(5.0, gt=0, description="Of an issue; more is an alert.")
     alarm_complaints_percent: float = Field(0.1, gt=0, description="Of an issue; more is an alert.")
+
+
+class EventSourceSettings(Table):
+    """`[events.NAME]`: a provider that posts what became of our mail to `/events/NAME/SECRET`."""
+
+    provider: Literal["ses", "postmark", "mailgun", "sendgrid", "brevo", "mailjet"] = Field(
+        description="Who posts there."
+    )
+    secret: UrlSecret = Field(
+        SecretStr(""),
+        description="The last part of the address, 20 letters, digits, - and _ or more; from the environment "
+        "or a file only. Empty: the address does not exist.",
+    )
+    topic_arn: Line = Field("", description="Of Amazon SES: the SNS topic that its events go to.")
+    signing_key: SecretStr = Field(
+        SecretStr(""),
+        description="Of Mailgun: the HTTP webhook signing key, from the environment or a file only.",
+    )
+    public_key: Line = Field("", description="Of SendGrid: the verification key of the webhook.")
+    username: Line = Field(
+        "",
+        description="Of Postmark, Brevo and Mailjet: the user that they name besides (HTTP basic).",
+    )
+    password: SecretStr = Field(
+        SecretStr(""), description="Beside username; from the environment or a file only."
+    )
+    requests_per_minute: int = Field(
+        3000, ge=1, description="More than these are answered 429, and posted again later."
+    )
+
+    @model_validator(mode="after")
+    def _keys_belong_to_the_provider(self) -> Self:
+        basic = ("postmark", "brevo", "mailjet")
+        for name, providers in (
+            *(("topic_arn", ("ses",)), ("signing_key", ("mailgun",))),
+            *(("public_key", ("sendgrid",)), ("username", basic), ("password", basic)),
+        ):
+            value = getattr(self, name)
+            text = value.get_secret_value() if isinstance(value, SecretStr) else value
+            if text and self.provider not in providers:
+                raise UnusableValueError(localized("value-event-key", name=name))
+        if bool(self.username) != bool(self.password.get_secret_value()):
+            raise UnusableValueError(localized("value-basic-auth"))
+        if self.provider == "ses":
+            _topic(self.topic_arn)
+        if self.provider == "sendgrid":
+            _public_key(self.public_key)
+        return self
+
+
+def _topic(arn: str) -> None:
+    try:
+        SnsTopic.parse(arn)
+    except UpcycleError as error:
+        raise UnusableValueError(error.localized_text) from None
+
+
+def _public_key(text: str) -> None:
+    """Raise unless this is a public key as SendGrid shows it: the base64 of DER, on one line."""
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+    from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+    try:
+        key = load_der_public_key(base64.b64decode(text, validate=True))
+    except ValueError:
+        key = None
+    if not isinstance(key, EllipticCurvePublicKey):
+        raise UnusableValueError(localized("value-public-key"))
 
 
 class TemplatesSettings(Table):

@@ -41,6 +41,7 @@ from upcycle_news.config.sections import (
     CollectSettings,
     DkimSettings,
     DoctorSettings,
+    EventSourceSettings,
     FeedsSettings,
     ImprintSettings,
     InboxSettings,
@@ -71,6 +72,8 @@ from upcycle_news.models import MAILBOX
 
 PREFIX = "UPCYCLE_NEWS_"
 FILE_NAME = "newsletter.toml"
+EVENTS_BY_MAIL = "mail"
+"""The source of `bounces.webhooks`, whose name no source of `[events]` has."""
 
 
 class Settings(BaseSettings):
@@ -111,6 +114,7 @@ class Settings(BaseSettings):
     web: WebSettings = Field(default_factory=WebSettings)
     inbox: InboxSettings = Field(default_factory=InboxSettings)
     bounces: BouncesSettings = Field(default_factory=BouncesSettings)
+    events: dict[str, EventSourceSettings] = Field(default_factory=dict)
     archive: ArchiveSettings = Field(default_factory=ArchiveSettings)
     templates: TemplatesSettings = Field(default_factory=TemplatesSettings)
     log: LogSettings = Field(default_factory=LogSettings)
@@ -135,6 +139,16 @@ class Settings(BaseSettings):
         if MAILBOX in relays:
             raise UnusableValueError(localized("value-relay-mailbox", name=MAILBOX))
         return relays
+
+    @field_validator("events")
+    @classmethod
+    def _event_sources_have_plain_names(
+        cls, events: dict[str, EventSourceSettings]
+    ) -> dict[str, EventSourceSettings]:
+        for name in events:
+            if not re.fullmatch(r"[a-z0-9_]{1,32}", name) or name == EVENTS_BY_MAIL:
+                raise UnusableValueError(localized("value-event-name"))
+        return events
 
     @classmethod
     def settings_customise_sources(
@@ -289,3 +303,11 @@ def _refuse_secrets_in_toml(table: dict[str, Any], source: str) -> None:
                 line_of(source, ("bounces", "webhooks", name)),
                 _secret_in_git(f"BOUNCES__WEBHOOKS__{name.upper()}"),
             )
+    for name, source_table in table.get("events", {}).items():
+        for key in ("secret", "signing_key", "password"):
+            if source_table.get(key):
+                raise SettingsError(
+                    FILE_NAME,
+                    line_of(source, ("events", name, key)),
+                    _secret_in_git(f"EVENTS__{name.upper()}__{key.upper()}"),
+                )

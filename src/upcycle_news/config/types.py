@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, SecretStr
 
 from upcycle_news.config.errors import UnusableValueError
 from upcycle_news.errors import AddressError, UpcycleError
@@ -30,6 +30,23 @@ def _url(text: str) -> str:
     if text and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query):
         raise UnusableValueError(localized("value-web-address"))
     return text.rstrip("/")
+
+
+def _origin(text: str) -> str:
+    """Return an origin as browsers send it (RFC 6454, 6.2): no path, small letters, no usual port."""
+    parts = urlsplit(text)
+    try:
+        port = parts.port
+    except ValueError:
+        raise UnusableValueError(localized("value-origin")) from None
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    usual = {"http": 80, "https": 443}.get(parts.scheme)
+    origin = f"{parts.scheme}://{host}" + (f":{port}" if port not in (None, usual) else "")
+    if usual is None or not host or not text.isascii() or parts.path not in ("", "/"):
+        raise UnusableValueError(localized("value-origin"))
+    if "*" in host or "@" in parts.netloc or parts.query or parts.fragment:
+        raise UnusableValueError(localized("value-origin"))
+    return origin
 
 
 def _feed_url(text: str) -> str:
@@ -75,6 +92,20 @@ def _quota(text: str) -> str:
     return text.strip()
 
 
+def _provider_name(text: str) -> str:
+    """Return a name as all providers take it in a header, the strictest being the tags of Amazon SES."""
+    if text and not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", text):
+        raise UnusableValueError(localized("value-provider-name"))
+    return text
+
+
+def _url_secret(value: SecretStr) -> SecretStr:
+    """Return a secret that stands in an address, or an empty one; the error does not repeat it."""
+    if value and not re.fullmatch(r"[A-Za-z0-9_-]{20,200}", value.get_secret_value()):
+        raise UnusableValueError(localized("value-url-secret"))
+    return value
+
+
 def _time_of_day(text: str) -> str:
     if text and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text):
         raise UnusableValueError(localized("value-time-of-day"))
@@ -112,10 +143,13 @@ def _private_access(value: object) -> object:
 Line = Annotated[str, AfterValidator(_single_line)]
 Address = Annotated[str, AfterValidator(_address)]
 Url = Annotated[str, AfterValidator(_url)]
+Origin = Annotated[str, AfterValidator(_origin)]
 FeedUrl = Annotated[str, AfterValidator(_feed_url)]
 GitAddress = Annotated[str, AfterValidator(_git_address)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Quota = Annotated[str, AfterValidator(_quota)]
+UrlSecret = Annotated[SecretStr, AfterValidator(_url_secret)]
+ProviderName = Annotated[str, AfterValidator(_provider_name)]
 TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
 
 MetricsAccess = Annotated[

@@ -23,14 +23,14 @@ from upcycle_news.errors import ContentError, UpcycleError
 from upcycle_news.fileio import did_you_mean, display_path, list_folder, os_reason, read_text
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Essay, EssayPlace, IssueFile, IssueId
-from upcycle_news.models.content import LENGTHS
+from upcycle_news.models.content import LENGTHS, MAX_ANSWERS
 from upcycle_news.models.front_matter import front_matter_keys
 from upcycle_news.text.sanitize import word_set
 from upcycle_news.text.urls import canonical_link
 
 FOLDER = "issues"
 KEYS = front_matter_keys(IssueFile)
-_TEXTS = ("subject", "preheader", "greeting", "closing_note", "feeds_title")
+_TEXTS = ("subject", "preheader", "greeting", "closing_note", "feeds_title", "question")
 _LISTS = ("leave_out", "pin")
 
 _OTHER_NAMES = {
@@ -44,6 +44,8 @@ _OTHER_NAMES = {
         "leave_out": "leaveout weglassen auslassen ohne exclude skip ban",
         "pin": "pins items meldungen",
         "feeds_title": "feedstitle feed_title feeds_heading related related_title feeds",
+        "question": "frage umfrage abstimmung poll survey",
+        "answers": "antworten antwort answer options optionen choices auswahl",
         "not_before": "notbefore nicht_vor time uhrzeit zeit send_at sendezeit publish_at",
     }.items()
     for other in others.split()
@@ -166,6 +168,9 @@ def _read(
     for link in values["pin"]:
         if canonical_link(link) in left_out:
             head.add_error(lines["pin", link], _in_and_out(link, "pin"))
+    values["answers"] = _answers(head, language)
+    if values["question"] and not head.has("answers"):
+        head.add_error(head.line("question"), localized("issue-file-answers-missing"))
     values["not_before"] = _not_before(head, issue.day, zone)
     body_line = parts.body_line
     if values["greeting"] and parts.body:
@@ -212,6 +217,38 @@ def _entries(
             if not is_link(name) and (key == "pin" or "://" in name):
                 head.add_error(line, localized("issue-file-no-link", key=key, link=name[:60]))
     return tuple(seen.values())
+
+
+def _answers(head: FrontMatter, language: str) -> tuple[str, ...]:
+    """Return the answers to the question of an issue; what nobody could choose well is an error."""
+    from upcycle_news.text.markdown.parser import plain_line
+
+    if not head.has("answers"):
+        return ()
+    line, broken = head.line("answers"), len(head.errors)
+    entries = head.entries("answers", KEYS["answers"].example)
+    if not head.has("question"):
+        if entries:
+            head.add_error(line, localized("issue-file-question-missing"))
+        return ()
+    if (objection := leftover("answers", head.written("answers"))) is not None:
+        head.add_error(line, objection)
+    answers: dict[str, str] = {}
+    for written, after_colon, at in entries:
+        answer = plain_line(written, language)
+        if after_colon:
+            head.add_error(at, localized("issue-file-answer-colon", answer=written[:60]))
+        elif not answer:
+            head.add_error(at, localized("issue-file-answer-empty"))
+        elif answer.casefold() in answers:
+            head.add_error(at, localized("issue-file-twice", name=answer[:60], key="answers"))
+        elif len(answers) == MAX_ANSWERS:
+            text = localized("issue-file-answers-many", answer=answer[:60], limit=MAX_ANSWERS)
+            head.add_error(at, text)
+        answers.setdefault(answer.casefold(), answer)
+    if len(answers) < 2 and len(head.errors) == broken:
+        head.add_error(line, localized("issue-file-answers-few"))
+    return tuple(answers.values())
 
 
 def is_link(entry: str) -> bool:

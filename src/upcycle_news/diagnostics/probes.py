@@ -11,14 +11,20 @@ from importlib import metadata
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from upcycle_news.app.context import AppContext
+from pydantic import SecretStr
+
+from upcycle_news.app.context import MAIN_RELAY, AppContext
 from upcycle_news.app.factories import build_relay, is_sample_host
+from upcycle_news.bounces.providers import PROVIDERS
 from upcycle_news.config import origins
+from upcycle_news.config.sections import EventSourceSettings
 from upcycle_news.config.settings import PREFIX
 from upcycle_news.diagnostics import (
     content,
+    event_sources,
     host,
     prefect,
+    read_back,
     relay,
     storage,
     unsubscribe_endpoint,
@@ -31,6 +37,7 @@ from upcycle_news.diagnostics.results import CheckResult, ok, problem, skipped, 
 from upcycle_news.errors import SettingsError, UpcycleError
 from upcycle_news.fileio import list_folder, os_reason
 from upcycle_news.i18n.messages import LocalizedText, localized
+from upcycle_news.models import EmailAddress, Relay
 from upcycle_news.prefect_api.client import PrefectClient, read_automations
 from upcycle_news.prefect_api.environment import is_loopback
 from upcycle_news.prefect_api.schedules import FILE
@@ -38,13 +45,22 @@ from upcycle_news.prefect_api.status import fetch_facts, read_deployments
 from upcycle_news.scaffold.layout import bundled_publication
 from upcycle_news.services.backup import create
 from upcycle_news.services.bounces import process
+from upcycle_news.services.bounces.events import MATCHED, UNSIGNED
 from upcycle_news.services.checks import run
 from upcycle_news.services.feeds.collect import feeds_health
 from upcycle_news.services.issues import ids
 from upcycle_news.services.journal import files
 from upcycle_news.services.journal.consistency import find_contradiction
 from upcycle_news.services.subscribers import subscriptions
-from upcycle_news.storage import inspect, pending_suppressions, send_hold, subscribers
+from upcycle_news.storage import (
+    inspect,
+    issues,
+    pending_suppressions,
+    provider_events,
+    relay_stats,
+    send_hold,
+    subscribers,
+)
 from upcycle_news.storage.inspect import StoreFacts
 from upcycle_news.subscribers.link_tokens import Purpose
 from upcycle_news.subscribers.signing_keys import token_key_files
@@ -58,7 +74,8 @@ class CheckContext:
     """What all probes share, read once before they start.
 
     `usable`: the store can be opened without making or migrating it. `mailed`: an issue was
-    enqueued, so mails with links that our keys signed may be in subscribers' mailboxes.
+    enqueued, so mails with links that our keys signed may be in subscribers' mailboxes. `read_back`: where
+    a test mail is sent and read back from; None: nowhere.
     """
 
     app: AppContext
@@ -68,6 +85,7 @@ class CheckContext:
     last: LastIssue | None
     mailed: bool
     offline: bool = False
+    read_back: EmailAddress | None = None
 
     @property
     def token_keys(self) -> list[Path]:
@@ -186,7 +204,7 @@ def _check_history(check_context: CheckContext) -> CheckResult:
 
 
 def probe_relays(check_context: CheckContext) -> list[CheckResult]:
-    """Check every configured relay; no mail is sent."""
+    """Check every configured relay, and the events of its provider; a mail is sent only to read it back."""
     relays = check_context.app.settings.relays
     if check_context.app.configured_relay is None:
         return [
@@ -210,10 +228,76 @@ def probe_relays(check_context: CheckContext) -> list[CheckResult]:
                 )
             )
             continue
-        results += relay.evaluate(
-            inspect_relay(build_relay(name, settings)), check_context.now, message_bytes=size
+        built = build_relay(name, settings)
+        results += relay.evaluate(inspect_relay(built), check_context.now, message_bytes=size)
+        results += _check_events(check_context, built)
+    return [*results, *_read_back(check_context)]
+
+
+def _check_events(check_context: CheckContext, relay: Relay) -> list[CheckResult]:
+    """Check whether the events of the relay's provider arrive."""
+    context = check_context.app
+    known = provider_events.activity(context.store) if check_context.usable else ()
+    seen = {
+        source.source: (
+            source.first_at,
+            source.last_at,
+            sum(number for (kind, _), number in source.counts.items() if kind in MATCHED),
+            sum(number for (kind, _), number in source.counts.items() if kind == UNSIGNED),
         )
-    return results
+        for source in known
+    }
+    sources = [
+        event_sources.SourceFacts(
+            name, settings.provider, missing_keys(settings), *seen.get(name, ())
+        )
+        for name, settings in context.settings.events.items()
+    ]
+    mailed_at = _last_mailed_at(context, relay) if check_context.usable else None
+    return event_sources.evaluate(relay, sources, mailed_at=mailed_at, now=check_context.now)
+
+
+def missing_keys(settings: EventSourceSettings) -> tuple[str, ...]:
+    """Return the settings of a source without which no event of it is taken."""
+    needed = ("secret", *PROVIDERS[settings.provider].needs)
+    values = {name: getattr(settings, name) for name in needed}
+    return tuple(
+        name
+        for name, value in values.items()
+        if not (value.get_secret_value() if isinstance(value, SecretStr) else value)
+    )
+
+
+def _last_mailed_at(context: AppContext, relay: Relay) -> datetime | None:
+    """Return when the newest issue was queued if any of it went over this relay; else None."""
+    issue = issues.newest_issue(context.store, frozen=True)
+    row = issues.get(context.store, issue) if issue else None
+    if row is None or relay.name not in {
+        stats.relay for stats in relay_stats.for_issue(context.store, row.id)
+    }:
+        return None
+    return row.enqueued_at
+
+
+def _read_back(check_context: CheckContext) -> list[CheckResult]:
+    """Read a test mail back over the relay in use, where one is asked for."""
+    context, main = check_context.app, check_context.app.configured_relay
+    assert main is not None
+    if check_context.read_back is None:
+        if not main.provider:
+            return []
+        title = PROVIDERS[main.provider].title
+        return [
+            skipped(
+                read_back.CHECK,
+                localized("read-back-not-asked", provider=title),
+                fix=localized("read-back-ask"),
+                about=MAIN_RELAY,
+            )
+        ]
+    if check_context.offline and not is_loopback(main.host):
+        return [skipped(read_back.CHECK, _OFFLINE, about=MAIN_RELAY)]
+    return read_back.evaluate(read_back.inspect_read_back(context, check_context.read_back))
 
 
 def probe_dns(check_context: CheckContext) -> list[CheckResult]:
@@ -267,11 +351,23 @@ def _sender(context: AppContext, domain: str) -> sender_domain.Sender:
 
 def probe_unsubscribing(check_context: CheckContext) -> list[CheckResult]:
     """Check the ways to unsubscribe, the one-click endpoint, the inbox, and pending suppressions."""
-    results = [*_check_unsubscribe_endpoint(check_context), _check_inbox(check_context)]
+    results = [
+        *_check_unsubscribe_endpoint(check_context),
+        _check_privacy_page(check_context.app),
+        _check_inbox(check_context),
+    ]
     if check_context.usable:
         count = pending_suppressions.count_pending(check_context.app.store)
         results.append(unsubscribe_endpoint.evaluate_pending_suppressions(count))
     return results
+
+
+def _check_privacy_page(context: AppContext) -> CheckResult:
+    url = context.settings.publication.public_url
+    return unsubscribe_endpoint.evaluate_privacy_page(
+        context.settings.imprint.privacy_url,
+        is_own=not is_sample_host(url) and not is_loopback(urlsplit(url).hostname or ""),
+    )
 
 
 def _check_inbox(check_context: CheckContext) -> CheckResult:
@@ -384,11 +480,17 @@ PROBES: Mapping[str, tuple[Callable[[CheckContext], list[CheckResult]], tuple[st
         probe_store,
         ("store", "store-version", "store-rights", "store-check", "pause", "journal", "backup"),
     ),
-    "relay": (probe_relays, ("relay", "relay-tls", "relay-login", "relay-size", "relay-offers")),
+    "relay": (
+        probe_relays,
+        (
+            *("relay", "relay-tls", "relay-login", "relay-size", "relay-offers"),
+            *("events", "read-back"),
+        ),
+    ),
     "dns": (probe_dns, ("dns", "resolver", "spf", "dkim", "dmarc", "mx", "ptr")),
     "leaving": (
         probe_unsubscribing,
-        ("leaving", "one-click", "one-click-tls", "inbox", "suppressions"),
+        ("leaving", "one-click", "one-click-tls", "privacy", "inbox", "suppressions"),
     ),
     "prefect": (
         probe_prefect,

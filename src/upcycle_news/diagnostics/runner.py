@@ -9,10 +9,12 @@ from pathlib import Path
 from upcycle_news.app.context import AppContext
 from upcycle_news.diagnostics.content import LastIssue
 from upcycle_news.diagnostics.probes import PROBES, CheckContext
+from upcycle_news.diagnostics.read_back import CHECK
 from upcycle_news.diagnostics.results import CheckResult, Report, problem, text_of
 from upcycle_news.errors import UpcycleError
 from upcycle_news.fileio import os_reason, read_file
 from upcycle_news.i18n.messages import localized
+from upcycle_news.models import EmailAddress
 from upcycle_news.rendering.render import encoded_size
 from upcycle_news.services.issues.ids import latest_issue
 from upcycle_news.services.issues.render import RenderedRevision, sample_message
@@ -27,10 +29,19 @@ def known_checks() -> tuple[str, ...]:
 
 
 def run_checks(
-    context: AppContext, wanted: Collection[str] = (), *, offline: bool = False
+    context: AppContext,
+    wanted: Collection[str] = (),
+    *,
+    offline: bool = False,
+    read_back: EmailAddress | None = None,
 ) -> Report:
-    """Run all checks, or the groups and checks in `wanted`; a failing probe becomes a result."""
-    check_context = _check_context(context, offline=offline)
+    """Run all checks, or the groups and checks in `wanted`; a failing probe becomes a result.
+
+    `read_back`: where a test mail is sent and read back from, beside what is wanted; None: nowhere.
+    """
+    if wanted and read_back is not None:
+        wanted = {*wanted, CHECK}
+    check_context = _check_context(context, offline=offline, read_back=read_back)
     chosen = {
         name: probe
         for name, (probe, checks) in PROBES.items()
@@ -98,7 +109,9 @@ def _run_probe(
         ]
 
 
-def _check_context(context: AppContext, *, offline: bool) -> CheckContext:
+def _check_context(
+    context: AppContext, *, offline: bool, read_back: EmailAddress | None
+) -> CheckContext:
     facts = inspect.inspect_store(context.settings.store_url, thorough=False)
     # Opening would make or migrate a store, and make the subscribers' key where it is missing.
     usable = (
@@ -114,7 +127,7 @@ def _check_context(context: AppContext, *, offline: bool) -> CheckContext:
             mailed = issues.was_any_queued(context.store)
         except UpcycleError:
             usable = False
-    return CheckContext(context, context.clock(), facts, usable, last, mailed, offline)
+    return CheckContext(context, context.clock(), facts, usable, last, mailed, offline, read_back)
 
 
 def _is_readable(file: Path) -> bool:

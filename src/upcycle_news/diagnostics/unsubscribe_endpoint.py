@@ -234,6 +234,24 @@ def evaluate_methods(sentence: LocalizedText, *, possible: bool) -> CheckResult:
     )
 
 
+def evaluate_privacy_page(privacy_url: str, *, is_own: bool) -> CheckResult:
+    """Judge whether the form for signing up leads to a page about privacy (GDPR, Art. 13).
+
+    `is_own`: the public address is no sample and no address of this machine, so people may sign up there.
+    """
+    if privacy_url:
+        return ok("privacy", localized("doctor-privacy-ok", url=privacy_url))
+    fix = localized("doctor-privacy-cure")
+    if not is_own:
+        return skipped("privacy", localized("doctor-privacy-later"), fix=fix)
+    return problem(
+        "privacy",
+        localized("doctor-privacy-missing"),
+        impact=localized("doctor-privacy-missing-means"),
+        fix=fix,
+    )
+
+
 def endpoint_unchecked(reason: LocalizedText) -> CheckResult:
     """Return the result for an endpoint that does not exist or was not asked."""
     return skipped("one-click", reason)

@@ -28,6 +28,7 @@ CATALOGUE_FILES = (
     "lists",
     "operations",
     "pages",
+    "providers",
     "reasons",
     "refusals",
     "runs",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
@@ -187,13 +187,19 @@ class TemplateDkimSigner:
     _headers: tuple[Header, ...]
     _body_hash: _Hash
     _rest: tuple[Piece, ...]
+    _unsigned: frozenset[str] = frozenset()
 
     @classmethod
     def prepare(
-        cls, head: bytes, body: Sequence[Piece], signers: Sequence[DkimSigner]
+        cls,
+        head: bytes,
+        body: Sequence[Piece],
+        signers: Sequence[DkimSigner],
+        unsigned: Collection[str] = (),
     ) -> TemplateDkimSigner:
         """Prepare the signatures of a message whose first piece holds its last headers.
 
+        `unsigned` are names of headers, in lower case, that the signatures leave out.
         Gaps are filled with lines of their own that contain no white space, so each piece can be
         made canonical by itself.
         """
@@ -207,6 +213,7 @@ class TemplateDkimSigner:
             _rest=tuple(
                 relaxed_body(piece) if isinstance(piece, bytes) else piece for piece in rest
             ),
+            _unsigned=frozenset(unsigned),
         )
 
     def signatures(self, personal: bytes, links: Mapping[Gap, bytes], at: datetime) -> bytes:
@@ -215,5 +222,7 @@ class TemplateDkimSigner:
         for piece in self._rest:
             digest.update(piece if isinstance(piece, bytes) else links[piece])
         headers = [*self._headers, *relaxed_headers(personal)]
+        if self._unsigned:
+            headers = [header for header in headers if header[0] not in self._unsigned]
         body_hash, seconds = digest.digest(), int(at.timestamp())
         return b"".join(signer.signature(headers, body_hash, seconds) for signer in self._signers)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hmac
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
@@ -74,7 +74,11 @@ class SenderHeaders:
 
 @dataclass(frozen=True)
 class RecipientFields:
-    """The fields that differ by recipient; `message_hash` as the function of that name returns it."""
+    """The fields that differ by recipient; `message_hash` as the function of that name returns it.
+
+    `relay_headers` are for the relay, which acts on them and takes most of them out: DKIM does not cover
+    them.
+    """
 
     address: EmailAddress
     name: str
@@ -82,6 +86,7 @@ class RecipientFields:
     preferences_url: str
     message_hash: str
     date: datetime
+    relay_headers: tuple[tuple[str, str], ...] = ()
 
 
 def message_hash(secret: bytes, issue: IssueId | str, subscriber: int) -> str:
@@ -111,9 +116,11 @@ class MessageTemplate:
         *,
         revision_id: str,
         signers: Sequence[DkimSigner] = (),
+        unsigned: Collection[str] = (),
     ) -> Self:
         """Build and encode the message; the MIME boundaries follow from `revision_id`.
 
+        `unsigned`, in lower case, are the headers that DKIM must not cover since the relay replaces them.
         Raises `UpcycleError` when a header cannot be written or a part lacks the unsubscribe link.
         """
         if not _DOMAIN.match(sender_headers.message_id_domain):
@@ -124,7 +131,9 @@ class MessageTemplate:
             sender_headers=sender_headers,
             _head=head,
             _body=body,
-            _signer=TemplateDkimSigner.prepare(head, body, signers) if signers else None,
+            _signer=(
+                TemplateDkimSigner.prepare(head, body, signers, unsigned) if signers else None
+            ),
             _dot_stuffed=dot_stuff_pieces(body),
         )
 
@@ -160,7 +169,7 @@ class MessageTemplate:
         headers = self._head + personal
         if self._signer is not None:
             headers = self._signer.signatures(personal, links, recipient.date) + headers
-        return headers, links
+        return headers + relay_header_lines(recipient.relay_headers), links
 
     def envelope_for(self, address: EmailAddress) -> Envelope:
         """Return the envelope of the message to `address`."""
@@ -180,6 +189,11 @@ class MessageTemplate:
                 _list_unsubscribe(recipient.unsubscribe_url, self.sender_headers),
             )
         )
+
+
+def relay_header_lines(headers: Sequence[tuple[str, str]]) -> bytes:
+    """Return the headers that a relay acts on as lines; raises `UpcycleError` unless they are ASCII."""
+    return b"".join(ascii_header(name, value) for name, value in headers)
 
 
 def _constant_headers(rendered: RenderedIssue, sender_headers: SenderHeaders) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from email.utils import format_datetime
 
@@ -14,7 +14,7 @@ from upcycle_news.mail.headers import (
     quoted_printable,
     unstructured_header,
 )
-from upcycle_news.mail.message import SenderHeaders
+from upcycle_news.mail.message import SenderHeaders, relay_header_lines
 from upcycle_news.models import EmailAddress
 
 
@@ -29,10 +29,13 @@ def build_transactional_mail(
     message_hash: str,
     date: datetime,
     signers: Sequence[DkimSigner] = (),
+    unsigned: Collection[str] = (),
+    relay_headers: Sequence[tuple[str, str]] = (),
 ) -> bytes:
     """Return the message as bytes, CRLF everywhere. `message_hash` makes its Message-ID.
 
-    Signed by `signers` like the issues. It is no bulk mail, so it has no List headers, but it has
+    Signed by `signers` like the issues; `unsigned` as in `MessageTemplate.compose`, `relay_headers` as in
+    `RecipientFields`. It is no bulk mail, so it has no List headers, but it has
     Auto-Submitted, so that no out-of-office reply comes.
     """
     boundary = "=_" + hashlib.sha256(f"letter/{message_hash}".encode()).hexdigest()[:32]
@@ -61,8 +64,8 @@ def build_transactional_mail(
     ]
     head, body = b"".join(headers), b"".join(parts)
     signed = (
-        TemplateDkimSigner.prepare(head, (body,), signers).signatures(b"", {}, date)
+        TemplateDkimSigner.prepare(head, (body,), signers, unsigned).signatures(b"", {}, date)
         if signers
         else b""
     )
-    return signed + head + body
+    return signed + head + relay_header_lines(relay_headers) + body

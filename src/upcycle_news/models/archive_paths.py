@@ -19,6 +19,9 @@ MISSING = "404.html"
 INDEX = "index.html"
 REVISION = "revision.txt"
 
+QUESTION = "question"
+"""The first segment of the pages on which readers answer an issue's question; the web server has them."""
+
 STATIC = "static"
 """The folder below content/ whose files a publication adds to the archive itself."""
 
@@ -31,7 +34,7 @@ _RESERVED = frozenset(
         *(FEED, SITEMAP, ROBOTS, STYLE, MISSING, INDEX),
         # What the web server answers beside the archive.
         *PERSONAL,
-        *("subscribe", "bounces", "metrics", "healthz"),
+        *("subscribe", "signup.js", "bounces", "metrics", "healthz", QUESTION),
     }
 )
 
@@ -46,6 +49,11 @@ def issue_path(issue: str) -> str:
 def revision_path(issue: str) -> str:
     """Return the path of the file that says which revision of an issue went out."""
     return f"{issue_path(issue)}{REVISION}"
+
+
+def question_path(issue: str) -> str:
+    """Return the path of the page with an issue's question, below the public address."""
+    return f"{QUESTION}/{issue}"
 
 
 def essay_path(slug: str) -> str:

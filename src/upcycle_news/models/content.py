@@ -243,6 +243,17 @@ class EssayPlace:
 
 
 @dataclass(frozen=True)
+class Question:
+    """What an issue asks its readers, and the answers that they choose from; these are counted from 1."""
+
+    text: str
+    answers: tuple[str, ...]
+
+
+MAX_ANSWERS = 5
+
+
+@dataclass(frozen=True)
 class IssueFile:
     """What editors wrote for one issue in ``content/issues/2026-11-26.md``; empty where they did not.
 
@@ -302,6 +313,20 @@ class IssueFile:
         default="",
         metadata=front_matter("The heading above the feed items.", 'feeds_title: "…"'),
     )
+    question: str = field(
+        default="",
+        metadata=front_matter(
+            "A question to the readers, with `answers`; they answer it on a page, without a name.",
+            'question: "…"',
+        ),
+    )
+    answers: tuple[str, ...] = field(
+        default=(),
+        metadata=front_matter(
+            "What they choose from: two to five answers.",
+            'answers: ["Ja, sofort", "Nein, lieber nicht"]',
+        ),
+    )
     not_before: datetime | None = field(
         default=None,
         metadata=front_matter(
@@ -341,6 +366,13 @@ class Issue:
     file: IssueFile | None = None
     overruled: tuple[str, ...] = ()
     told: tuple[Told, ...] = ()
+
+    @property
+    def question(self) -> Question | None:
+        """What the issue asks its readers; None without a question, and in a correction, which asks none."""
+        if self.file is None or not self.file.question or self.id.correction:
+            return None
+        return Question(self.file.question, self.file.answers)
 
     @property
     def greeting_essay(self) -> Essay | None:

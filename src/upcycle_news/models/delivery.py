@@ -164,7 +164,11 @@ MAILBOX = "mailbox"
 
 @dataclass(frozen=True)
 class Relay:
-    """An SMTP relay. `timeout` is in seconds; 0 `processes`: chosen by the number of deliveries."""
+    """An SMTP relay. `timeout` is in seconds; 0 `processes`: chosen by the number of deliveries.
+
+    `provider` names the service behind it, or is empty; `configuration_set`, `stream` and `tag` are that
+    service's, as in the settings.
+    """
 
     name: str
     host: str
@@ -176,6 +180,10 @@ class Relay:
     timeout: float = 30.0
     messages_per_connection: int = 0
     processes: int = 0
+    provider: str = ""
+    configuration_set: str = ""
+    stream: str = ""
+    tag: str = ""
 
 
 class IssueState(StrEnum):

@@ -8,7 +8,7 @@ count once: a company that has closed its mail server is no relay that has turne
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 WINDOW = 20
@@ -72,22 +72,30 @@ def find_wave(newest_first: Sequence[Outcome]) -> RefusalWave | None:
     )
 
 
-def find_wave_around(outcomes: Sequence[Outcome], delivery: int) -> RefusalWave | None:
-    """Return a wave that holds `delivery`, in outcomes of which later ones are known, oldest first.
+def find_waves_around(
+    outcomes: Sequence[Outcome], deliveries: Collection[int], *, reach: int
+) -> frozenset[int]:
+    """Return what is doubtful in the waves that hold one of `deliveries`, of outcomes oldest first.
 
-    Reports come in any order, so each is looked at in every window that it is part of.
+    Reports come in any order, so each delivery is looked at in every window that it is part of, up to
+    `reach` outcomes after it; of the waves that hold it the largest counts.
     """
-    position = next(
-        (index for index, outcome in enumerate(outcomes) if outcome.delivery == delivery), None
-    )
-    if position is None:
-        return None
-    waves = []
-    for end in range(position + 1, len(outcomes) + 1):
-        wave = find_wave(outcomes[:end][::-1])
-        if wave is not None and delivery in wave.doubtful:
-            waves.append(wave)
-    return max(waves, key=lambda wave: (wave.spread, len(wave.doubtful)), default=None)
+    positions = {outcome.delivery: index for index, outcome in enumerate(outcomes)}
+    asked = sorted(positions[delivery] for delivery in deliveries if delivery in positions)
+    waves: dict[int, RefusalWave | None] = {}
+    doubtful: set[int] = set()
+    for position in asked:
+        delivery = outcomes[position].delivery
+        found = []
+        for end in range(position + 1, min(position + 1 + reach, len(outcomes)) + 1):
+            if end not in waves:  # once for all deliveries: neighbours share nearly all windows
+                waves[end] = find_wave(outcomes[max(0, end - 2 * reach - 1) : end][::-1])
+            wave = waves[end]
+            if wave is not None and delivery in wave.doubtful:
+                found.append(wave)
+        if found:
+            doubtful |= max(found, key=lambda wave: (wave.spread, len(wave.doubtful))).doubtful
+    return frozenset(doubtful)
 
 
 def _is_wave(outcomes: Sequence[Outcome]) -> bool:

@@ -6,10 +6,37 @@ import re
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Self
 
 from upcycle_news.errors import AddressError
 from upcycle_news.i18n.messages import LocalizedText, localized
+
+_MAX_OCTETS = 254
+"""Of an address (RFC 5321, section 4.5.3.1.3, without the angle brackets)."""
+_PLAIN_LOCAL = re.compile(r"(?=.{1,64}$)[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*")
+"""A local part that validation leaves as it is, unless it names a role (`_has_one_spelling`)."""
+
+
+def _validated(text: str) -> str:
+    """Return the normalised address, its domain in ASCII; raises `EmailNotValidError`."""
+    from email_validator import validate_email
+
+    validated = validate_email(text, check_deliverability=False, test_environment=True)
+    # A local part with umlauts has no ASCII form; its domain has one, under which it is suppressed.
+    return f"{validated.local_part}@{validated.ascii_domain}"
+
+
+@lru_cache(maxsize=32_768)
+def _ascii_domain(domain: str) -> str:
+    return _validated(f"a@{domain}").partition("@")[2]
+
+
+def _has_one_spelling(local: str) -> bool:
+    """Return True for the roles of RFC 2142, such as ``Postmaster``, which are written in lower case."""
+    from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES
+
+    return local.lower() in CASE_INSENSITIVE_MAILBOX_NAMES
 
 
 @dataclass(frozen=True, repr=False)
@@ -21,17 +48,20 @@ class EmailAddress:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Validate and normalise (RFC 5321, RFC 6531; no DNS); raises `AddressError`."""
-        from email_validator import EmailNotValidError, validate_email
+        from email_validator import EmailNotValidError
 
+        plain = text.strip(" \t")
+        local, _, domain = plain.rpartition("@")
         try:
-            validated = validate_email(
-                text.strip(" \t"), check_deliverability=False, test_environment=True
-            )
+            if _PLAIN_LOCAL.fullmatch(local) and not _has_one_spelling(local):
+                # Long lists repeat few domains: each is validated once.
+                address = f"{local}@{_ascii_domain(domain)}"
+                if len(address) <= _MAX_OCTETS:
+                    return cls(address)
+            return cls(_validated(plain))
         except EmailNotValidError as error:
             # The library's sentences may quote the domain: keep to its class of complaint.
             raise AddressError(_complaint(text)) from error
-        # A local part with umlauts has no ASCII form; its domain has one, under which it is suppressed.
-        return cls(f"{validated.local_part}@{validated.ascii_domain}")
 
     @property
     def domain(self) -> str:
@@ -103,6 +133,7 @@ class UnsubscribeMethod(StrEnum):
     PREFERENCES = "preferences"
     MAIL = "mail"
     COMMAND = "command"
+    PROVIDER = "provider"
 
 
 class SuppressionSource(StrEnum):
@@ -157,6 +188,8 @@ class Consent:
 
     `mailed_at` is when the confirmation mail was sent, `token_hash` proves the link in it, `ip` is
     kept only if the settings say so. `text` is what was agreed to, where another program asked for it.
+    `chosen_language` and `chosen_topics` are what was chosen on the form, as long as the confirmation has
+    not made it the subscriber's own.
     """
 
     purpose: str
@@ -169,6 +202,8 @@ class Consent:
     token_hash: str = ""
     ip: str = ""
     text: str = ""
+    chosen_language: str | None = None
+    chosen_topics: tuple[str, ...] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON object of one consent in `subscribers show`; times in ISO 8601."""

@@ -17,9 +17,16 @@ from upcycle_news.models import Publication
 from upcycle_news.rendering.template_filling import fill_template
 from upcycle_news.rendering.template_strings import read_template_strings
 from upcycle_news.rendering.theme import read_theme
+from upcycle_news.rendering.typesetter import Typesetter, read_typesetter
 
 TEMPLATE = "page.html"
 STYLE = "page.css"
+
+NEWER_VIEWS = ("question",)
+"""Views that the page.html of an older publication may not know."""
+
+BUNDLED = "page.bundled.html"
+"""The bundled template's name beside an older one of the publication's own."""
 
 
 class PageRenderer:
@@ -32,6 +39,10 @@ class PageRenderer:
         self._strings = {
             language: read_template_strings(templates, language) for language in LANGUAGES
         }
+
+    @cached_property
+    def _typesetter(self) -> Typesetter:
+        return read_typesetter(self._templates)
 
     @property
     def root(self) -> str:
@@ -54,9 +65,10 @@ class PageRenderer:
 
     def render(self, view: str, language: str, **values: Any) -> str:
         """Return the page `view` (a name that the template knows) with its values."""
+        is_newer = view in NEWER_VIEWS and BUNDLED in self._templates
         return fill_template(
             self._templates,
-            TEMPLATE,
+            BUNDLED if is_newer else TEMPLATE,
             {
                 "view": view,
                 "root": self.root,
@@ -65,6 +77,7 @@ class PageRenderer:
                 "publication": self._publication,
                 "style": Markup(self.style),  # noqa: S704  our own sheet, checked above
                 "t": self._strings[language],
+                "typeset": lambda text: self._typesetter(text, language),
                 **values,
             },
         )

@@ -35,6 +35,7 @@ from upcycle_news.rendering import markdown, plaintext
 from upcycle_news.rendering.essay_fields import essay_fields, with_essay_fields
 from upcycle_news.rendering.images import COLUMN_WIDTH, DisplayedImage, read_image
 from upcycle_news.rendering.pieces import MAIL_PIECES, PieceWriter
+from upcycle_news.rendering.question import QuestionView, question_view
 from upcycle_news.rendering.template_strings import TemplateStrings
 from upcycle_news.rendering.theme import logo_width, read_theme
 from upcycle_news.rendering.typesetter import read_typesetter
@@ -201,6 +202,7 @@ class TemplateContext:
     related: tuple[StoryView, ...]
     links: Links
     masthead: MastheadView
+    question: QuestionView | None = None
     images: tuple[InlineImage, ...] = field(default=())
 
     def template_variables(self) -> dict[str, Any]:
@@ -214,6 +216,7 @@ class TemplateContext:
             "related": self.related,
             "links": self.links,
             "masthead": self.masthead,
+            "question": self.question,
         }
 
 
@@ -247,6 +250,7 @@ def build_template_context(
         related=tuple(map(builder.story, issue.related)),
         links=_links(manifest, subject(manifest)),
         masthead=builder.masthead(),
+        question=question_view(manifest.publication, issue, builder.typeset),
         images=tuple(builder.images.values()),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from upcycle_news.storage.database import Store
@@ -25,27 +25,35 @@ class OpenAlert:
 
 def alert_once(store: Store, event: str, subject: str, *, now: datetime) -> bool:
     """Open an alert for this event and subject; False when it is open already."""
-    insert_ignore = postgresql.insert if store.dialect == "postgresql" else sqlite.insert
     with store.writing() as connection:
-        return (
-            connection.scalar(
-                insert_ignore(alerts)
-                .values(event=event, subject=subject[:_SUBJECT_LENGTH], at=now)
-                .on_conflict_do_nothing()
-                .returning(alerts.c.event)
-            )
-            is not None
+        return open_alert(connection, event, subject, now=now)
+
+
+def open_alert(connection: Connection, event: str, subject: str, *, now: datetime) -> bool:
+    """Do as `alert_once` does, in the caller's transaction."""
+    insert_ignore = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    return (
+        connection.scalar(
+            insert_ignore(alerts)
+            .values(event=event, subject=subject[:_SUBJECT_LENGTH], at=now)
+            .on_conflict_do_nothing()
+            .returning(alerts.c.event)
         )
+        is not None
+    )
 
 
 def clear_alert(store: Store, event: str, subject: str) -> None:
     """Close an alert: the next `alert_once` for it is news again."""
     with store.writing() as connection:
-        connection.execute(
-            delete(alerts).where(
-                alerts.c.event == event, alerts.c.subject == subject[:_SUBJECT_LENGTH]
-            )
-        )
+        close_alert(connection, event, subject)
+
+
+def close_alert(connection: Connection, event: str, subject: str) -> None:
+    """Do as `clear_alert` does, in the caller's transaction."""
+    connection.execute(
+        delete(alerts).where(alerts.c.event == event, alerts.c.subject == subject[:_SUBJECT_LENGTH])
+    )
 
 
 def open_alerts(store: Store, event: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, and_, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from upcycle_news.models import IssueId, IssueState
+from upcycle_news.storage import alerts
 from upcycle_news.storage import issue_lifecycle as lifecycle
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.issue_lifecycle import Decision
@@ -18,6 +19,8 @@ from upcycle_news.storage.schema import approval_requests, excluded_items, issue
 
 DECISIONS = ("send", "reject")
 """The answers that decide; the decision itself is an event of the issue."""
+TOLD_EVENT = "editors told"
+"""Among the alerts: what is done once for a run that waits."""
 
 
 @dataclass(frozen=True)
@@ -117,17 +120,52 @@ def _answer(connection: Connection, row: Row[Any], answer: str, *, now: datetime
     lifecycle.withdraw_request(connection, row.issue_id, row.revision_id, reason=answer, now=now)
 
 
-def mark_reminded(store: Store, request: int, *, now: datetime) -> bool:
-    """Record that a reminder was sent; False when that happened before."""
+def claim_question(
+    store: Store, request: ApprovalRequest, *, is_reminder: bool, now: datetime
+) -> bool:
+    """Record that the editors are told of the request's run, before the mail; False when they have been.
+
+    `is_reminder`: that mail is the reminder as well. Both are one transaction, so that a process which
+    reminds at the same moment sends no second mail, and one that has reminded already told them.
+    """
     with store.writing() as connection:
-        return (
-            connection.execute(
-                update(approval_requests)
-                .where(approval_requests.c.id == request, approval_requests.c.reminded_at.is_(None))
-                .values(reminded_at=now)
-            ).rowcount
-            == 1
-        )
+        if not alerts.open_alert(connection, *_told(request), now=now):
+            return False
+        return not is_reminder or _mark_reminded(connection, request, now=now)
+
+
+def release_question(store: Store, request: ApprovalRequest, *, is_reminder: bool) -> None:
+    """Take back `claim_question`: the relay refused the mail."""
+    with store.writing() as connection:
+        alerts.close_alert(connection, *_told(request))
+        if is_reminder:
+            _mark_reminded(connection, request, now=None)
+
+
+def _told(request: ApprovalRequest) -> tuple[str, str]:
+    return TOLD_EVENT, f"run {request.run}"
+
+
+def claim_reminder(store: Store, request: ApprovalRequest, *, now: datetime) -> bool:
+    """Record that the editors are reminded, before the mail; False when they have been."""
+    with store.writing() as connection:
+        return _mark_reminded(connection, request, now=now)
+
+
+def release_reminder(store: Store, request: ApprovalRequest) -> None:
+    """Take back `claim_reminder`: the relay refused the mail."""
+    with store.writing() as connection:
+        _mark_reminded(connection, request, now=None)
+
+
+def _mark_reminded(
+    connection: Connection, request: ApprovalRequest, *, now: datetime | None
+) -> bool:
+    """Set or clear when a request was reminded of; False when another process did so before."""
+    column = approval_requests.c.reminded_at
+    is_other = column.is_(None) if now is not None else column.is_not(None)
+    change = update(approval_requests).where(approval_requests.c.id == request.id, is_other)
+    return connection.execute(change.values(reminded_at=now)).rowcount == 1
 
 
 def open_requests(store: Store, issue: IssueId | None = None) -> tuple[ApprovalRequest, ...]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Connection, Row, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from upcycle_news.models import Bounce, SuppressionSource
@@ -19,7 +19,29 @@ from upcycle_news.storage.schema import (
     issues,
     subscribers,
 )
-from upcycle_news.storage.suppressions import suppress_by_id
+from upcycle_news.storage.suppressions import SubscriberSuppression, suppress_by_ids
+
+HARD = "hard"
+UNCLEAR = "unclear"
+"""The kind in the table of a soft report that was not understood."""
+_CHUNK = 500
+
+
+@dataclass(frozen=True)
+class NewReport:
+    """A report to be stored: `report_key` recognises it when it comes again.
+
+    Its subscriber is suppressed for a reason and from a source unless `suppress_for` is None.
+    """
+
+    report_key: str
+    issue_number: int
+    subscriber: int
+    kind: str
+    code: str = ""
+    reason: str = ""
+    raw: bytes = field(default=b"", repr=False)
+    suppress_for: tuple[str, SuppressionSource] | None = None
 
 
 @dataclass(frozen=True)
@@ -29,7 +51,7 @@ class RecordedReport:
     `is_new` is False when this very report was stored before, and when its delivery is not known
     (`delivery` is None then). `suppressed` is True if the subscriber is suppressed since. `kept_back`
     counts the suppressions, this one and earlier ones, that wait for a person now because the reports
-    are a wave.
+    are a wave; of reports recorded together the last hard one of an issue has the number.
     """
 
     is_new: bool
@@ -39,79 +61,139 @@ class RecordedReport:
     kept_back: int = 0
 
 
-HARD = "hard"
-UNCLEAR = "unclear"
-"""The kind in the table of a soft report that was not understood."""
+def record(store: Store, report: NewReport, *, now: datetime) -> RecordedReport:
+    """Store one report and suppress its subscriber, in a transaction: `record_all`."""
+    with store.writing() as connection:
+        [recorded] = record_all(connection, [report], now=now)
+    return recorded
 
 
-def record(
-    store: Store,
-    *,
-    report_key: str,
-    issue_number: int,
-    subscriber: int,
-    kind: str,
-    code: str,
-    reason: str,
-    raw: bytes,
-    suppress_for: tuple[str, SuppressionSource] | None,
-    now: datetime,
-) -> RecordedReport:
-    """Store a report, and suppress its subscriber for a reason and source unless `suppress_for` is None.
+def record_all(
+    connection: Connection, reports: Sequence[NewReport], *, now: datetime
+) -> tuple[RecordedReport, ...]:
+    """Store reports and suppress their subscribers; the results are in the order of the reports.
 
-    One transaction: a process that dies leaves both or neither. In a wave of hard bounces the
+    A process that dies leaves both or neither. In a wave of hard bounces the
     suppressions wait for a person, also those of earlier reports (`refusal_guard`). The store does not know what was
     sent between a backup and its restore; such a report suppresses, and is not stored. A report
     about an erased subscriber is counted without its text.
     """
+    results: list[RecordedReport] = []
+    for start in range(0, len(reports), _CHUNK):
+        results += _record_chunk(connection, reports[start : start + _CHUNK], now)
+    return tuple(results)
 
-    def suppress(issue: str, delivery: int | None) -> bool:
-        if suppress_for is None:
-            return False
-        return suppress_by_id(
-            connection,
-            subscriber,
-            reason=suppress_for[0],
-            source=suppress_for[1],
-            detail=" ".join(filter(None, (code, reason))),
-            issue=issue,
-            delivery=delivery,
-            now=now,
+
+def _record_chunk(
+    connection: Connection, reports: Sequence[NewReport], now: datetime
+) -> list[RecordedReport]:
+    of = _deliveries_of(connection, reports)
+    known = of and set(
+        connection.scalars(
+            select(subscribers.c.id).where(
+                subscribers.c.id.in_({report.subscriber for report in reports})
+            )
         )
-
-    insert_ignore = postgresql.insert if store.dialect == "postgresql" else sqlite.insert
-    with store.writing() as connection:
-        delivery = connection.execute(
-            select(deliveries.c.id, deliveries.c.issue_id)
-            .join(issues, issues.c.id == deliveries.c.issue_id)
-            .where(issues.c.number == issue_number, deliveries.c.subscriber_id == subscriber)
-        ).first()
+    )
+    rows: dict[str, dict[str, Any]] = {}
+    for report in reports:
+        delivery = of.get((report.issue_number, report.subscriber))
+        if delivery is not None:
+            rows.setdefault(
+                report.report_key, _row(report, delivery, now, report.subscriber in known)
+            )
+    new_keys = _insert_new(connection, list(rows.values()))
+    results = []
+    for report in reports:
+        delivery = of.get((report.issue_number, report.subscriber))
         if delivery is None:
-            return RecordedReport(is_new=False, suppressed=suppress("", None))
-        known = connection.scalar(select(subscribers.c.id).where(subscribers.c.id == subscriber))
-        new = connection.scalar(
-            insert_ignore(bounces)
-            .values(
-                report_key=report_key,
-                delivery_id=delivery.id,
-                subscriber_id=subscriber,
-                issue_id=delivery.issue_id,
-                kind=kind,
-                code=code,
-                reason=reason if known is not None else "",
-                raw=raw if known is not None else None,
-                received_at=now,
-            )
-            .on_conflict_do_nothing()
-            .returning(bounces.c.id)
+            results.append(RecordedReport(is_new=False))
+            continue
+        is_new = report.report_key in new_keys
+        new_keys.discard(report.report_key)  # a second one of the same key is none
+        results.append(RecordedReport(is_new, delivery.issue_id, delivery.id))
+    return _suppress_after(connection, reports, results, now)
+
+
+def _deliveries_of(
+    connection: Connection, reports: Sequence[NewReport]
+) -> dict[tuple[int, int], Row[Any]]:
+    """Return the deliveries that reports are about, by issue number and subscriber."""
+    of: dict[tuple[int, int], Row[Any]] = {}
+    for number in sorted({report.issue_number for report in reports}):
+        ids = {report.subscriber for report in reports if report.issue_number == number}
+        query = (
+            select(deliveries.c.id, deliveries.c.issue_id, deliveries.c.subscriber_id)
+            .join(issues, issues.c.id == deliveries.c.issue_id)
+            .where(issues.c.number == number, deliveries.c.subscriber_id.in_(ids))
         )
-        suppressed = new is not None and suppress(delivery.issue_id, delivery.id)
-        kept_back = 0
-        if suppressed and kind == HARD:  # who complained has decided: never kept back
-            kept_back = refusal_guard.keep_back_wave_of_reports(
-                connection, delivery.issue_id, delivery.id, now=now
-            )
-    return RecordedReport(new is not None, delivery.issue_id, delivery.id, suppressed, kept_back)
+        for row in connection.execute(query):
+            of[number, row.subscriber_id] = row
+    return of
+
+
+def _row(report: NewReport, delivery: Row[Any], now: datetime, is_known: bool) -> dict[str, Any]:
+    return {
+        "report_key": report.report_key,
+        "delivery_id": delivery.id,
+        "subscriber_id": report.subscriber,
+        "issue_id": delivery.issue_id,
+        "kind": report.kind,
+        "code": report.code,
+        "reason": report.reason if is_known else "",
+        "raw": report.raw if is_known else None,
+        "received_at": now,
+    }
+
+
+def _insert_new(connection: Connection, rows: list[dict[str, Any]]) -> set[str]:
+    """Insert the rows that are new; returns their report keys."""
+    if not rows:
+        return set()
+    insert_ignore = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = insert_ignore(bounces).on_conflict_do_nothing().returning(bounces.c.report_key)
+    return set(connection.scalars(statement, rows))
+
+
+def _suppress_after(
+    connection: Connection,
+    reports: Sequence[NewReport],
+    results: list[RecordedReport],
+    now: datetime,
+) -> list[RecordedReport]:
+    """Suppress whom new reports, or those of unknown deliveries, are about; keep back what is a wave."""
+    wanted = [
+        SubscriberSuppression(
+            report.subscriber,
+            report.suppress_for[0],
+            report.suppress_for[1],
+            detail=" ".join(filter(None, (report.code, report.reason))),
+            issue=result.issue,
+            delivery=result.delivery,
+        )
+        for report, result in zip(reports, results, strict=True)
+        if report.suppress_for is not None and (result.is_new or result.delivery is None)
+    ]
+    suppressed = set(suppress_by_ids(connection, wanted, now=now))
+    last_hard: dict[str, int] = {}
+    bounced: dict[str, list[int]] = {}
+    for index, (report, result) in enumerate(zip(reports, results, strict=True)):
+        if report.suppress_for is None or not (result.is_new or result.delivery is None):
+            continue
+        if report.subscriber in suppressed:
+            suppressed.discard(report.subscriber)
+            results[index] = replace(result, suppressed=True)
+            if report.kind == HARD and result.delivery is not None:
+                # Who complained has decided: never kept back.
+                last_hard[result.issue] = index
+                bounced.setdefault(result.issue, []).append(result.delivery)
+    for issue, of_deliveries in bounced.items():
+        kept_back = refusal_guard.keep_back_waves_of_reports(
+            connection, issue, of_deliveries, now=now
+        )
+        index = last_hard[issue]
+        results[index] = replace(results[index], kept_back=kept_back)
+    return results
 
 
 def list_bounces(store: Store, *, issue: str = "", kind: str = "") -> Iterator[Bounce]:

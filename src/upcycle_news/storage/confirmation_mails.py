@@ -277,8 +277,9 @@ def claim(
 def _recipient(connection: Connection, mail: WaitingMail) -> tuple[EmailAddress, str] | None:
     """Return address and language; None if the mail must not be sent any more."""
     if mail.kind.is_about_consent:
+        language = func.coalesce(consents.c.chosen_language, subscribers.c.language)
         query = (
-            select(subscribers.c.email.label("address"), subscribers.c.language)
+            select(subscribers.c.email.label("address"), language.label("language"))
             .join(consents, consents.c.subscriber_id == subscribers.c.id)
             .where(consents.c.id == mail.reference, consents.c.confirmed_at.is_(None))
         )

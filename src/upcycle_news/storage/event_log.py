@@ -99,11 +99,22 @@ def append_for_each(
 
 
 def append_for_ids(
-    connection: Connection, kind: EventKind, ids: Iterable[int], *, at: datetime
+    connection: Connection,
+    kind: EventKind,
+    ids: Iterable[int],
+    *,
+    at: datetime,
+    detail: Mapping[str, Any] | None = None,
 ) -> None:
-    """Append an event without detail for each of these subscribers."""
+    """Append an event for each of these subscribers."""
     rows: list[dict[str, Any]] = [
-        {"at": at, "kind": kind.value, "subscriber_id": number, "issue_id": None, "detail": {}}
+        {
+            "at": at,
+            "kind": kind.value,
+            "subscriber_id": number,
+            "issue_id": None,
+            "detail": dict(detail or {}),
+        }
         for number in ids
     ]
     if rows:

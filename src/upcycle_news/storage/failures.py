@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,6 +13,8 @@ from upcycle_news.storage.bounces import UNCLEAR
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import bounces, deliveries, issues, subscribers
 from upcycle_news.storage.suppressions import address_since, suppression_reason_sql
+
+_CHUNK = 500
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,31 @@ def refused_deliveries(store: Store, subscriber: int) -> tuple[RefusedDelivery, 
             RefusedDelivery(row.issue_id, row.changed_at, row.code, row.enhanced, row.reason)
             for row in connection.execute(query)
         )
+
+
+def with_failures(store: Store, of: Collection[int], *, at_least: int) -> frozenset[int]:
+    """Return those of these subscribers who had so many soft reports and refusals, all counted."""
+    ids = sorted(of)
+    found: set[int] = set()
+    with store.reading() as connection:
+        for start in range(0, len(ids), _CHUNK):
+            chunk = ids[start : start + _CHUNK]
+            reports = select(bounces.c.subscriber_id).where(
+                bounces.c.subscriber_id.in_(chunk), bounces.c.kind.in_(("soft", UNCLEAR))
+            )
+            refused = select(deliveries.c.subscriber_id).where(
+                deliveries.c.subscriber_id.in_(chunk),
+                deliveries.c.state == DeliveryState.REJECTED,
+                deliveries.c.code >= 400,
+            )
+            both = reports.union_all(refused).subquery()
+            query = (
+                select(both.c.subscriber_id)
+                .group_by(both.c.subscriber_id)
+                .having(func.count() >= at_least)
+            )
+            found |= set(connection.scalars(query))
+    return frozenset(found)
 
 
 def mostly_refused(store: Store, issue: str) -> bool:

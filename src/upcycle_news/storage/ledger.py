@@ -39,7 +39,7 @@ from upcycle_news.storage.ledger_fast_path import LedgerFastPath
 from upcycle_news.storage.quotas import FullScope, Quotas, reserve
 from upcycle_news.storage.refusal_guard import GuardStop, is_refusal
 from upcycle_news.storage.schema import deliveries, issues, workers
-from upcycle_news.storage.suppressions import REFUSED, suppress_by_id
+from upcycle_news.storage.suppressions import REFUSED, SubscriberSuppression, suppress_by_id
 from upcycle_news.storage.workers import NO_WORKER, Worker
 
 _GRANTED = ClaimResult(ClaimStatus.GRANTED)
@@ -76,7 +76,7 @@ class Ledger:
         self.guard_stop: GuardStop | None = None
         # By scope: when a domain's quota has room again, and how many deliveries wait for it.
         self._domain_waits: dict[str, tuple[datetime, int]] = {}
-        self._fast_path = LedgerFastPath(store, worker)
+        self._fast_path = LedgerFastPath(store, worker, quotas)
 
     # --- leases
 
@@ -168,7 +168,7 @@ class Ledger:
         A granted message may be sent as soon as this returns. A verdict may be recorded again for
         a delivery of this run; the last one counts, and a suppression is only ever added.
         """
-        if not self._quotas and self._fast_path.try_commit(records, claims, now):
+        if self._fast_path.try_commit(records, claims, now):
             self._accepted += sum(verdict.state is DeliveryState.SENT for _, verdict in records)
             return [_GRANTED] * len(claims)
         with self._store.writing() as connection:
@@ -298,16 +298,15 @@ class Ledger:
         detail = " ".join(
             part for part in (str(verdict.code or ""), verdict.enhanced, verdict.reason) if part
         )
-        suppress_by_id(
-            connection,
+        wanted = SubscriberSuppression(
             delivery.subscriber,
-            reason=REFUSED,
-            source=SuppressionSource.SMTP,
+            REFUSED,
+            SuppressionSource.SMTP,
             detail=detail,
             issue=self._issue,
             delivery=delivery.delivery,
-            now=now,
         )
+        suppress_by_id(connection, wanted, now=now)
 
     def return_unsent(self, claim: LeasedDelivery, now: datetime) -> None:
         """Undo a granted claim, of which nothing was on the wire: queued, the attempt not counted."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from upcycle_news.models import Author, Channel, Issue, Manifest, Publication
+from upcycle_news.models import Author, Channel, Issue, Manifest, Publication, Question
 
 FORMAT = 1
 _ISSUE = TypeAdapter(Issue)
@@ -57,6 +57,15 @@ def not_before(text: str) -> datetime | None:
     file = json.loads(text)["issue"].get("file") or {}
     written = file.get("not_before")
     return datetime.fromisoformat(written) if written else None
+
+
+def question(text: str) -> tuple[Question, str] | None:
+    """Return the question in a manifest's JSON and the issue's language, if the issue asks one."""
+    issue = json.loads(text)["issue"]
+    file = issue.get("file") or {}
+    if not file.get("question") or issue["id"].get("correction"):
+        return None
+    return Question(file["question"], tuple(file["answers"])), issue["language"]
 
 
 def revision_id_of(text: str) -> str:

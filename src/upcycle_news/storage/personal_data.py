@@ -87,6 +87,8 @@ def _consent(row: Row[Any]) -> Consent:
         token_hash=row.token_hash,
         ip=row.ip,
         text=row.text,
+        chosen_language=row.chosen_language,
+        chosen_topics=None if row.chosen_topics is None else tuple(row.chosen_topics),
     )
 
 

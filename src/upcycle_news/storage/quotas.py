@@ -1,6 +1,7 @@
 """Quotas, counted in the store: exact across processes and restarts.
 
-Each scope (a relay, the sender, a domain) keeps the times of its last messages. One more may go
+Each scope (a relay, the sender, a domain) keeps the times of its last messages; those that are claimed
+together are counted as a block with one time. One more may go
 when the `limit`-th last is older than the span, so that no span of that length, wherever it
 begins, holds more than `limit`. A message is counted in the transaction that claims it: one that a
 crash keeps from being sent counts all the same.
@@ -8,15 +9,18 @@ crash keeps from being sent counts all the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Dialect, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from upcycle_news.models import EmailAddress, Rate
-from upcycle_news.storage.schema import quota_marks, quota_scopes
+from upcycle_news.storage.compiled_statement import CompiledStatement
+from upcycle_news.storage.schema import UtcDateTime, quota_marks, quota_scopes
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,79 @@ class Quotas:
 
     def __bool__(self) -> bool:
         return bool(self.relay or self.sender or self.domains)
+
+
+_ADD = (
+    update(quota_scopes)
+    .where(quota_scopes.c.scope == bindparam("named"))
+    .values(count=quota_scopes.c.count + bindparam("added"))
+)
+_COUNT = select(quota_scopes.c.count).where(quota_scopes.c.scope == bindparam("named"))
+# The mark of the message that has to lie further back than the rate's span, if it does not.
+_OLDEST = (
+    select(quota_marks.c.at)
+    .where(quota_marks.c.scope == bindparam("named"), quota_marks.c.number > bindparam("behind"))
+    .order_by(quota_marks.c.number)
+    .limit(1)
+    .subquery()
+)
+_TOO_LATE = select(_OLDEST.c.at).where(_OLDEST.c.at > bindparam("free_since", type_=UtcDateTime))
+_MARK = insert(quota_marks).values(
+    scope=bindparam("named"), number=bindparam("last"), at=bindparam("now")
+)
+_FORGET = delete(quota_marks).where(
+    quota_marks.c.scope == bindparam("named"), quota_marks.c.number <= bindparam("behind")
+)
+
+
+class QuotaBlocks:
+    """Counts all messages that are claimed together at once, with the driver's own cursor."""
+
+    def __init__(self, quotas: Quotas, dialect: Dialect) -> None:
+        """Count against `quotas` in a store of this dialect."""
+        self._quotas = quotas
+        self._add, self._count, self._too_late, self._mark, self._forget = (
+            CompiledStatement(statement, dialect)
+            for statement in (_ADD, _COUNT, _TOO_LATE, _MARK, _FORGET)
+        )
+
+    def reserve(self, cursor: Any, addresses: Iterable[EmailAddress], now: datetime) -> bool:
+        """Count a message to each address in every scope; False when one has no room for all.
+
+        After False the transaction has to be rolled back. Also False for a scope that has counted
+        nothing yet, which `reserve` begins.
+        """
+        scopes = Counter(scope for address in addresses for scope in self._quotas.scopes(address))
+        # In one order for all workers, so that they wait for one another and never in a circle.
+        return all(
+            self._reserve(cursor, scope, scopes[scope], now)
+            for scope in sorted(scopes, key=lambda scope: (not scope.is_domain, scope.name))
+        )
+
+    def _reserve(self, cursor: Any, scope: Scope, added: int, now: datetime) -> bool:
+        named = {"named": scope.name}
+
+        def execute(statement: CompiledStatement, **values: Any) -> None:
+            cursor.execute(statement.sql, statement.parameters({**named, **values}))
+
+        execute(self._add, added=added)
+        execute(self._count)
+        row = cursor.fetchone()
+        if row is None:
+            return False
+        last: int = row[0]
+        for rate in scope.rates:
+            if added > rate.limit:
+                return False
+            if last > rate.limit:
+                # The last of the block decides: those before it ask for earlier times.
+                since = now - timedelta(seconds=rate.seconds)
+                execute(self._too_late, behind=last - 1 - rate.limit, free_since=since)
+                if cursor.fetchone() is not None:
+                    return False
+        execute(self._mark, last=last, now=now)
+        execute(self._forget, behind=last - max(rate.limit for rate in scope.rates))
+        return True
 
 
 def reserve(connection: Connection, scopes: Sequence[Scope], now: datetime) -> FullScope | None:

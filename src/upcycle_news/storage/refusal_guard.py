@@ -7,7 +7,8 @@ the transaction that records the refusals: it has locked the issue before.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,10 +17,11 @@ from sqlalchemy import Connection, delete, insert, select, update
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import DeliveryState, Verdict
 from upcycle_news.models.refusal_wave import (
+    LEAST,
     Outcome,
     RefusalWave,
     find_wave,
-    find_wave_around,
+    find_waves_around,
 )
 from upcycle_news.storage import issue_lifecycle as lifecycle
 from upcycle_news.storage import pending_suppressions
@@ -35,6 +37,7 @@ from upcycle_news.storage.workers import NO_WORKER
 
 _ROWS = 500  # refusals that are looked at: as many of one domain may come in a row
 _NEIGHBOURS = 200  # deliveries before and after the one that a report is about
+_SPAN = 5000  # deliveries whose outcomes are looked at together
 _CHUNK = 500
 _REFUSED_STATES = (DeliveryState.REJECTED, DeliveryState.DEFERRED)
 _PENDING_STATES = (DeliveryState.QUEUED, DeliveryState.DEFERRED, DeliveryState.SENDING)
@@ -215,22 +218,64 @@ def put_off(connection: Connection, issue: str, *, until: datetime, now: datetim
 # --- reports that come back later
 
 
-def keep_back_wave_of_reports(
-    connection: Connection, issue: str, delivery: int, *, now: datetime
+def keep_back_waves_of_reports(
+    connection: Connection, issue: str, of_deliveries: Collection[int], *, now: datetime
 ) -> int:
-    """Keep back the suppressions of a wave of hard bounces that `delivery` is part of.
+    """Keep back the suppressions of the waves of hard bounces that these deliveries are part of.
 
     The deliveries of an issue are looked at in the order of its queue. Returns how many are kept back
     now, 0 without such a wave.
     """
-    wave = find_wave_around(_outcomes_around(connection, issue, delivery), delivery)
-    if wave is None:
+    doubtful: set[int] = set()
+    for span in _neighbourhoods(of_deliveries):
+        first, last = span[0] - _NEIGHBOURS, span[-1] + _NEIGHBOURS
+        refused = _refused_between(connection, issue, first, last)
+        # The usual case: a few dead addresses in a list.
+        suspicious = [one for one in span if _count_near(refused, one) >= LEAST]
+        if suspicious:
+            outcomes = _outcomes_between(connection, issue, first, last)
+            doubtful |= find_waves_around(outcomes, suspicious, reach=_NEIGHBOURS)
+    if not doubtful:
         return 0
-    return pending_suppressions.keep_back(connection, issue, wave.doubtful, now=now)
+    return pending_suppressions.keep_back(connection, issue, doubtful, now=now)
 
 
-def _outcomes_around(connection: Connection, issue: str, delivery: int) -> list[Outcome]:
-    """Return the outcomes of deliveries near this one, in the order of the queue."""
+def _count_near(refused: Sequence[int], delivery: int) -> int:
+    """Return how many of the refused deliveries, which are in order, are neighbours of this one."""
+    first, last = delivery - _NEIGHBOURS, delivery + _NEIGHBOURS
+    return bisect_right(refused, last) - bisect_left(refused, first)
+
+
+def _neighbourhoods(of_deliveries: Collection[int]) -> Iterator[list[int]]:
+    """Yield the deliveries in order, those that share neighbours together, as far as `_SPAN` reaches."""
+    span: list[int] = []
+    for delivery in sorted(of_deliveries):
+        if span and (delivery - span[-1] > 2 * _NEIGHBOURS or delivery - span[0] > _SPAN):
+            yield span
+            span = []
+        span.append(delivery)
+    if span:
+        yield span
+
+
+def _refused_between(connection: Connection, issue: str, first: int, last: int) -> list[int]:
+    """Return the deliveries of an issue that bounced or were refused, in order, by their ids."""
+    bounced = select(bounces.c.delivery_id).where(
+        bounces.c.issue_id == issue,
+        bounces.c.kind == "hard",
+        bounces.c.delivery_id.between(first, last),
+    )
+    refused = select(deliveries.c.id).where(
+        deliveries.c.id.between(first, last),
+        deliveries.c.issue_id == issue,
+        deliveries.c.state.in_(_REFUSED_STATES),
+        deliveries.c.code >= 500,
+    )
+    return sorted({*connection.scalars(bounced), *connection.scalars(refused)})
+
+
+def _outcomes_between(connection: Connection, issue: str, first: int, last: int) -> list[Outcome]:
+    """Return the outcomes of the deliveries with these ids, in the order of the queue."""
     hard = (
         select(bounces.c.id)
         .where(
@@ -252,7 +297,7 @@ def _outcomes_around(connection: Connection, issue: str, delivery: int) -> list[
             hard.label("hard"),
         )
         .outerjoin(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
-        .where(deliveries.c.id.between(delivery - _NEIGHBOURS, delivery + _NEIGHBOURS))
+        .where(deliveries.c.id.between(first, last))
         .order_by(deliveries.c.id)
     )
     outcomes = []

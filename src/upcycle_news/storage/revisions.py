@@ -14,6 +14,7 @@ from upcycle_news.models import (
     IssueId,
     IssueState,
     Manifest,
+    Question,
     RenderedIssue,
 )
 from upcycle_news.storage import issue_lifecycle as lifecycle
@@ -168,6 +169,16 @@ def not_before(store: Store, issue: IssueId) -> datetime | None:
     with store.reading() as connection:
         manifest = connection.scalar(query)
     return None if manifest is None else manifest_json.not_before(manifest)
+
+
+def question_of(store: Store, issue: IssueId, revision_id: str) -> tuple[Question, str] | None:
+    """Return the question of a revision and the language that it is asked in; None without one."""
+    query = select(revisions.c.manifest).where(
+        revisions.c.issue_id == str(issue), revisions.c.revision_id == revision_id
+    )
+    with store.reading() as connection:
+        manifest = connection.scalar(query)
+    return None if manifest is None else manifest_json.question(manifest)
 
 
 def approval_state(connection: Connection, issue: IssueId, revision_id: str) -> bool | None:

@@ -6,9 +6,10 @@ mail is queued in `confirmation_mails`. Times are in UTC, in whole seconds.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, delete, exists, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -50,6 +51,7 @@ def start_signup(
     *,
     may_ask: Callable[[AddressStatus], bool],
     language: str,
+    topics: Sequence[str] | None = None,
     source: str,
     wording: str,
     ip: str,
@@ -59,7 +61,8 @@ def start_signup(
 ) -> Signup | None:
     """Store a sign-up and queue its mail if `may_ask` allows it; None when no mail must be sent.
 
-    One transaction: two sign-ups at the same moment make one mail. The mails to the mailbox with the
+    `language` and `topics` are the subscriber's from the confirmation on; with `topics` None those that
+    are known of them stay. One transaction: two sign-ups at the same moment make one mail. The mails to the mailbox with the
     key `mailbox_key` (default: the address) are counted from `mailbox_since`.
     """
     now = now.replace(microsecond=0)
@@ -97,6 +100,8 @@ def start_signup(
                 token_hash="",
                 ip=ip,
                 given_at=now,
+                chosen_language=language,
+                chosen_topics=None if topics is None else list(topics),
             )
             .returning(consents.c.id)
         ).scalar_one()
@@ -169,6 +174,7 @@ def confirm(
         result, consent, number, address = _lookup(connection, token_hash, now, valid_for)
         if result is not ConfirmationResult.NOW:
             return result
+        chosen = _take_choices(connection, consent, now)
         connection.execute(
             update(consents).where(consents.c.id == consent).values(confirmed_at=now)
         )
@@ -177,7 +183,7 @@ def confirm(
         connection.execute(
             update(subscribers)
             .where(subscribers.c.id == number)
-            .values(status=SubscriberStatus.CONFIRMED, unsubscribed_at=None)
+            .values(status=SubscriberStatus.CONFIRMED, unsubscribed_at=None, **chosen)
         )
         connection.execute(
             delete(consents).where(
@@ -187,6 +193,22 @@ def confirm(
         event_log.append(connection, EventKind.SUBSCRIBER_CONFIRMED, at=now, subscriber=number)
         suppressions.lift_on_resubscribe(connection, store, EmailAddress(address), now=now)
     return ConfirmationResult.NOW
+
+
+def _take_choices(connection: Connection, consent: int, now: datetime) -> dict[str, Any]:
+    """Return the subscriber's columns that the form of a sign-up decides; the sign-up keeps none of it."""
+    row = connection.execute(
+        select(consents.c.chosen_language, consents.c.chosen_topics).where(consents.c.id == consent)
+    ).one()
+    connection.execute(
+        update(consents)
+        .where(consents.c.id == consent)
+        .values(chosen_language=None, chosen_topics=None)
+    )
+    chosen: dict[str, Any] = {"language": row.chosen_language} if row.chosen_language else {}
+    if row.chosen_topics is not None:  # from now on no imported list replaces them
+        chosen |= {"topics": list(row.chosen_topics), "preferences_set_at": now}
+    return chosen
 
 
 def _lookup(

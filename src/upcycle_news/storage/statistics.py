@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, func, select
+from sqlalchemy import ColumnElement, Connection, Text, case, cast, func, select
 
-from upcycle_news.models import DeliveryState, IssueId, SubscriberStatus
+from upcycle_news.models import DeliveryState, IssueId, Rate, SubscriberStatus
 from upcycle_news.storage import issue_lifecycle as lifecycle
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import (
@@ -20,6 +21,7 @@ from upcycle_news.storage.schema import (
     deliveries,
     issues,
     quota_marks,
+    quota_scopes,
     subscribers,
     suppressions,
     unsubscribes,
@@ -66,17 +68,22 @@ def last_delivery_change(store: Store, issue: IssueId) -> datetime | None:
     return changed_at
 
 
-def count_sent_within(store: Store, scope: str, span: timedelta, *, now: datetime) -> int:
-    """Return how many messages counted against a quota's scope in the last `span`."""
+def count_sent_within(store: Store, scope: str, rate: Rate, *, now: datetime) -> int:
+    """Return how many messages counted against a quota's scope in the last span of one of its rates."""
+    of_scope = quota_marks.c.scope == scope
+    since = now - timedelta(seconds=rate.seconds)
     with store.reading() as connection:
-        return int(
-            connection.scalar(
-                select(func.count()).where(
-                    quota_marks.c.scope == scope, quota_marks.c.at > now - span
-                )
-            )
-            or 0
+        count = connection.scalar(select(quota_scopes.c.count).where(quota_scopes.c.scope == scope))
+        before = connection.scalar(
+            select(func.max(quota_marks.c.number)).where(of_scope, quota_marks.c.at <= since)
         )
+        oldest = connection.scalar(select(func.min(quota_marks.c.number)).where(of_scope))
+    if count is None or oldest is None:
+        return 0
+    if before is not None:
+        return int(count - before)
+    # All that are kept lie within the span: as many as the limit, or more where it was lowered.
+    return int(max(min(count, rate.limit), count - oldest + 1))
 
 
 @dataclass(frozen=True)
@@ -113,10 +120,13 @@ def count_subscribers(store: Store) -> ListCounts:
         ):
             by_status[status] = count
         topics: Counter[str] = Counter()
-        for chosen in connection.scalars(
-            select(subscribers.c.topics).where(subscribers.c.status == SubscriberStatus.CONFIRMED)
+        chosen = cast(subscribers.c.topics, Text)  # few sets are distinct, and JSON has no equality
+        for names, count in connection.execute(
+            select(chosen, func.count())
+            .where(subscribers.c.status == SubscriberStatus.CONFIRMED)
+            .group_by(chosen)
         ):
-            topics.update(chosen)
+            topics.update(dict.fromkeys(json.loads(names), count))
         reasons = connection.execute(
             select(suppressions.c.reason, func.count())
             .group_by(suppressions.c.reason)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Text, cast, insert, select, update
+from sqlalchemy import Connection, Row, Text, cast, insert, literal, select, update
 
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import (
@@ -22,6 +22,7 @@ from upcycle_news.storage import event_log
 from upcycle_news.storage import suppressions as suppression_rows
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import (
+    IN_A_GROUP,
     asked_addresses,
     consents,
     subscribers,
@@ -83,7 +84,7 @@ def add_subscribers(
             fresh = _update_known(store, connection, chunk, seen, report, override_preferences)
             if fresh:
                 fresh = [
-                    replace(subscriber, language=subscriber.language or language)
+                    subscriber if subscriber.language else replace(subscriber, language=language)
                     for subscriber in fresh
                 ]
                 _insert(store, connection, fresh, consent, now=now)
@@ -184,27 +185,25 @@ def _insert(
         insert(subscribers),
         [new_row(store, subscriber, SubscriberStatus.CONFIRMED, now) for subscriber in new],
     )
-    ids = connection.scalars(
-        select(subscribers.c.id)
-        .where(subscribers.c.email_key.in_([subscriber.email.key for subscriber in new]))
-        .order_by(subscribers.c.id)
-    ).all()
+    keys = [subscriber.email.key for subscriber in new]
+    proof = {
+        "purpose": "newsletter",
+        "wording": "",
+        "token_hash": "",
+        "ip": "",
+        "confirmed_at": now,
+        **consent,
+    }
+    columns = [literal(value, consents.c[name].type) for name, value in proof.items()]
     connection.execute(
-        insert(consents),
-        [
-            {
-                "subscriber_id": number,
-                "purpose": "newsletter",
-                "wording": "",
-                "token_hash": "",
-                "ip": "",
-                "confirmed_at": now,
-                **consent,
-            }
-            for number in ids
-        ],
+        insert(consents).from_select(
+            ["subscriber_id", *proof],
+            select(subscribers.c.id, *columns).where(subscribers.c.email_key.in_(keys)),
+        )
     )
-    event_log.append_for_ids(connection, EventKind.SUBSCRIBER_CONFIRMED, ids, at=now)
+    event_log.append_for_each(
+        connection, EventKind.SUBSCRIBER_CONFIRMED, subscribers.c.email_key.in_(keys), at=now
+    )
 
 
 def new_row(
@@ -240,7 +239,9 @@ def chunks(new: Iterable[NewSubscriber]) -> Iterator[list[NewSubscriber]]:
 def all_subscribers(store: Store) -> Iterator[Subscriber]:
     """Yield all subscribers, whatever their status, oldest first."""
     with store.reading() as connection:
-        for row in connection.execute(select(subscribers).order_by(subscribers.c.id)):
+        query = select(subscribers).order_by(subscribers.c.id)
+        # Without this psycopg fetches the whole list before its first row.
+        for row in connection.execute(query, execution_options={"yield_per": CHUNK}):
             yield _subscriber(row)
 
 
@@ -282,16 +283,16 @@ def addresses(store: Store, ids: Iterable[int]) -> Mapping[int, EmailAddress]:
 
 def group_members(store: Store, group: str) -> tuple[Subscriber, ...]:
     """Return the confirmed subscribers in `group`, such as the editors who get test mails."""
-    return tuple(
-        subscriber
-        for subscriber in all_subscribers(store)
-        if subscriber.status is SubscriberStatus.CONFIRMED and group in subscriber.groups
-    )
+    # Asked for the status as well, SQLite would take the index of that, and read all confirmed ones.
+    query = select(subscribers).where(IN_A_GROUP).order_by(subscribers.c.id)
+    with store.reading() as connection:
+        members = [_subscriber(row) for row in connection.execute(query) if group in row.groups]
+    return tuple(member for member in members if member.status is SubscriberStatus.CONFIRMED)
 
 
 def group_names(store: Store) -> tuple[str, ...]:
     """Return the names of all groups, sorted."""
-    query = select(cast(subscribers.c.groups, Text)).distinct()
+    query = select(cast(subscribers.c.groups, Text)).where(IN_A_GROUP).distinct()
     with store.reading() as connection:
         return tuple(
             sorted({name for text in connection.scalars(query) for name in json.loads(text)})
@@ -311,33 +312,61 @@ def unsubscribe(
     `issue` is the number of the issue whose link was followed, 0 for none.
     """
     with store.writing() as connection:
-        changed = connection.execute(
+        return bool(unsubscribe_ids(connection, {subscriber.id: issue}, now=now, method=method))
+
+
+def unsubscribe_ids(
+    connection: Connection, wanted: Mapping[int, int], *, now: datetime, method: UnsubscribeMethod
+) -> frozenset[int]:
+    """Unsubscribe subscribers, each with an issue's number or 0; returns the ids that were not before."""
+    ids = sorted(wanted)
+    changed: set[int] = set()
+    for start in range(0, len(ids), CHUNK):
+        chunk = ids[start : start + CHUNK]
+        now_left = connection.scalars(
             update(subscribers)
-            .where(subscribers.c.id == subscriber.id)
+            .where(subscribers.c.id.in_(chunk))
             .where(subscribers.c.status != SubscriberStatus.UNSUBSCRIBED)
             .values(status=SubscriberStatus.UNSUBSCRIBED, unsubscribed_at=now)
-        )
-        if changed.rowcount == 0:
-            return False
+            .returning(subscribers.c.id)
+        ).all()
+        if not now_left:
+            continue
         connection.execute(
             update(consents)
-            .where(consents.c.subscriber_id == subscriber.id, consents.c.ended_at.is_(None))
+            .where(consents.c.subscriber_id.in_(now_left), consents.c.ended_at.is_(None))
             .where(consents.c.confirmed_at.is_not(None))
             .values(ended_at=now)
         )
         connection.execute(
-            insert(unsubscribes).values(
-                subscriber_id=subscriber.id, issue_number=issue, method=method.value, at=now
-            )
+            insert(unsubscribes),
+            [
+                {"subscriber_id": one, "issue_number": wanted[one], "method": method, "at": now}
+                for one in now_left
+            ],
         )
-        event_log.append(
+        event_log.append_for_ids(
             connection,
             EventKind.SUBSCRIBER_LEFT,
+            sorted(now_left),
             at=now,
-            subscriber=subscriber.id,
             detail={"method": method.value},
         )
-    return True
+        changed |= set(now_left)
+    return frozenset(changed)
+
+
+def addresses_of(store: Store, ids: Collection[int]) -> dict[int, str]:
+    """Return the present addresses of these subscribers, without those who were erased."""
+    ordered = sorted(ids)
+    addresses: dict[int, str] = {}
+    with store.reading() as connection:
+        for start in range(0, len(ordered), CHUNK):
+            query = select(subscribers.c.id, subscribers.c.email).where(
+                subscribers.c.id.in_(ordered[start : start + CHUNK])
+            )
+            addresses |= {row.id: row.email for row in connection.execute(query)}
+    return addresses
 
 
 def by_id(store: Store, number: int) -> Subscriber | None:

@@ -1,21 +1,20 @@
 """Suppressions: addresses, domains or keyed hashes of addresses that are never mailed.
 
-They outlive the subscriber and always win. `suppress` is the one function that writes the table and
+They outlive the subscriber and always win. `suppress_several` is the one function that writes the table and
 `lift` the one that deletes from it, whatever the suppression came from; `suppression_reason_sql` is
 the one expression that queueing, claiming and every other query share.
 """
 
 from __future__ import annotations
 
-import hashlib
 import hmac
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, delete, func, select
+from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, delete, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningInsert
 
@@ -34,6 +33,10 @@ HARD_BOUNCE = "hard bounce"
 # Lifted by the subscriber's own new consent. After a bounce or a complaint only an operator lifts
 # the suppression.
 LIFTED_BY_CONSENT = (FORGOTTEN, "unsubscribed", MOVED)
+COMPLAINT = "complaint"
+SOFT_BOUNCES = "soft bounces"
+# What failed may turn out to be no fault of the address; who complained has decided.
+_WEAKER_THAN_COMPLAINT = (*LIFTED_BY_CONSENT, HARD_BOUNCE, REFUSED, SOFT_BOUNCES)
 _CHUNK = 500
 
 
@@ -46,8 +49,8 @@ def hash_key(store: Store, email: EmailAddress) -> str:
     """Return the keyed hash that is kept of an erased address; empty without a key."""
     if not store.erasure_key:
         return ""
-    mac = hmac.new(store.erasure_key, b"upcycle_news/person/" + email.key.encode(), hashlib.sha256)
-    return f"#{mac.hexdigest()}"
+    mac = hmac.digest(store.erasure_key, b"upcycle_news/person/" + email.key.encode(), "sha256")
+    return f"#{mac.hex()}"
 
 
 def suppression_keys(store: Store, email: EmailAddress) -> tuple[str, ...]:
@@ -94,17 +97,38 @@ def suppressed_reasons(
     return reasons
 
 
-def suppress(connection: Connection, suppression: Suppression, *, tell: bool = True) -> bool:
-    """Store a suppression; returns whether it is new.
+def suppress(connection: Connection, suppression: Suppression) -> bool:
+    """Store a suppression, as `suppress_several` does; returns whether it is new."""
+    return bool(suppress_several(connection, [suppression]))
+
+
+def suppress_several(connection: Connection, wanted: Sequence[Suppression]) -> frozenset[str]:
+    """Store suppressions of different keys in few statements; returns the keys that are new.
 
     A known key keeps its first suppression, unless the subscriber's own new consent would lift that
-    one and not the new one. All writing goes through here. Without `tell` the caller sees to the
-    events.
+    one and not the new one, or the new one is a complaint and the other a failure. All writing goes through
+    here.
     """
-    statement = _insert(
-        connection.dialect.name, replaces_liftable=suppression.reason not in LIFTED_BY_CONSENT
-    )
-    values = {
+    alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for one in wanted:
+        alike.setdefault(_replaceable(one), []).append(_values(one))
+    new: set[str] = set()
+    for replaceable, rows in alike.items():
+        # Not `rowcount`: it is -1 for an INSERT in Postgres.
+        new |= set(connection.scalars(_insert(connection.dialect.name, replaceable), rows))
+    _tell_suppressed(connection, (one for one in wanted if one.key in new))
+    return frozenset(new)
+
+
+def _replaceable(suppression: Suppression) -> tuple[str, ...]:
+    """Return the reasons of suppressions that this one replaces."""
+    if suppression.reason in LIFTED_BY_CONSENT:
+        return ()
+    return _WEAKER_THAN_COMPLAINT if suppression.reason == COMPLAINT else LIFTED_BY_CONSENT
+
+
+def _values(suppression: Suppression) -> dict[str, Any]:
+    return {
         "email_key": suppression.key,
         "reason": suppression.reason,
         "source": suppression.source,
@@ -113,25 +137,18 @@ def suppress(connection: Connection, suppression: Suppression, *, tell: bool = T
         "delivery_id": suppression.delivery,
         "created_at": suppression.at,
     }
-    # Not `rowcount`: it is -1 for an INSERT in Postgres.
-    is_new = connection.scalar(statement, values) is not None
-    if is_new and tell:
-        _tell_suppressed(connection, [suppression])
-    return is_new
 
 
 def suppress_many(connection: Connection, new: Iterable[Suppression]) -> int:
-    """Store suppressions as `suppress` does; returns how many are new."""
-    count, untold = 0, []
+    """Store suppressions, of several for one key the first, as `suppress_several` does; returns how many are new."""
+    count = 0
+    chunk: dict[str, Suppression] = {}
     for suppression in new:
-        if suppress(connection, suppression, tell=False):
-            count += 1
-            untold.append(suppression)
-        if len(untold) == _CHUNK:
-            _tell_suppressed(connection, untold)
-            untold = []
-    _tell_suppressed(connection, untold)
-    return count
+        chunk.setdefault(suppression.key, suppression)
+        if len(chunk) == _CHUNK:
+            count += len(suppress_several(connection, list(chunk.values())))
+            chunk = {}
+    return count + len(suppress_several(connection, list(chunk.values())))
 
 
 def _tell_suppressed(connection: Connection, new: Iterable[Suppression]) -> None:
@@ -162,17 +179,18 @@ def _subscribers_with(keys: Iterable[str]) -> Iterator[ColumnElement[bool]]:
 
 
 @cache
-def _insert(dialect: str, *, replaces_liftable: bool) -> ReturningInsert[tuple[str]]:
-    """Return the statement of `suppress`, built once: a list may have a hundred thousand lines."""
+def _insert(dialect: str, replaceable: tuple[str, ...]) -> ReturningInsert[tuple[str]]:
+    """Return the statement of `suppress_several`, built once: a list may have a hundred thousand lines."""
     statement = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(suppressions)
-    if not replaces_liftable:
+    if not replaceable:
         statement = statement.on_conflict_do_nothing()
     else:
         changed = [column.name for column in suppressions.c if not column.primary_key]
         statement = statement.on_conflict_do_update(
             index_elements=[suppressions.c.email_key],
             set_={name: statement.excluded[name] for name in changed},
-            where=suppressions.c.reason.in_(LIFTED_BY_CONSENT),
+            # Not IN: its parameters cannot stand in a statement for several rows.
+            where=or_(*(suppressions.c.reason == reason for reason in replaceable)),
         )
     return statement.returning(suppressions.c.email_key)
 
@@ -200,53 +218,99 @@ def lift(
     return lifted
 
 
-def suppress_by_id(
-    connection: Connection,
-    subscriber: int,
-    *,
-    reason: str,
-    source: SuppressionSource,
-    detail: str,
-    issue: str,
-    delivery: int | None,
-    now: datetime,
-) -> bool:
-    """Suppress the address of the subscriber with this id; returns whether it is new.
+@dataclass(frozen=True)
+class SubscriberSuppression:
+    """A suppression of whatever address a subscriber, or one of their deliveries, had."""
+
+    subscriber: int
+    reason: str
+    source: SuppressionSource
+    detail: str = ""
+    issue: str = ""
+    delivery: int | None = None
+
+
+def suppress_by_id(connection: Connection, wanted: SubscriberSuppression, *, now: datetime) -> bool:
+    """Suppress the address of one subscriber, as `suppress_by_ids` does; returns whether it is new."""
+    return bool(suppress_by_ids(connection, [wanted], now=now))
+
+
+def suppress_by_ids(
+    connection: Connection, wanted: Sequence[SubscriberSuppression], *, now: datetime
+) -> frozenset[int]:
+    """Suppress the addresses of subscribers; returns the ids of those that are new.
 
     What says something about a delivery to an earlier address suppresses the keyed hash of that one;
-    a complaint is the person's, whatever their address. False for one who was erased meanwhile: their
-    hash is suppressed already, and their address must not be stored again.
+    a complaint is the person's, whatever their address. Who was erased meanwhile is left out: their
+    hash is suppressed already, and their address must not be stored again. Of several for one address
+    a complaint counts, else the first.
     """
-    key = connection.scalar(
-        select(subscribers.c.email_key)
-        .where(subscribers.c.id == subscriber)
+    new: set[int] = set()
+    for start in range(0, len(wanted), _CHUNK):
+        chunk = sorted(
+            wanted[start : start + _CHUNK],
+            key=lambda one: one.source is not SuppressionSource.COMPLAINT,
+        )
+        addresses = _present_addresses(connection, [one.subscriber for one in chunk])
+        earlier = _addresses_of_deliveries(
+            connection,
+            [
+                one.delivery
+                for one in chunk
+                if one.delivery is not None and one.source is not SuppressionSource.COMPLAINT
+            ],
+        )
+        by_key: dict[str, SubscriberSuppression] = {}
+        for one in chunk:
+            if one.subscriber in addresses:
+                key = earlier.get(one.delivery) or addresses[one.subscriber]
+                by_key.setdefault(key, one)
+        stored = suppress_several(
+            connection,
+            [
+                Suppression(
+                    key,
+                    one.reason,
+                    one.source,
+                    at=now,
+                    detail=one.detail,
+                    issue=one.issue,
+                    delivery=one.delivery,
+                )
+                for key, one in by_key.items()
+            ],
+        )
+        new |= {one.subscriber for key, one in by_key.items() if key in stored}
+    return frozenset(new)
+
+
+def _present_addresses(connection: Connection, of: Sequence[int]) -> dict[int, str]:
+    query = (
+        select(subscribers.c.id, subscribers.c.email_key)
+        .where(subscribers.c.id.in_(of))
+        .order_by(subscribers.c.id)
         .with_for_update(read=True)  # Postgres: an erasure waits, and takes the new row with it
     )
-    if key is None:
-        return False
-    if delivery is not None and source is not SuppressionSource.COMPLAINT:
-        key = _address_of_delivery(connection, delivery) or key
-    suppression = Suppression(
-        key, reason, source, at=now, detail=detail, issue=issue, delivery=delivery
-    )
-    return suppress(connection, suppression)
+    return {row.id: row.email_key for row in connection.execute(query)}
 
 
-def _address_of_delivery(connection: Connection, delivery: int) -> str | None:
-    """Return the hash of the address that a delivery went to; None if it is the subscriber's still."""
+def _addresses_of_deliveries(
+    connection: Connection, of_deliveries: Sequence[int]
+) -> dict[int | None, str]:
+    """Return the hashes of the addresses that deliveries went to; without those that are still valid."""
+    if not of_deliveries:
+        return {}
     query = (
-        select(address_changes.c.old_hash)
+        select(deliveries.c.id, address_changes.c.old_hash)
         .join(deliveries, deliveries.c.subscriber_id == address_changes.c.subscriber_id)
         .where(
-            deliveries.c.id == delivery,
+            deliveries.c.id.in_(of_deliveries),
             deliveries.c.changed_at <= address_changes.c.confirmed_at,
             address_changes.c.old_hash != "",
         )
-        .order_by(address_changes.c.confirmed_at)
-        .limit(1)
+        .order_by(address_changes.c.confirmed_at.desc())
     )
-    key: str | None = connection.scalar(query)
-    return key
+    return {row.id: row.old_hash for row in connection.execute(query)}  # the last one stays
 
 
 def address_since(connection: Connection, subscriber: int) -> datetime | None:
@@ -259,29 +323,10 @@ def address_since(connection: Connection, subscriber: int) -> datetime | None:
     return at
 
 
-def suppress_subscriber(
-    store: Store,
-    subscriber: int,
-    *,
-    reason: str,
-    source: SuppressionSource,
-    detail: str,
-    issue: str,
-    delivery: int | None,
-    now: datetime,
-) -> bool:
+def suppress_subscriber(store: Store, wanted: SubscriberSuppression, *, now: datetime) -> bool:
     """Suppress the address of a subscriber in a transaction of its own, as `suppress_by_id` does."""
     with store.writing() as connection:
-        return suppress_by_id(
-            connection,
-            subscriber,
-            reason=reason,
-            source=source,
-            detail=detail,
-            issue=issue,
-            delivery=delivery,
-            now=now,
-        )
+        return suppress_by_id(connection, wanted, now=now)
 
 
 def suppress_all(

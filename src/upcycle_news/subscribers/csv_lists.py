@@ -10,8 +10,9 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 from upcycle_news.errors import AddressError, ContentError, UpcycleError
 from upcycle_news.i18n.messages import LANGUAGES, LocalizedText, localized
@@ -21,10 +22,10 @@ from upcycle_news.subscribers.address_cells import AddressCell, bare_address, pa
 from upcycle_news.subscribers.list_columns import COLUMNS, Column, Kind, read_header
 from upcycle_news.subscribers.list_files import (
     ListRow,
+    ListRows,
     ListText,
     decode_list,
     is_workbook,
-    read_rows,
 )
 from upcycle_news.subscribers.list_words import words_of
 from upcycle_news.subscribers.permission_columns import (
@@ -58,12 +59,14 @@ Note = tuple[int, LocalizedText]
 class ParsedList:
     """The subscribers of a list, the lines that were `skipped` on purpose, and the `invalid` ones.
 
-    `notes` say what of a line that was taken is not as the list has it. `unread` names the columns that
+    `subscribers` reads its rows while it is iterated, once: from then on the other fields are complete.
+    `line_count` is how many lines that takes. `notes` say what of a line that was taken is not as the list has it. `unread` names the columns that
     were ignored, as the list spells them. `unknown_status` is True when a line was skipped for a word
     that `take` would accept. `guessed` is a sentence about the encoding, if it was guessed.
     """
 
-    subscribers: list[NewSubscriber] = field(default_factory=list)
+    subscribers: Iterable[NewSubscriber] = ()
+    line_count: int = 0
     skipped: list[Note] = field(default_factory=list)
     invalid: list[Note] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
@@ -79,31 +82,25 @@ def read_subscribers_csv(
     columns: Mapping[str, str] = {},
     ignore: Collection[str] = (),
     take: Collection[str] = (),
-    progress: Callable[[int], None] = lambda _: None,
 ) -> ParsedList:
-    """Read a list whose first line names its columns.
+    """Read a list whose first line names its columns; of a long one no row is held in memory.
 
     Columns: email, name, language, topics (several joined by ; or ,), groups, and those of other systems
     that say who wants mail and who left. Without a name, first and last name are joined. `columns` maps
     names of another system to ours, `ignore` names columns that are not read, `take` holds further words
-    (lower case) of a column that count as subscribed, `progress` is called with 1 for each row.
+    (lower case) of a column that count as subscribed.
 
-    Raises `ContentError` when there is no column with addresses, when two of them hold different ones, and
-    when a column that is not read may say of somebody that they want no mail.
+    Raises `ContentError` when there is no column with addresses and when a column that is not read may
+    say of somebody that they want no mail; while `subscribers` are read, when two columns hold different
+    addresses.
     """
     refuse_workbook(data, where)
     decoded = decode_list(data)
-    rows = list(read_rows(decoded.text))
+    rows = ListRows(decoded.text)
     header = read_header(rows, where=where, columns=columns, ignore=ignore)
-    body = rows[1:]
-    _refuse_unread_no(header, body, where)
-    reader = _RowReader(where, header, body, take)
-    for row in body:
-        reader.add(row)
-        progress(1)
-    parsed = reader.parsed
-    parsed.unread = tuple(dict.fromkeys(column.title for column in reader.unread() if column.title))
-    parsed.guessed = about_encoding(decoded)
+    _refuse_unread_no(header, rows, where)
+    parsed = ParsedList(line_count=rows.line_count, guessed=about_encoding(decoded))
+    parsed.subscribers = _RowReader(parsed, where, header, rows, take).subscribers()
     return parsed
 
 
@@ -113,9 +110,9 @@ def refuse_workbook(data: bytes, where: str) -> None:
         raise ContentError(where, None, localized("list-is-workbook"))
 
 
-def _refuse_unread_no(header: list[Column], rows: list[ListRow], where: str) -> None:
+def _refuse_unread_no(header: list[Column], rows: ListRows, where: str) -> None:
     for column in header:
-        for row in rows if column.sense is not None else ():
+        for row in islice(rows, 1, None) if column.sense is not None else ():
             value = column.cell(row)
             if column.sense is not None and may_say_no(column.sense, answer_of(value)):
                 raise ContentError(
@@ -129,20 +126,34 @@ class _RowReader:
     """Reads the rows of one list; what a column says of one person may depend on what it says of all."""
 
     def __init__(
-        self, where: str, header: list[Column], rows: list[ListRow], take: Collection[str]
+        self,
+        parsed: ParsedList,
+        where: str,
+        header: list[Column],
+        rows: ListRows,
+        take: Collection[str],
     ) -> None:
-        self.parsed = ParsedList()
+        self.parsed = parsed
         self._where, self._take, self._width = where, take, len(header)
+        self._rows = rows
         self._columns: dict[Kind, list[Column]] = {kind: [] for kind in Kind}
         for column in header:
             self._columns[column.kind].append(column)
         self._answers = {
-            column.index: frozenset(answer_of(column.cell(row)) for row in rows)
+            column.index: frozenset(answer_of(column.cell(row)) for row in islice(rows, 1, None))
             for column in self._columns[Kind.WANTS]
         }
         self._used_second = False
 
-    def unread(self) -> list[Column]:
+    def subscribers(self) -> Iterator[NewSubscriber]:
+        """Yield the subscribers, and complete what is said of the list."""
+        for row in islice(self._rows, 1, None):
+            if (subscriber := self._read(row)) is not None:
+                yield subscriber
+        titles = (column.title for column in self._unread() if column.title)
+        self.parsed.unread = tuple(dict.fromkeys(titles))
+
+    def _unread(self) -> list[Column]:
         """Return the columns that told nothing."""
         labels = [
             column
@@ -154,8 +165,8 @@ class _RowReader:
             [*self._columns[Kind.UNREAD], *labels, *second], key=lambda column: column.index
         )
 
-    def add(self, row: ListRow) -> None:
-        """Read one row into the result."""
+    def _read(self, row: ListRow) -> NewSubscriber | None:
+        """Return a row's subscriber, or None with what is said of it in the result."""
         parsed, line = self.parsed, row.line
         if row.broken:
             parsed.invalid.append((line, localized("list-row-broken")))
@@ -165,13 +176,12 @@ class _RowReader:
             parsed.skipped.append((line, reason))
         else:
             try:
-                subscriber = self._subscriber(row)
+                return self._subscriber(row)
             except ContentError:
                 raise
             except UpcycleError as error:
                 parsed.invalid.append((line, error.localized_text))
-            else:
-                parsed.subscribers.append(subscriber)
+        return None
 
     @property
     def _permits(self) -> bool:

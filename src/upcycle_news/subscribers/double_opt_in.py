@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
@@ -116,6 +117,11 @@ def next_attempt(attempts: int, now: datetime) -> datetime:
 def token_hash(token: str) -> str:
     """Return the hash of a confirmation token that the store keeps: it proves a link, and opens none."""
     return hashlib.sha256(f"upcycle_news/confirm/{token}".encode()).hexdigest()
+
+
+def is_consent_version(text: str) -> bool:
+    """Return whether a text looks as what `consent_version` returns."""
+    return re.fullmatch(r"[a-z]{2}-[0-9a-f]{12}", text, re.ASCII) is not None
 
 
 def consent_version(language: str, texts: Iterable[str]) -> str:

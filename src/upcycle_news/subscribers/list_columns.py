@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
+from itertools import islice
 
 from upcycle_news.errors import ContentError, UpcycleError
 from upcycle_news.i18n.messages import localized
@@ -16,7 +17,7 @@ from upcycle_news.subscribers.permission_columns import Sense, sense_of
 COLUMNS = ("email", "name", "language", "topics")
 
 
-class Kind(Enum):
+class Kind(StrEnum):
     """What a column holds; the values are its names in ``--column THEIRS=ours``."""
 
     EMAIL = "email"
@@ -82,20 +83,20 @@ class Column:
 
 
 def read_header(
-    rows: list[ListRow],
+    rows: Iterable[ListRow],
     *,
     where: str,
     columns: Mapping[str, str] = {},
     ignore: Collection[str] = (),
 ) -> list[Column]:
-    """Return the columns of a list, whose first row names them.
+    """Return the columns of a list, whose first row names them; `rows` may be iterated more than once.
 
     `columns` maps names of the list to ours, `ignore` names those that are not read. Raises
     `ContentError` when no column holds addresses, or one that was named is not there.
     """
-    if not rows:
+    head = next(iter(rows), None)
+    if head is None:
         raise ContentError(where, 1, localized("list-no-addresses"))
-    head = rows[0]
     titles = [" ".join(visible(cell).strip('"').split()) for cell in head.cells]
     mapped = {_key(theirs): Kind(ours) for theirs, ours in columns.items()}
     ignored = {_key(name) for name in ignore}
@@ -113,7 +114,7 @@ def read_header(
             for kind, title in zip(kinds, titles, strict=True)
         ]
     if Kind.EMAIL not in kinds:
-        index = _only_column_with_addresses(titles, kinds, rows[1:])
+        index = _only_column_with_addresses(titles, kinds, rows)
         if index is None:
             raise ContentError(where, head.line, localized("list-no-addresses"))
         kinds[index] = Kind.EMAIL
@@ -151,7 +152,7 @@ def _asked_about(title: str, kind: Kind) -> Sense | None:
 
 
 def _only_column_with_addresses(
-    titles: list[str], kinds: list[Kind], rows: list[ListRow]
+    titles: list[str], kinds: list[Kind], rows: Iterable[ListRow]
 ) -> int | None:
     """Return the one column that asks for an address in a sentence of its own, as forms do."""
     found = [
@@ -160,7 +161,7 @@ def _only_column_with_addresses(
         if kinds[index] in (Kind.UNREAD, Kind.SECOND_EMAIL)
         and "@" not in title
         and _SPEAKS_OF_ADDRESSES.search(words_of(title))
-        and any(index < len(row.cells) and "@" in row.cells[index] for row in rows)
+        and any(index < len(row.cells) and "@" in row.cells[index] for row in islice(rows, 1, None))
     ]
     return found[0] if len(found) == 1 else None
 

@@ -106,28 +106,37 @@ def _likeliest(data: bytes) -> str:
     return max(_GUESSES, key=letters)
 
 
-def read_rows(text: str) -> Iterator[ListRow]:
-    """Yield the rows that hold something; a line ``sep=;`` before them names the delimiter.
+class ListRows:
+    """The rows that hold something, cut anew whenever they are iterated: a long list is not held twice.
 
-    A quoted field may span lines. Where the line it begins on and a later one are whole rows, the mark
-    was never closed, and the row is broken: it costs nobody else.
+    A line ``sep=;`` before them names the delimiter. A quoted field may span lines. Where the line it
+    begins on and a later one are whole rows, the mark was never closed, and the row is broken: it costs
+    nobody else.
     """
-    lines = _LINE.split(text)
-    index = 0
-    delimiter = ""
-    if named := _SEPARATOR_LINE.fullmatch(lines[0].strip(" ")):
-        delimiter, index = named[1], 1
-    while index < len(lines) and not lines[index].strip(" \t,;|\ufeff"):
-        index += 1
-    if index == len(lines):
-        return
-    delimiter = delimiter or _delimiter(lines, index)
-    width = 0
-    while index < len(lines):
-        row, index = _read_row(lines, index, delimiter, width)
-        width = width or len(row.cells)
-        if any(cell.strip() for cell in row.cells):
-            yield row
+
+    def __init__(self, text: str) -> None:
+        """Take the text of a list."""
+        self._lines = _LINE.split(text)
+        self._begin, self._delimiter = 0, ""
+        if named := _SEPARATOR_LINE.fullmatch(self._lines[0].strip(" ")):
+            self._delimiter, self._begin = named[1], 1
+        while self._begin < self.line_count and not self._lines[self._begin].strip(" \t,;|\ufeff"):
+            self._begin += 1
+        if self._begin < self.line_count and not self._delimiter:
+            self._delimiter = _delimiter(self._lines, self._begin)
+
+    @property
+    def line_count(self) -> int:
+        """How many lines there are, blank ones included."""
+        return len(self._lines)
+
+    def __iter__(self) -> Iterator[ListRow]:
+        index, width = self._begin, 0
+        while index < self.line_count:
+            row, index = _read_row(self._lines, index, self._delimiter, width)
+            width = width or len(row.cells)
+            if any(cell.strip() for cell in row.cells):
+                yield row
 
 
 def _delimiter(lines: list[str], index: int) -> str:

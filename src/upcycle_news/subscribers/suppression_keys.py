@@ -10,7 +10,7 @@ from upcycle_news.models import EmailAddress
 from upcycle_news.subscribers.address_cells import bare_address, parse_address_cell
 from upcycle_news.subscribers.csv_lists import Note, refuse_workbook, unescape_formula
 from upcycle_news.subscribers.list_columns import Column, Kind, read_header
-from upcycle_news.subscribers.list_files import ListRow, decode_list, read_rows
+from upcycle_news.subscribers.list_files import ListRow, ListRows, decode_list
 from upcycle_news.subscribers.list_words import words_of
 
 
@@ -21,7 +21,7 @@ def read_suppressions(data: bytes, *, where: str) -> tuple[list[str], list[Note]
     `ContentError` when two columns of a line hold different addresses, or the file is a workbook.
     """
     refuse_workbook(data, where)
-    rows = list(read_rows(decode_list(data).text))
+    rows = list(ListRows(decode_list(data).text))
     columns = _suppression_columns(rows, where)
     keys: dict[str, None] = {}
     invalid: list[Note] = []

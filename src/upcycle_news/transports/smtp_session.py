@@ -272,8 +272,11 @@ class SmtpConnection:
         left = memoryview(data)
         while True:
             with suppress(BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                left = left[self._sock.send(left) :]
-                self._reset_deadline()
+                while left:
+                    left = left[self._sock.send(left) :]
+                    self._reset_deadline()
+                    if not self._tls:
+                        break  # the kernel took what it had room for; TLS takes one record at a time
             self.writing = bool(left)
             if not left:
                 return

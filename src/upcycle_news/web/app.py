@@ -17,13 +17,23 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from upcycle_news.api import App, open_app
 from upcycle_news.errors import UpcycleError
+from upcycle_news.models.archive_paths import QUESTION
 from upcycle_news.observability.logging import Log
 from upcycle_news.web.archive import ArchivePages
-from upcycle_news.web.bounces import BounceWebhooks
 from upcycle_news.web.confirmation_mailer import ConfirmationMailer
-from upcycle_news.web.handlers import Handlers, show_picture, show_preview, show_report
+from upcycle_news.web.cross_origin import CrossOrigin
+from upcycle_news.web.events import EventEndpoints
+from upcycle_news.web.handlers import (
+    SIGNUP_SCRIPT,
+    Handlers,
+    show_picture,
+    show_preview,
+    show_report,
+    signup_script,
+)
 from upcycle_news.web.http_api.endpoint import HttpApi, below_root
 from upcycle_news.web.metrics import MetricsEndpoint, PeerMiddleware
+from upcycle_news.web.questions import QuestionPages
 from upcycle_news.web.rate_limit import BodyTooLarge, NetworkRateLimit
 
 log = Log(__name__)
@@ -47,6 +57,7 @@ def create_app(publication: App | None = None, *, mail_seconds: float = MAIL_SEC
         app=publication,
         limit=NetworkRateLimit(settings.signups_per_hour, time.monotonic),
         mailer=mailer,
+        cross_origin=CrossOrigin(settings.signup_origins),
     )
     headers = _headers(publication.pages.style_hash, publication.settings.publication.public_url)
     publication.check_ready()  # store and keys are opened, migrated and made before the first request
@@ -70,6 +81,17 @@ def create_app(publication: App | None = None, *, mail_seconds: float = MAIL_SEC
 
         return answer
 
+    async def subscribe(request: Request) -> Response:
+        return handlers.cross_origin.add_headers(
+            request, await guarded(handlers.subscribe)(request)
+        )
+
+    async def preflight(request: Request) -> Response:
+        return handlers.cross_origin.preflight(request)
+
+    async def script(_: Request) -> Response:
+        return signup_script()
+
     async def preview(request: Request) -> Response:
         return await show_preview(handlers, request)
 
@@ -80,10 +102,21 @@ def create_app(publication: App | None = None, *, mail_seconds: float = MAIL_SEC
         return await show_picture(handlers, request)
 
     http_api = HttpApi(publication, handlers, per_minute=settings.api_requests_per_minute)
-    webhooks = BounceWebhooks(publication, handlers)
+    event_endpoints = EventEndpoints(publication, handlers)
 
     async def bounces(request: Request) -> Response:
-        return await webhooks.receive(request)
+        return await event_endpoints.receive_mail(request)
+
+    async def events(request: Request) -> Response:
+        return await event_endpoints.receive_events(request)
+
+    questions = QuestionPages(handlers, NetworkRateLimit(settings.answers_per_hour, time.monotonic))
+
+    async def show_question(request: Request) -> Response:
+        return await questions.show(request)
+
+    async def answer_question(request: Request) -> Response:
+        return await questions.answer(request)
 
     endpoint = MetricsEndpoint(handlers, settings.metrics)
 
@@ -127,8 +160,13 @@ def create_app(publication: App | None = None, *, mail_seconds: float = MAIL_SEC
             Route("/report/{token}", guarded(report), methods=show),
             Route("/images/{name}", guarded(picture), methods=show),
             Route("/bounces/{source}", guarded(bounces), methods=act),
+            Route(f"/{QUESTION}/{{issue}}", guarded(show_question), methods=show),
+            Route(f"/{QUESTION}/{{issue}}", guarded(answer_question), methods=act),
+            Route("/events/{source}/{secret}", guarded(events), methods=act),
             Route("/subscribe", guarded(handlers.show_subscribe), methods=show),
-            Route("/subscribe", guarded(handlers.subscribe), methods=act),
+            Route("/subscribe", subscribe, methods=act),
+            Route("/subscribe", guarded(preflight), methods=["OPTIONS"]),
+            Route(f"/{SIGNUP_SCRIPT}", guarded(script), methods=show),
             # `path`: a slash at the end of a link is one of the signs that mail programs leave there.
             Route("/confirm/{token:path}", guarded(handlers.show_confirm), methods=show),
             Route("/confirm/{token:path}", guarded(handlers.confirm), methods=act),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
+from importlib.resources import files
 from typing import Any, TypeVar
 
 from starlette.exceptions import HTTPException
@@ -32,9 +33,12 @@ from upcycle_news.models import (
     UnsubscribeMethod,
 )
 from upcycle_news.web.confirmation_mailer import ConfirmationMailer
+from upcycle_news.web.cross_origin import CrossOrigin
 from upcycle_news.web.rate_limit import NetworkRateLimit, read_form
 
 T = TypeVar("T")
+
+SIGNUP_SCRIPT = "signup.js"
 
 
 @dataclass
@@ -44,6 +48,7 @@ class Handlers:
     app: App
     limit: NetworkRateLimit
     mailer: ConfirmationMailer
+    cross_origin: CrossOrigin = field(default_factory=lambda: CrossOrigin(()))
     executor: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(max_workers=8, thread_name_prefix="web")
     )
@@ -60,7 +65,29 @@ class Handlers:
 
     async def show_subscribe(self, request: Request) -> Response:
         """Return the sign-up form."""
-        return self._page(request, "subscribe")
+        return self._signup_page(request)
+
+    def _signup_page(
+        self,
+        request: Request,
+        status: int = 200,
+        language: str | None = None,
+        *,
+        chosen: Collection[str] = (),
+        error: str = "",
+    ) -> Response:
+        language = language or self._language(request)
+        labels = self.app.subscribers.topic_labels(language)
+        return self._page(
+            request,
+            "subscribe",
+            status,
+            language,
+            topics=tuple(labels),
+            labels=labels,
+            chosen=chosen,
+            error=error,
+        )
 
     async def subscribe(self, request: Request) -> Response:
         """Take a sign-up; the response is the same for known and unknown addresses."""
@@ -74,20 +101,31 @@ class Handlers:
         except AddressError:
             if wants_json:
                 return JSONResponse({"ok": False, "error": "email"}, 422)
-            return self._page(request, "subscribe", 422, language, error="page_bad_address")
+            chosen = form.get("topic", ())
+            return self._signup_page(
+                request, 422, language, chosen=chosen, error="page_bad_address"
+            )
         minutes = 0
         if not _first(form, "website"):  # a honeypot field: people do not see it and leave it empty
-            ip = request.client.host if request.client else ""
-            minutes = await self.run_in_thread(self._sign_up, email, language, ip)
+            choices: dict[str, Any] = {
+                "language": language,
+                # A form that asks for topics sends an empty one as well: none is then a choice, too.
+                "topics": form.get("topic"),
+                "wording": _first(form, "wording"),
+                "ip": request.client.host if request.client else "",
+            }
+            if origin := self.cross_origin.origin(request):
+                choices["source"] = f"web: {origin}"
+            minutes = await self.run_in_thread(self._sign_up, email, choices)
         if wants_json:
             return JSONResponse({"ok": True, "minutes": minutes} if minutes else {"ok": True})
         days = self.app.settings.audience.confirm_days
         return self._page(request, "asked", 200, language, days=days, minutes=minutes)
 
-    def _sign_up(self, email: EmailAddress, language: str, ip: str) -> int:
+    def _sign_up(self, email: EmailAddress, choices: Mapping[str, Any]) -> int:
         """Store a sign-up; returns how many minutes its mail may have to wait, whoever it is."""
         delay = self.app.subscribers.count_request(email)
-        if self.app.subscribers.sign_up(email, language=language, ip=ip) is not None:
+        if self.app.subscribers.sign_up(email, **choices) is not None:
             self.mailer.wake()
         return _minutes(delay)
 
@@ -200,6 +238,7 @@ class Handlers:
             subscriber.language,
             action=self._path("preferences", request.path_params["token"]),
             topics=preferences.offered,
+            labels=self.app.subscribers.topic_labels(subscriber.language),
             chosen=subscriber.topics,
             change_waiting=preferences.change_waiting,
             **values,
@@ -271,6 +310,19 @@ class Handlers:
         """Return a page without anything personal."""
         return self._page(request, view, status)
 
+    def page(
+        self,
+        view: str,
+        language: str,
+        status: int = 200,
+        headers: dict[str, str] | None = None,
+        **values: Any,
+    ) -> HTMLResponse:
+        """Return a page in a language, in the publication's where it is none of those of the pages."""
+        chosen = language if language in LANGUAGES else self.app.language
+        html = self.app.pages.render(view, chosen, **values)
+        return HTMLResponse(html, status, headers={"Content-Language": chosen, **(headers or {})})
+
     def _page(
         self,
         request: Request,
@@ -280,11 +332,8 @@ class Handlers:
         headers: dict[str, str] | None = None,
         **values: Any,
     ) -> HTMLResponse:
-        chosen_language = language if language in LANGUAGES else self._language(request)
-        html = self.app.pages.render(view, chosen_language, **values)
-        return HTMLResponse(
-            html, status, headers={"Content-Language": chosen_language, **(headers or {})}
-        )
+        chosen = language if language in LANGUAGES else self._language(request)
+        return self.page(view, chosen, status, headers, **values)
 
     def _path(self, purpose: str, token: str) -> str:
         return f"{self.app.pages.root}/{purpose}/{token}"
@@ -360,6 +409,19 @@ async def _show_linked(
     if html is None:
         return handlers.error_page(request, "missing", 404)
     return HTMLResponse(html, headers=_LINKED_HEADERS)
+
+
+_SCRIPT_HEADERS = {
+    "Content-Type": "text/javascript; charset=utf-8",
+    "Cache-Control": "public, max-age=3600",
+    "Cross-Origin-Resource-Policy": "cross-origin",  # it is there for the pages of others
+}
+
+
+def signup_script() -> Response:
+    """Return the script that sends the sign-up form of another site without leaving its page."""
+    script = (files("upcycle_news.web") / SIGNUP_SCRIPT).read_bytes()
+    return Response(script, headers=_SCRIPT_HEADERS)
 
 
 # Made by models.archive_paths.hosted_name: the name is a hash of the content, so it never changes.

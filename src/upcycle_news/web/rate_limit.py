@@ -1,4 +1,4 @@
-"""Limits: bytes of one request, sign-ups of one network."""
+"""Limits: bytes of one request, requests of one network or one source in a time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 from starlette.requests import ClientDisconnect, Request
 
 MAX_BODY = 16 * 1024
-_MAX_NETWORKS = 50_000
+_MAX_KEYS = 50_000
 
 
 class BodyTooLarge(Exception):  # noqa: N818 - about a request, not an error of ours
@@ -52,29 +52,41 @@ async def read_form(request: Request) -> dict[str, list[str]] | None:
         raise BodyTooLarge from None
 
 
-class NetworkRateLimit:
-    """At most `limit` requests an hour from one network. In memory: no addresses are stored."""
+class RateLimit:
+    """At most `limit` requests in any `seconds` for each key. In memory: nothing is stored."""
 
-    def __init__(self, limit: int, clock: Callable[[], float]) -> None:
+    def __init__(self, limit: int, seconds: float, clock: Callable[[], float]) -> None:
         """`clock` returns monotonic seconds."""
-        self._limit, self._clock = limit, clock
+        self._limit, self._seconds, self._clock = limit, seconds, clock
         self._seen: OrderedDict[str, deque[float]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def allows(self, address: str) -> bool:
-        """Count a request from `address`; False when its network has reached the limit."""
-        network, now = network_of(address), self._clock()
+    def allows(self, key: str) -> bool:
+        """Count a request for `key`; False when it has reached the limit."""
+        now = self._clock()
         with self._lock:
-            times = self._seen.setdefault(network, deque())
-            self._seen.move_to_end(network)
-            while len(self._seen) > _MAX_NETWORKS:
+            times = self._seen.setdefault(key, deque())
+            self._seen.move_to_end(key)
+            while len(self._seen) > _MAX_KEYS:
                 self._seen.popitem(last=False)
-            while times and now - times[0] >= 3600:
+            while times and now - times[0] >= self._seconds:
                 times.popleft()
             if len(times) >= self._limit:
                 return False
             times.append(now)
             return True
+
+
+class NetworkRateLimit:
+    """At most `limit` requests an hour from one network. In memory: no addresses are stored."""
+
+    def __init__(self, limit: int, clock: Callable[[], float]) -> None:
+        """`clock` returns monotonic seconds."""
+        self._requests = RateLimit(limit, 3600, clock)
+
+    def allows(self, address: str) -> bool:
+        """Count a request from `address`; False when its network has reached the limit."""
+        return self._requests.allows(network_of(address))
 
 
 def network_of(address: str) -> str:

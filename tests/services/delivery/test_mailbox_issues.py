@@ -532,7 +532,6 @@ def test_the_same_in_sqlite_and_postgres(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
 def test_two_processes_that_send_it_at_once_send_each_mail_once(
     publication: Publication, relay: FailingRelay
 ) -> None:

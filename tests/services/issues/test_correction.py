@@ -346,7 +346,6 @@ def test_a_failover_relay_takes_over_and_nobody_is_doubled(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
 def test_two_processes_that_send_it_at_once_send_each_mail_once(
     publication: Publication, relay: FailingRelay, any_store: str
 ) -> None:

@@ -12,6 +12,7 @@ from upcycle_news.services.issues.compose import compose_issue
 
 from ...delivery.memory_ledger import Clock
 from ...publications import Publication, parse_mail, relay_variables
+from ...transports.bad_relays import MisbehavingRelay, always
 
 ISSUE = IssueId.parse("2026-11-26")
 URL = "http://127.0.0.1:4200/api"
@@ -78,6 +79,51 @@ def test_a_question_that_ends_soon_is_told_and_not_reminded_of_at_once(
     clock.now += timedelta(hours=43)
     assert len(waiting.runs.tell_editors()) == 1
     assert waiting.runs.send_reminders() == []
+
+
+@pytest.mark.parametrize("first", ["tell_editors", "send_reminders"])
+@pytest.mark.parametrize("second", ["tell_editors", "send_reminders"])
+def test_what_ends_soon_is_one_mail_also_when_another_process_looks_while_it_is_sent(
+    waiting: App, publication: Publication, clock: Clock, first: str, second: str
+) -> None:
+    clock.now += timedelta(hours=43)
+    others = []
+
+    def look(relay: MisbehavingRelay, recipient: str) -> None:
+        others.extend(getattr(App(publication.context()).runs, second)())
+
+    with MisbehavingRelay(data=look) as relay:
+        sender = App(publication.context(**relay_variables(relay.controller.port)))
+        assert len(getattr(sender.runs, first)()) == 1
+        assert relay.recipients == ["anna@example.org"]
+    assert others == []
+    assert publication.mails() == []
+    assert waiting.runs.tell_editors() == waiting.runs.send_reminders() == []
+
+
+@pytest.mark.parametrize("step", ["tell_editors", "send_reminders"])
+def test_a_mail_of_which_nobody_knows_whether_it_arrived_is_not_sent_again(
+    waiting: App, publication: Publication, clock: Clock, step: str
+) -> None:
+    clock.now += timedelta(hours=43)
+    with MisbehavingRelay(drop="before 250") as relay:
+        sender = App(publication.context(**relay_variables(relay.controller.port)))
+        assert len(getattr(sender.runs, step)()) == 1
+        assert relay.recipients == ["anna@example.org"]
+    assert waiting.runs.tell_editors() == waiting.runs.send_reminders() == []
+    assert publication.mails() == []
+
+
+def test_a_question_that_the_relay_refused_is_told_and_reminded_of_later(
+    waiting: App, publication: Publication, clock: Clock
+) -> None:
+    clock.now += timedelta(hours=43)
+    with MisbehavingRelay(data=always("451 4.3.0 try again")) as relay:
+        refused = App(publication.context(**relay_variables(relay.controller.port))).runs
+        assert refused.tell_editors() == refused.send_reminders() == []
+    assert len(waiting.runs.tell_editors()) == 1
+    assert waiting.runs.send_reminders() == []
+    assert len(publication.mails()) == 1
 
 
 def test_a_test_mail_is_sent_again_to_the_editors_or_the_next_question_says_why_not(

@@ -20,7 +20,7 @@ from upcycle_news.models import DeliveryState, IssueId
 from upcycle_news.services.delivery import send
 from upcycle_news.services.monitoring.metrics import COST_FACTOR, MetricsExporter, needs_recount
 from upcycle_news.storage import deliveries, issues, workers
-from upcycle_news.storage.bounces import record
+from upcycle_news.storage.bounces import NewReport, record
 from upcycle_news.storage.feeds import FeedState, record_states
 from upcycle_news.storage.send_hold import HoldKind, clear, start
 from upcycle_news.web.metrics import may_see_metrics
@@ -129,10 +129,7 @@ def test_subscribers_reports_and_send_holds_are_counted(
     publication.run("subscribers", "unsubscribe", "reader1@example.org")
     publication.run("subscribers", "suppress", "reader2@example.org", "--reason", "complaint")
     for number, kind in enumerate(("hard", "soft", "soft", "complaint")):
-        record(
-            context.store, report_key=f"{number}", issue_number=1, subscriber=number + 1, kind=kind,
-            code="5.1.1", reason="", raw=b"", suppress_for=None, now=clock.now,
-        )  # fmt: skip
+        record(context.store, NewReport(f"{number}", 1, number + 1, kind), now=clock.now)
     workers.register_worker(context.store, host="h", pid=1, process_start="x", now=clock.now)
     with context.store.writing() as connection:
         start(connection, HoldKind.RESTORED, as_of=clock.now, location="", now=clock.now)

@@ -16,6 +16,7 @@ from upcycle_news.storage.schema import (
     consents,
     issues,
     quota_marks,
+    quota_scopes,
     subscribers,
     unsubscribes,
 )
@@ -139,10 +140,11 @@ def write_collection(
 def write_sent_marks(store: Store, scope: str, count: int) -> None:
     """Count so many messages, one a second up to `NOW`, against a quota's scope."""
     with store.writing() as connection:
+        connection.execute(insert(quota_scopes).values(scope=scope, count=count))
         connection.execute(
             insert(quota_marks),
             [
-                {"scope": scope, "number": number, "at": NOW - timedelta(seconds=number)}
-                for number in range(count)
+                {"scope": scope, "number": number, "at": NOW - timedelta(seconds=count - number)}
+                for number in range(1, count + 1)
             ],
         )

@@ -13,7 +13,7 @@ from upcycle_news.models import IssueId, IssueStatus
 
 if TYPE_CHECKING:  # completing a word loads this module, and must not load the store
     from upcycle_news.api import App
-    from upcycle_news.api.issues import FeedRunReport
+    from upcycle_news.api.issues import AskedQuestion, FeedRunReport
 
 EssayOption = Annotated[
     list[str] | None,
@@ -39,13 +39,18 @@ def note_feed_failures(report: FeedRunReport) -> None:
         note(f"feed {name} was not asked: {sentence}")
 
 
-def print_status(app: App, status: IssueStatus, as_json: bool) -> None:
-    """Print the deliveries by state, and that they lie in the embedded mailbox if they do."""
+def print_status(
+    app: App, status: IssueStatus, as_json: bool, question: AskedQuestion | None = None
+) -> None:
+    """Print the deliveries by state, that they lie in the embedded mailbox if they do, and a question."""
     mailbox = app.issues.in_mailbox(status.issue) if status.in_mailbox else None
     if as_json:
-        print_json(status.as_dict())
+        asked = {} if question is None else {"question": question.as_dict()}
+        print_json(status.as_dict() | asked)
     else:
         typer.echo(format_status(status, app.language))
+        for sentence in () if question is None else question.sentences():
+            typer.echo(sentence.in_language(app.language))
     if mailbox is not None:
         typer.echo(mailbox.in_language(app.language), err=as_json)
 

@@ -1,4 +1,4 @@
-"""`upcycle-news subscribers forget|stats|links|tidy`."""
+"""`upcycle-news subscribers forget|stats|links|snippet|tidy`."""
 
 from __future__ import annotations
 
@@ -87,6 +87,20 @@ def links(
         language, counts = app.language, app.subscribers.unsubscribe_by_links(leave)
     text = localized("links-followed", valid=counts.valid, foreign=counts.foreign)
     typer.echo(text.in_language(language))
+
+
+def snippet(
+    language: Annotated[
+        str | None, typer.Option(metavar="LANGUAGE", help="de or en; default: the publication's.")
+    ] = None,
+) -> None:
+    """Print the sign-up form as HTML for another site; it works without JavaScript, too.
+
+    Where `web.signup_origins` names the site, the form stays on its page.
+    Example: upcycle-news subscribers snippet --language en
+    """
+    with open_publication() as app:
+        typer.echo(app.subscribers.form_for_other_sites(language or ""), nl=False)
 
 
 def tidy(as_json: JsonOption = False) -> None:

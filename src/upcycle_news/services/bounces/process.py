@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -22,22 +21,15 @@ from upcycle_news.bounces.unsubscribe_mail import unsubscribe_tokens, wants_to_l
 from upcycle_news.config.settings import FILE_NAME
 from upcycle_news.errors import SettingsError, UpcycleError
 from upcycle_news.i18n.messages import LocalizedText, localized
-from upcycle_news.models import IssueId, SuppressionSource, UnsubscribeMethod
+from upcycle_news.models import UnsubscribeMethod
 from upcycle_news.models.runs import RunResult
 from upcycle_news.observability.logging import Log
-from upcycle_news.services.bounces import soft_bounces
+from upcycle_news.services.bounces.reports import DeliveryReport, new_report, settle
 from upcycle_news.services.subscribers import subscriptions
-from upcycle_news.storage import bounces, issues, subscribers, suppressions
+from upcycle_news.storage import bounces, subscribers
 from upcycle_news.subscribers.link_tokens import Purpose
 
 log = Log(__name__)
-
-FINAL = {
-    BounceKind.HARD: (suppressions.HARD_BOUNCE, SuppressionSource.BOUNCE),
-    BounceKind.COMPLAINT: ("complaint", SuppressionSource.COMPLAINT),
-}
-"""The kinds of reports of which one suppresses, with the reason and source of the suppression."""
-
 
 _COUNT_NAMES: Mapping[str, LocalizedText] = {
     "hard": localized("inbox-hard"),
@@ -45,10 +37,13 @@ _COUNT_NAMES: Mapping[str, LocalizedText] = {
     "blocked": localized("inbox-blocked"),
     "complaint": localized("inbox-complaint"),
     "unsubscribed": localized("inbox-unsubscribed"),
+    "delivered": localized("inbox-delivered"),
     "delayed": localized("inbox-delayed"),
     "known": localized("inbox-known"),
     "unsigned": localized("inbox-unsigned"),
     "left_alone": localized("inbox-left-alone"),
+    "ignored": localized("inbox-ignored"),
+    "unknown": localized("inbox-unknown"),
     "suppressed": localized("inbox-suppressed"),
     "pending": localized("inbox-pending"),
     "wants_to_leave": localized("inbox-wants-to-leave"),
@@ -57,11 +52,13 @@ _COUNT_NAMES: Mapping[str, LocalizedText] = {
 
 @dataclass(frozen=True)
 class Collected:
-    """The counts of a run over the inbox. `unsigned`: reports without a valid signature of ours.
+    """The counts of a run over the inbox, or of what was posted. `unsigned`: reports without a valid signature of ours.
 
     `soft` includes reports that were not understood. `left_alone`: replies of people and automatic
     ones, notices of success, feedback that is no complaint. `suppressed`: addresses that will get
     no mail from now on. `pending`: suppressions that wait for a person, since they came in a wave.
+    `delivered`, `ignored` and `unknown` are events of providers: arrived, of no interest (opens and clicks
+    among them, of which no more than the word is read), and of a word that is not known here.
     `wants_to_leave`: those left alone that seem to want to leave and carry no link of ours; `notice` is a
     sentence about them in the publication's language.
     """
@@ -71,10 +68,13 @@ class Collected:
     blocked: int = 0
     complaint: int = 0
     unsubscribed: int = 0
+    delivered: int = 0
     delayed: int = 0
     known: int = 0
     unsigned: int = 0
     left_alone: int = 0
+    ignored: int = 0
+    unknown: int = 0
     suppressed: int = 0
     pending: int = 0
     wants_to_leave: int = 0
@@ -221,7 +221,9 @@ def apply_report(
         report = for_subscriber(report, subscriber.email.address)
     if report.kind not in COUNTED:
         return {"left_alone": 1}, False
-    return _record(context, report, delivery, raw), True
+    new = new_report(report, delivery, identity=raw, raw=raw)
+    recorded = bounces.record(context.store, new, now=context.clock())
+    return dict(settle(context, [DeliveryReport(report, delivery[1], recorded)])), True
 
 
 def _delivery_of(context: AppContext, report: BounceReport) -> tuple[int, int] | None:
@@ -240,67 +242,6 @@ def _delivery_of(context: AppContext, report: BounceReport) -> tuple[int, int] |
             if token is not None:
                 return token.issue, token.subscriber
     return None
-
-
-def _record(
-    context: AppContext, report: BounceReport, delivery: tuple[int, int], raw: bytes
-) -> dict[str, int]:
-    issue, subscriber = delivery
-    now = context.clock()
-    recorded = bounces.record(
-        context.store,
-        report_key=_report_key(report, delivery, raw),
-        issue_number=issue,
-        subscriber=subscriber,
-        kind=report.kind,
-        code=report.code,
-        reason=report.reason,
-        raw=raw,
-        suppress_for=FINAL.get(report.kind),
-        now=now,
-    )
-    is_final = report.kind in FINAL  # suppresses even if the store does not know the delivery
-    if not recorded.is_new and (recorded.delivery is not None or not is_final):
-        return {"known": 1}
-    counts = {"soft" if report.kind is BounceKind.UNCLEAR else report.kind.value: 1}
-    suppressed = recorded.suppressed
-    if report.kind is BounceKind.SOFT and soft_bounces.fails_too_often(context, subscriber):
-        suppressed = suppressions.suppress_subscriber(
-            context.store,
-            subscriber,
-            reason=soft_bounces.REASON,
-            source=SuppressionSource.BOUNCE,
-            detail=" ".join(filter(None, (report.code, report.reason))),
-            issue=recorded.issue,
-            delivery=recorded.delivery,
-            now=now,
-        )
-    if recorded.kept_back:
-        _stop_because_of_reports(context, recorded.issue, report)
-        return {**counts, "suppressed": 1 - recorded.kept_back, "pending": recorded.kept_back}
-    return {**counts, "suppressed": 1} if suppressed else counts
-
-
-def _stop_because_of_reports(context: AppContext, issue: str, report: BounceReport) -> None:
-    """Stop an issue that is still being sent: what is accepted comes back for everybody.
-
-    Unless a person resumed it past the guard.
-    """
-    reply = " ".join(filter(None, (report.code, report.reason)))
-    reason = localized("guard-stopped-by-reports", reply=reply, issue=issue)
-    if issues.stop_unless_past_guard(
-        context.store,
-        IssueId.parse(issue),
-        reason=reason.in_language(context.language),
-        now=context.clock(),
-    ):
-        log.raised("issue stopped", issue=issue, why=reason)
-
-
-def _report_key(report: BounceReport, delivery: tuple[int, int], raw: bytes) -> str:
-    """Return the key of a report: one per mail; a complaint counts once for an issue."""
-    content = f"{report.kind}/{delivery}".encode() if report.kind is BounceKind.COMPLAINT else raw
-    return hashlib.sha256(content).hexdigest()
 
 
 def unsubscribes_by_mail(context: AppContext, raw: bytes) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from functools import cache, partial
 
@@ -13,11 +13,10 @@ from upcycle_news.models import IssueId, SmtpReply, SuppressionSource
 from upcycle_news.observability.logging import Log
 from upcycle_news.storage import failures, suppressions
 from upcycle_news.storage.failures import RefusedDelivery
+from upcycle_news.storage.suppressions import SubscriberSuppression
 from upcycle_news.transports.refusal_classes import RefusalClass, classify_refusal
 
 log = Log(__name__)
-
-REASON = "soft bounces"
 
 
 def fails_too_often(
@@ -57,22 +56,30 @@ def fails_too_often(
     )
 
 
+def suspects(context: AppContext, of: Collection[int]) -> frozenset[int]:
+    """Return those of these subscribers with enough failures for `fails_too_often` to be asked.
+
+    Each failure adds one at the most, and a row of failures is longer than the threshold.
+    """
+    least = math.ceil(context.settings.bounces.soft_threshold)
+    return failures.with_failures(context.store, of, at_least=least)
+
+
 def suppress_refused(context: AppContext, issue: IssueId) -> int:
     """Suppress those refused in this issue and too often before; return how many."""
     distrusted = cache(partial(failures.mostly_refused, context.store))
     count = 0
     for subscriber, delivery in failures.refused_again(context.store, issue):
         if fails_too_often(context, subscriber, distrusted):
-            count += suppressions.suppress_subscriber(
-                context.store,
+            wanted = SubscriberSuppression(
                 subscriber,
-                reason=REASON,
-                source=SuppressionSource.SMTP,
+                suppressions.SOFT_BOUNCES,
+                SuppressionSource.SMTP,
                 detail="refused by the relay in several issues",
                 issue=str(issue),
                 delivery=delivery,
-                now=context.clock(),
             )
+            count += suppressions.suppress_subscriber(context.store, wanted, now=context.clock())
     if count:
         log.info("suppressed after refusals in several issues", issue=issue, count=count)
     return count

@@ -19,6 +19,7 @@ from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Essay, Finding, IssueId
 from upcycle_news.services.archive.static_files import static_findings
 from upcycle_news.services.checks.own_flows import check_flows
+from upcycle_news.services.checks.providers import check_providers
 from upcycle_news.services.content.files import (
     line_of_head,
     load_publication_feeds,
@@ -35,7 +36,7 @@ from upcycle_news.services.feeds.pins import unknown_pins
 from upcycle_news.services.issues.compose import compose_manifest, frozen_revision
 from upcycle_news.services.issues.issue_file import check_issue_files
 from upcycle_news.services.issues.render import RefusedError, check_manifest, render_revision
-from upcycle_news.services.issues.settings_findings import settings_findings
+from upcycle_news.services.issues.settings_findings import privacy_findings, settings_findings
 from upcycle_news.storage import issues
 
 
@@ -200,6 +201,11 @@ def _misspelt_fields(
 
 
 @publication_check
+def _privacy_page(check_input: PublicationInput) -> Iterator[Finding]:
+    yield from privacy_findings(check_input.context)
+
+
+@publication_check
 def _flows(check_input: PublicationInput) -> Iterator[Finding]:
     yield from check_flows(check_input.context.settings.home)
 
@@ -226,6 +232,7 @@ def check_settings(context: AppContext) -> Iterator[Finding]:
     """Yield findings about the settings that every issue depends on, whatever it holds."""
     try:
         yield from settings_findings(context)
+        yield from check_providers(context)
     except UpcycleError as error:
         yield _finding("settings", error)
 

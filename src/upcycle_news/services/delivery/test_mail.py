@@ -8,9 +8,8 @@ from dataclasses import replace
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError, RelayError
 from upcycle_news.i18n.messages import localized
-from upcycle_news.mail.message import MessageTemplate
 from upcycle_news.models import EmailAddress, LeasedDelivery
-from upcycle_news.services.delivery.worker_job import message_composer
+from upcycle_news.services.delivery.worker_job import compose_template, message_composer
 from upcycle_news.services.issues.render import RenderedRevision
 from upcycle_news.storage import subscribers
 from upcycle_news.transports.outcomes import Accepted, Refused
@@ -26,17 +25,18 @@ def send_test(
     """
     revision = rendered.revision
     test_mail = replace(rendered.content, subject=f"[Test] {rendered.content.subject}")
-    template = MessageTemplate.compose(
-        test_mail,
-        context.sender_headers(revision.manifest.publication),
-        revision_id=revision.revision_id,
-        signers=context.dkim_signers,
-    )
     # Not the issue's own Message-ID: mailboxes drop a second message with the same one, and an
     # editor who saw the test would never get the issue.
     mailing = f"{revision.issue}/test/{revision.revision_id}/{context.clock().isoformat()}"
-    compose_message = message_composer(context, template, mailing, 0)
     with context.relay() as relay:
+        template = compose_template(
+            context,
+            test_mail,
+            revision.manifest.publication,
+            relay,
+            revision_id=revision.revision_id,
+        )
+        compose_message = message_composer(context, template, mailing, 0, relay)
         connection = open_connection(relay)
         try:
             for number, address in enumerate(recipients, start=1):
@@ -50,7 +50,7 @@ def send_test(
                             "test-not-accepted",
                             number=number,
                             count=len(recipients),
-                            why=_refusal_text(outcome),
+                            why=refusal_text(outcome),
                         )
                     )
         finally:
@@ -58,7 +58,8 @@ def send_test(
     return len(recipients)
 
 
-def _refusal_text(outcome: object) -> str:
+def refusal_text(outcome: object) -> str:
+    """Return why a mail was not accepted: the relay's reply, or what became of the connection."""
     if isinstance(outcome, Refused):
         reply = outcome.reply
         return " ".join(part for part in (str(reply.code), reply.enhanced, reply.text) if part)

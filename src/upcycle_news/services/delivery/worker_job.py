@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from upcycle_news.app.context import AppContext
+from upcycle_news.bounces.providers.outgoing import outgoing_for
 from upcycle_news.delivery.engine import deliver
 from upcycle_news.delivery.ports import DeliveryReport, SendLimits, WaitLimits
 from upcycle_news.mail.dot_stuffing import DotStuffedMessage
@@ -99,11 +100,8 @@ def run_job(
     Raises `IssueError` when the issue was queued for another relay (`raise_if_other_relay`).
     """
     publication = mailing.publication
-    template = MessageTemplate.compose(
-        mailing.content,
-        context.sender_headers(publication),
-        revision_id=mailing.revision_id,
-        signers=context.dkim_signers,
+    template = compose_template(
+        context, mailing.content, publication, job.relay, revision_id=mailing.revision_id
     )
     issue_relays.record_first(context.store, mailing.issue, job.relay.name)
     raise_if_other_relay(context, mailing.issue, job.relay.name)
@@ -125,7 +123,9 @@ def run_job(
                 language=context.language,
             ),
             connect=latency.instrument(lambda: open_connection(job.relay)),
-            compose_message=message_composer(context, template, mailing.issue, mailing.number),
+            compose_message=message_composer(
+                context, template, mailing.issue, mailing.number, job.relay
+            ),
             policy=context.retry_policy,
             wait_limits=WaitLimits(
                 deferred=job.wait_seconds, relay=job.relay_wait, probing=job.probing
@@ -163,30 +163,62 @@ def _expires_at(context: AppContext, queued_at: datetime | None) -> datetime | N
     return queued_at + timedelta(hours=hours) if hours and queued_at is not None else None
 
 
-def message_composer(
-    context: AppContext, template: MessageTemplate, mailing: IssueId | str, number: int
-) -> Callable[[LeasedDelivery], tuple[Envelope, DotStuffedMessage]]:
-    """Return the function that makes the envelope and the message of one delivery.
+def compose_template(
+    context: AppContext,
+    content: RenderedIssue,
+    publication: Publication,
+    relay: Relay,
+    *,
+    revision_id: str,
+) -> MessageTemplate:
+    """Return the template of an issue's mails over `relay`, as the provider behind it wants them."""
+    outgoing = outgoing_for(relay)
+    return MessageTemplate.compose(
+        outgoing.mark_links(content, signed=bool(context.dkim_signers)),
+        context.sender_headers(publication),
+        revision_id=revision_id,
+        signers=context.dkim_signers,
+        unsigned=outgoing.replaced_headers,
+    )
 
-    `mailing` goes into the Message-ID, `number` is the issue's in links and bounce addresses.
+
+def recipient_fields(
+    context: AppContext, mailing: IssueId | str, number: int, relay: Relay
+) -> Callable[[LeasedDelivery], RecipientFields]:
+    """Return the function that makes the fields of one delivery; `mailing` and `number` as below."""
+    message_id_key, delivery_keys = context.message_id_key, context.delivery_keys
+    outgoing = outgoing_for(relay)
+
+    def fields(claim: LeasedDelivery) -> RecipientFields:
+        key = delivery_keys.key_for(number, claim.subscriber) if outgoing.provider else ""
+        return RecipientFields(
+            address=claim.address,
+            name=claim.name,
+            unsubscribe_url=context.subscriber_link(Purpose.UNSUBSCRIBE, claim.subscriber, number),
+            preferences_url=context.subscriber_link(Purpose.PREFERENCES, claim.subscriber, number),
+            message_hash=message_hash(message_id_key, mailing, claim.subscriber),
+            date=context.clock(),
+            relay_headers=outgoing.headers(key),
+        )
+
+    return fields
+
+
+def message_composer(
+    context: AppContext,
+    template: MessageTemplate,
+    mailing: IssueId | str,
+    number: int,
+    relay: Relay,
+) -> Callable[[LeasedDelivery], tuple[Envelope, DotStuffedMessage]]:
+    """Return the function that makes the envelope and the message of one delivery over `relay`.
+
+    `mailing` goes into the Message-ID, `number` is the issue's in links, bounce addresses and delivery keys.
     """
-    bounces, message_id_key = context.bounce_addresses, context.message_id_key
+    bounces, fields = context.bounce_addresses, recipient_fields(context, mailing, number, relay)
 
     def compose_message(claim: LeasedDelivery) -> tuple[Envelope, DotStuffedMessage]:
-        message = template.dot_stuffed_for(
-            RecipientFields(
-                address=claim.address,
-                name=claim.name,
-                unsubscribe_url=context.subscriber_link(
-                    Purpose.UNSUBSCRIBE, claim.subscriber, number
-                ),
-                preferences_url=context.subscriber_link(
-                    Purpose.PREFERENCES, claim.subscriber, number
-                ),
-                message_hash=message_hash(message_id_key, mailing, claim.subscriber),
-                date=context.clock(),
-            )
-        )
+        message = template.dot_stuffed_for(fields(claim))
         envelope = template.envelope_for(claim.address)
         if bounces is not None:
             sender = bounces.address_for(number, claim.subscriber)

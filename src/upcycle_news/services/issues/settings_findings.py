@@ -24,6 +24,7 @@ from upcycle_news.scaffold.sample_settings import (
 
 _ADDRESSES = ("sender.address", "sender.reply_to", "sender.envelope", "sender.unsubscribe_mailto")
 _URLS = ("publication.public_url", "archive.url")
+_PRIVACY = "imprint.privacy_url"
 
 
 def settings_findings(context: AppContext) -> tuple[Finding, ...]:
@@ -59,25 +60,35 @@ def revision_findings(context: AppContext, publication: Publication) -> Iterator
 def _missing(context: AppContext) -> Iterator[Finding]:
     settings = context.settings
     if not settings.sender.address:
-        yield _finding(context, "error", "sender-missing", localized("sender-missing"))
+        yield settings_finding(context, "error", "sender-missing", localized("sender-missing"))
     if not settings.publication.public_url and not context.unsubscribes_by_mail:
-        yield _finding(context, "error", "public-url-missing", localized("public-url-missing"))
+        yield settings_finding(
+            context, "error", "public-url-missing", localized("public-url-missing")
+        )
     if not any(line.strip() for line in settings.imprint.lines):
         # The same as of a rendered issue, which shows the imprint: one finding, not two.
         yield Finding("error", "imprint-missing", FILE_NAME, localized("imprint-missing"))
 
 
+def privacy_findings(context: AppContext) -> Iterator[Finding]:
+    """Yield a warning if the form for signing up has no page about privacy to link to."""
+    if context.settings.publication.public_url and not context.settings.imprint.privacy_url:
+        text = localized("privacy-url-missing")
+        yield settings_finding(context, "warning", "privacy-url-missing", text)
+
+
 def _samples(context: AppContext) -> Iterator[Finding]:
-    names = [name for name in (*_ADDRESSES, *_URLS) if _is_sample(name, _value(context, name))]
+    shown = (*_ADDRESSES, *_URLS, _PRIVACY)
+    names = [name for name in shown if _is_sample(name, _value(context, name))]
     if sample_imprint_lines(context.settings.imprint.lines):
         names.append("imprint.lines")
     for name in names:
         if context.configured_relay is None:
             text = localized("sample-settings-mailbox", name=name)
-            yield _finding(context, "warning", "sample-settings", text, name)
+            yield settings_finding(context, "warning", "sample-settings", text, name)
         else:
             text = localized("sample-settings", name=name)
-            yield _finding(context, "error", "sample-settings", text, name)
+            yield settings_finding(context, "error", "sample-settings", text, name)
 
 
 def _reserved_domains(context: AppContext) -> Iterator[Finding]:
@@ -89,11 +100,11 @@ def _reserved_domains(context: AppContext) -> Iterator[Finding]:
         host = value.rpartition("@")[2] if name == "sender.address" else value.partition("://")[2]
         if host and is_sample_host(host) and not _is_sample(name, value):
             text = localized("reserved-domain", name=name)
-            yield _finding(context, "error", "sample-settings", text, name)
+            yield settings_finding(context, "error", "sample-settings", text, name)
 
 
 def _is_sample(name: str, value: str) -> bool:
-    return is_sample_url(value) if name in _URLS else is_sample_address(value)
+    return is_sample_url(value) if name in (*_URLS, _PRIVACY) else is_sample_address(value)
 
 
 def _value(context: AppContext, name: str) -> str:
@@ -101,10 +112,14 @@ def _value(context: AppContext, name: str) -> str:
     return str(getattr(getattr(context.settings, table), key))
 
 
-_PLACES = {"sender-missing": "sender.address", "public-url-missing": "publication.public_url"}
+_PLACES = {
+    "sender-missing": "sender.address",
+    "public-url-missing": "publication.public_url",
+    "privacy-url-missing": "imprint",
+}
 
 
-def _finding(
+def settings_finding(
     context: AppContext,
     level: Literal["error", "warning"],
     code: str,

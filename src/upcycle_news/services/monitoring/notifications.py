@@ -8,10 +8,12 @@ from email.policy import SMTP
 from email.utils import format_datetime, make_msgid
 
 from upcycle_news.app.context import AppContext
+from upcycle_news.bounces.providers.outgoing import outgoing_for
 from upcycle_news.config.sections import WEEKDAYS
 from upcycle_news.config.settings import Settings
 from upcycle_news.errors import RelayError
 from upcycle_news.i18n.messages import localized
+from upcycle_news.mail.message import relay_header_lines
 from upcycle_news.models import Envelope
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.issues.preview_link import preview_url
@@ -22,29 +24,33 @@ from upcycle_news.services.monitoring.reminder_time import (
     is_reminder_due,
     reminder_time,
 )
-from upcycle_news.storage import alerts, approvals, revisions, subscribers
+from upcycle_news.storage import approvals, revisions, subscribers
 from upcycle_news.storage.approvals import ApprovalRequest
 from upcycle_news.text.escaped_markdown import Translator
-from upcycle_news.transports.outcomes import Accepted
+from upcycle_news.transports.outcomes import Accepted, LostInBody
 from upcycle_news.transports.smtp import open_connection
 
 log = Log(__name__)
 
-ASKED = "editors told"  # among the alerts: what is done once
+
+class NoticeInDoubt(RelayError):  # noqa: N818 - a sentence reads better without "Error"
+    """No member's mail was accepted for certain, but one may have arrived."""
 
 
 def send_notice(context: AppContext, group: str, subject: str, text: str) -> int:
     """Send a plain text mail to each confirmed member of `group`; return the number accepted.
 
     An empty group is no error: an alert must not fail for lack of recipients, and one dead address
-    must not keep it from the others. Raises `RelayError` when no mail was accepted.
+    must not keep it from the others. Raises `RelayError` when no mail was accepted; it is `NoticeInDoubt`
+    when the connection was lost within one, so that another try may be a second mail.
     """
     members = subscribers.group_members(context.store, group) if group else ()
     if not members:
         return 0
     sender_headers = context.sender_headers(context.publication)
     with context.relay() as relay:
-        connection, accepted = open_connection(relay), 0
+        connection, accepted, in_doubt = open_connection(relay), 0, 0
+        relay_headers = relay_header_lines(outgoing_for(relay).headers())
         try:
             for member in members:
                 message = EmailMessage(policy=SMTP)
@@ -57,13 +63,15 @@ def send_notice(context: AppContext, group: str, subject: str, text: str) -> int
                 message.set_content(text)
                 outcome = connection.send(
                     Envelope(sender_headers.envelope_sender, member.email.address),
-                    message.as_bytes(),
+                    relay_headers + message.as_bytes(),
                 )
                 accepted += isinstance(outcome, Accepted)
+                in_doubt += isinstance(outcome, LostInBody)
         finally:
             connection.close()
     if not accepted:
-        raise RelayError(localized("notice-refused", group=group))
+        kind = NoticeInDoubt if in_doubt else RelayError
+        raise kind(localized("notice-refused", group=group))
     if accepted < len(members):
         log.warning(
             "notice not accepted for all members", group=group, accepted=accepted, of=len(members)
@@ -80,21 +88,20 @@ def tell_editors(context: AppContext, run: str = "") -> list[Event]:
     events = []
     for request in approvals.open_requests(context.store):
         now = context.clock()
-        told = (ASKED, f"run {request.run}")
         if (run and request.run != run) or request.expires_at <= now:
             continue
-        if not alerts.alert_once(context.store, *told, now=now):
+        is_reminder = now >= _reminder_time(context, request)
+        if not approvals.claim_question(context.store, request, is_reminder=is_reminder, now=now):
             continue
         event = _event(context, request)
-        subject, text = _mail(context, request, event.payload["preview"])
         try:
-            send_notice(context, context.settings.cockpit.editors, subject, text)
+            _write_to_editors(context, request, event)
+        except NoticeInDoubt as error:
+            log.warning("editors perhaps not told", issue=request.issue, why=error)
         except RelayError as error:
             log.warning("editors not told", issue=request.issue, why=error)
-            alerts.clear_alert(context.store, *told)
+            approvals.release_question(context.store, request, is_reminder=is_reminder)
             continue
-        if now >= _reminder_time(context, request):
-            approvals.mark_reminded(context.store, request.id, now=now)  # this mail was it
         events.append(event)
     return events
 
@@ -103,22 +110,32 @@ def send_reminders(context: AppContext) -> list[Event]:
     """Remind the group `cockpit.editors` once of each approval request that expires soon, in working hours.
 
     Returns an event for each reminder. If the relay does not accept the mails, the next run tries
-    again.
+    again; two runs at the same moment send one.
     """
     events = []
     for request in approvals.open_requests(context.store):
         if request.reminded_at is not None or not _is_reminder_due(context, request):
             continue
         event = _event(context, request)
-        subject, text = _mail(context, request, event.payload["preview"], reminds=True)
+        if not approvals.claim_reminder(context.store, request, now=context.clock()):
+            continue
         try:
-            send_notice(context, context.settings.cockpit.editors, subject, text)
+            _write_to_editors(context, request, event, reminds=True)
+        except NoticeInDoubt as error:
+            log.warning("reminder perhaps not sent", issue=request.issue, why=error)
         except RelayError as error:  # the alert rules that run next must not fail with it
             log.warning("reminder not sent", issue=request.issue, why=error)
+            approvals.release_reminder(context.store, request)
             continue
-        if approvals.mark_reminded(context.store, request.id, now=context.clock()):
-            events.append(event)
+        events.append(event)
     return events
+
+
+def _write_to_editors(
+    context: AppContext, request: ApprovalRequest, event: Event, *, reminds: bool = False
+) -> None:
+    subject, text = _mail(context, request, event.payload["preview"], reminds=reminds)
+    send_notice(context, context.settings.cockpit.editors, subject, text)
 
 
 def _times(context: AppContext, request: ApprovalRequest) -> tuple[datetime, datetime, timedelta]:

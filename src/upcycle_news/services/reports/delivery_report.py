@@ -19,6 +19,7 @@ from upcycle_news.services.delivery.relay_health import slow_relays
 from upcycle_news.services.feeds.collect import FeedRunReport, feeds_health
 from upcycle_news.services.issues.changes_markdown import changes_section
 from upcycle_news.services.issues.mailbox import mailbox_text
+from upcycle_news.services.issues.questions import asked_question
 from upcycle_news.services.reports.accessibility import accessibility_section
 from upcycle_news.services.reports.figures import duration_text, quota_usage
 from upcycle_news.services.reports.report_link import link_sentence
@@ -61,6 +62,7 @@ def delivery_report(
     revision = revisions.load_revision(context.store, issue, row.revision_id)
     if revision is not None:
         lines += _issue_file(translate, revision.manifest.issue)
+    lines += _question(context, translate, issue)
     lines += _speed(context, translate, issue, row.enqueued_at, status)
     lines += _relays(context, translate, issue)
     lines += _refusals(context, translate, issue)
@@ -100,6 +102,15 @@ def _issue_file(translate: Translator, issue: Issue) -> list[str]:
     if not said:
         return []
     return [" ".join(markdown_of_sentence(translate(text)) for text in said), ""]
+
+
+def _question(context: AppContext, translate: Translator, issue: IssueId) -> list[str]:
+    """Return the question of the issue and how it was answered, from five answers on."""
+    asked = asked_question(context, issue)
+    if asked is None:
+        return []
+    first, *rest = (markdown_of_sentence(translate(text)) for text in asked.sentences())
+    return [first, "", *(f"- {line}" for line in rest), ""]
 
 
 def _list_health(context: AppContext, translate: Translator) -> list[str]:

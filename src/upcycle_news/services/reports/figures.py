@@ -129,9 +129,7 @@ def quota_usage(context: AppContext) -> tuple[QuotaUsage, ...]:
     return tuple(
         QuotaUsage(
             rate,
-            statistics.count_sent_within(
-                context.store, scope, timedelta(seconds=rate.seconds), now=context.clock()
-            ),
+            statistics.count_sent_within(context.store, scope, rate, now=context.clock()),
             relay,
             domain,
         )

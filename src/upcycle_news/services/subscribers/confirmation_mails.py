@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from upcycle_news.app.context import MAIN_RELAY, AppContext
+from upcycle_news.bounces.providers.outgoing import outgoing_for
 from upcycle_news.errors import RelayError, SettingsError, StoreError, TemplateError, UpcycleError
 from upcycle_news.i18n.messages import localized
 from upcycle_news.mail.message import message_hash
@@ -22,6 +23,7 @@ from upcycle_news.models import (
     EmailAddress,
     Envelope,
     Rate,
+    Relay,
 )
 from upcycle_news.observability.logging import Log
 from upcycle_news.rendering.render import render_transactional
@@ -148,7 +150,7 @@ def _send_all(
             for mail in mails:
                 if stopping() or connection.broken:
                     break
-                result = mailer.send(connection, mail)
+                result = mailer.send(connection, mail, relay)
                 if result is Result.FULL:
                     break
                 mailed += result is Result.MAILED
@@ -174,7 +176,7 @@ def send_now(context: AppContext, *, consent: int) -> bool:
         with context.relay() as relay, open_connection(relay) as connection:
             claimed = mailer.claim(mail)
             if isinstance(claimed, ClaimedMail):
-                mailer.deliver(connection, claimed)
+                mailer.deliver(connection, claimed, relay)
                 return True
     return False
 
@@ -242,7 +244,7 @@ class _Mailer:
 
     # --- one mail
 
-    def send(self, connection: SmtpConnection, mail: WaitingMail) -> Result:
+    def send(self, connection: SmtpConnection, mail: WaitingMail, relay: Relay) -> Result:
         """Send a mail of several: a refused address does not keep it from the others.
 
         Raises `RelayError` when the relay is the reason.
@@ -253,7 +255,7 @@ class _Mailer:
         if claimed is None:
             return Result.LEFT
         try:
-            self.deliver(connection, claimed)
+            self.deliver(connection, claimed, relay)
         except RecipientRefused as error:
             # Anybody may enter an address that no server accepts: it must not block the others.
             log.warning("confirmation mail refused", mail=mail.id, kind=mail.kind, why=error)
@@ -287,7 +289,7 @@ class _Mailer:
         signer = self._context.link_signer
         return signer.token(purpose, mail.subscriber, mail.reference % 2**24)
 
-    def deliver(self, connection: SmtpConnection, claimed: ClaimedMail) -> None:
+    def deliver(self, connection: SmtpConnection, claimed: ClaimedMail, relay: Relay) -> None:
         """Hand a claimed mail to the relay and settle it.
 
         Raises `RecipientRefused` for a refusal of this address, `RelayError` for any other one.
@@ -298,7 +300,7 @@ class _Mailer:
         )
         try:
             envelope = Envelope(envelope_sender, claimed.email.address)
-            outcome = connection.send(envelope, self._message(claimed))
+            outcome = connection.send(envelope, self._message(claimed, relay))
         except UpcycleError:
             self._postpone(mail)
             raise
@@ -333,8 +335,9 @@ class _Mailer:
         next_at = double_opt_in.next_attempt(mail.attempts, self._context.clock())
         confirmation_mails.postpone(self._context.store, mail, next_at=next_at)
 
-    def _message(self, claimed: ClaimedMail) -> bytes:
+    def _message(self, claimed: ClaimedMail, relay: Relay) -> bytes:
         context, mail = self._context, claimed.mail
+        outgoing = outgoing_for(relay)
         publication = context.publication
         purpose = _PURPOSES.get(mail.kind)
         url = context.link_signer.public_url
@@ -357,12 +360,16 @@ class _Mailer:
             language=claimed.language,
             subject=rendered.subject,
             text=rendered.text,
-            html=rendered.html,
+            html=outgoing.mark_html(rendered.html, signed=bool(context.dkim_signers)),
             message_hash=message_hash(
                 context.message_id_key, f"{name}/{mail.asked_at.timestamp():.0f}", mail.reference
             ),
             date=context.clock(),
             signers=context.dkim_signers,
+            unsigned=outgoing.replaced_headers,
+            # Without a delivery key: ids of sign-ups that expired are given again, and an event about one
+            # that comes late must not speak of another person.
+            relay_headers=outgoing.headers(),
         )
 
 

@@ -41,8 +41,8 @@ def ask_list(
     """
     _raise_unless_possible(context)
     raise_if_contradicted(context, context.store)
-    parsed = parse_list(file, columns, ignore, take, progress)
-    with progress("adding", len(parsed.subscribers)) as advance:
+    parsed = parse_list(file, columns, ignore, take)
+    with progress("adding", parsed.line_count) as advance:
         report = asked_addresses.ask_all(
             context.store,
             parsed.subscribers,

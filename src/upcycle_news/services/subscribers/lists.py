@@ -171,8 +171,8 @@ def import_list(
     """
     source = consent_source(consent)
     raise_if_contradicted(context, context.store)
-    parsed = parse_list(file, columns, ignore, take, progress)
-    with progress("adding", len(parsed.subscribers)) as advance:
+    parsed = parse_list(file, columns, ignore, take)
+    with progress("adding", parsed.line_count) as advance:
         report = add_subscribers(
             context.store,
             parsed.subscribers,
@@ -195,19 +195,15 @@ def parse_list(
     columns: Mapping[str, str] | Iterable[str],
     ignore: Collection[str],
     take: Collection[str],
-    progress: Progress,
 ) -> ParsedList:
     """Read a list; arguments and errors are those of `import_list`."""
-    data = read_list(file)
-    with progress("reading", data.count(b"\n")) as advance:
-        return read_subscribers_csv(
-            data,
-            where=str(file),
-            columns=columns if isinstance(columns, Mapping) else parse_column_mapping(columns),
-            ignore=ignore,
-            take={word.strip().lower() for word in take},
-            progress=advance,
-        )
+    return read_subscribers_csv(
+        read_list(file),
+        where=str(file),
+        columns=columns if isinstance(columns, Mapping) else parse_column_mapping(columns),
+        ignore=ignore,
+        take={word.strip().lower() for word in take},
+    )
 
 
 def import_report(context: AppContext, parsed: ParsedList, skipped: Iterable[Note]) -> ImportReport:

@@ -23,11 +23,13 @@ from upcycle_news.services.content.templates import publication_templates
 from upcycle_news.services.subscribers import address_changes, confirmation_mails
 from upcycle_news.services.subscribers.lists import read_list
 from upcycle_news.services.subscribers.mail_templates import complete_mail_templates
+from upcycle_news.services.subscribers.topics import offered_of
 from upcycle_news.storage import (
     bounces,
     event_log,
     idempotency,
     personal_data,
+    provider_events,
     send_hold,
     signups,
     subscribers,
@@ -120,12 +122,20 @@ class Preferences:
 
 
 def sign_up(
-    context: AppContext, email: EmailAddress, *, language: str, source: str = "", ip: str = ""
+    context: AppContext,
+    email: EmailAddress,
+    *,
+    language: str,
+    topics: Collection[str] | None = None,
+    wording: str = "",
+    source: str = "",
+    ip: str = "",
 ) -> Signup | None:
     """Store a sign-up; None if no confirmation mail may be sent. Nothing is sent yet.
 
-    `source` says where the form stands (default: our own page); `ip` is stored only if the settings
-    say so.
+    Language and topics hold from the confirmation on; of `topics` those that are offered count, none of
+    them means all, and None that the form did not ask. `wording` is the version of the consent that a form
+    elsewhere shows (default: that of our own page), `source` says where the form stands; `ip` is stored only if the settings say so.
     """
     now = context.clock()
     cooldown = timedelta(minutes=context.settings.audience.cooldown_minutes)
@@ -141,8 +151,13 @@ def sign_up(
         mailbox_key=double_opt_in.mailbox_key(email),
         mailbox_since=now - cooldown,
         language=language,
+        topics=None if topics is None else offered_of(context, topics),
         source=source or f"web: {context.link_signer.public_url}/subscribe",
-        wording=consent_wording(context, language),
+        wording=(
+            wording
+            if double_opt_in.is_consent_version(wording)
+            else consent_wording(context, language)
+        ),
         ip=ip if context.settings.audience.keep_ip else "",
         now=now,
     )
@@ -281,7 +296,7 @@ def change_preferences(
     if before is None or before.subscriber.status is not SubscriberStatus.CONFIRMED:
         return before
     subscriber, offered = before.subscriber, before.offered
-    chosen = [topic for topic in offered if topic in topics]
+    chosen = [*offered_of(context, topics)]
     chosen += [topic for topic in subscriber.topics if topic not in offered]
     subscribers.set_preferences(
         context.store,
@@ -315,6 +330,7 @@ def purge_expired(context: AppContext) -> CleanupReport:
     confirmation_mails.delete_old(context, now)
     event_log.delete_old(context.store, before=now - KEEP_EVENTS, now=now)
     idempotency.delete_old(context.store, now=now)
+    provider_events.prune(context.store, before=now - provider_events.REMEMBERED)
     return CleanupReport(
         unconfirmed=expired,
         mailed=mailing.mailed,

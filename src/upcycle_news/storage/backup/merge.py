@@ -53,6 +53,7 @@ from upcycle_news.storage.schema import (
     issue_relays,
     issues,
     pending_suppressions,
+    question_answers,
     quota_marks,
     quota_scopes,
     renderings,
@@ -127,6 +128,7 @@ def merge_newer_data(
     _merge_first_relays(old, new)
     _merge_corrections(old, new)
     _merge_quotas(old, new)
+    _merge_answers(old, new)
     joined = select(func.count()).where(subscribers.c.created_at > since)
     return MergeReport(
         suppressed=suppressed,
@@ -427,6 +429,19 @@ def _merge_first_relays(old: Connection, new: Connection) -> None:
                 )
                 .values(first_relay=row.first_relay)
             )
+
+
+def _merge_answers(old: Connection, new: Connection) -> None:
+    """Keep the answers to questions that were counted since the backup."""
+    known = set(new.scalars(select(issues.c.id)))
+    newest = sqlite.insert(question_answers)
+    newest = newest.on_conflict_do_update(
+        index_elements=list(question_answers.primary_key),
+        set_={"count": func.max(question_answers.c["count"], newest.excluded["count"])},
+    )
+    for rows in _rows(old, select(question_answers)):
+        if values := [dict(row._mapping) for row in rows if row.issue_id in known]:
+            new.execute(newest, values)
 
 
 def _merge_quotas(old: Connection, new: Connection) -> None:

@@ -30,12 +30,17 @@ from upcycle_news.storage.schema.issues import (
     excluded_items,
     issue_events,
     issues,
+    question_answers,
     renderings,
     revisions,
     used_content,
     wordings,
 )
 from upcycle_news.storage.schema.key_fingerprints import key_fingerprints
+from upcycle_news.storage.schema.provider_events import (
+    provider_event_counts,
+    provider_events,
+)
 from upcycle_news.storage.schema.relay_stats import (
     issue_relays,
     relay_stats,
@@ -44,6 +49,7 @@ from upcycle_news.storage.schema.send_hold import (
     send_holds,
 )
 from upcycle_news.storage.schema.subscribers import (
+    IN_A_GROUP,
     address_changes,
     asked_addresses,
     bounces,
@@ -59,6 +65,7 @@ from upcycle_news.storage.schema.subscribers import (
 
 __all__ = [
     "HEAD",
+    "IN_A_GROUP",
     "UtcDateTime",
     "address_changes",
     "alerts",
@@ -88,6 +95,9 @@ __all__ = [
     "metadata",
     "notices",
     "pending_suppressions",
+    "provider_event_counts",
+    "provider_events",
+    "question_answers",
     "quota_marks",
     "quota_scopes",
     "recent_refusals",

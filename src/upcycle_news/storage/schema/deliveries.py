@@ -71,7 +71,8 @@ recent_refusals = Table(
 )
 
 # A quota's scope (a relay, the sender, a domain) with the number of messages so far, and the times
-# of as many of the last ones as its largest limit asks for.
+# of as many of the last ones as its largest limit asks for. Messages that were counted together have one
+# mark, under the number of the last: it holds for all numbers down to the mark before.
 quota_scopes = Table(
     "quota_scopes",
     metadata,

@@ -114,6 +114,17 @@ approval_requests = Table(
     Column("answered_at", UtcDateTime),
 )
 
+# How often each answer to the question of a revision was given, and nothing else: no time, no network, nobody.
+# Answers count from 1.
+question_answers = Table(
+    "question_answers",
+    metadata,
+    Column("issue_id", ForeignKey("issues.id", ondelete="CASCADE"), primary_key=True),
+    Column("revision_id", String(64), primary_key=True),
+    Column("answer", Integer, primary_key=True, autoincrement=False),
+    Column("count", Integer, nullable=False),
+)
+
 # Feed items that an editor excluded from an issue: keys and canonical links.
 excluded_items = Table(
     "excluded_items",

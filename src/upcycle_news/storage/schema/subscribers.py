@@ -14,6 +14,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 from upcycle_news.storage.schema.base import LongNumber, UtcDateTime, metadata
@@ -39,6 +40,15 @@ subscribers = Table(
     sqlite_autoincrement=True,  # an id is in signed links: it must never name a second subscriber
 )
 
+IN_A_GROUP = text("CAST(\"groups\" AS TEXT) <> '[]'")
+"""The few in a group, such as the editors. A query needs these very words to be answered by the index."""
+Index(
+    "ix_subscribers_in_a_group",
+    subscribers.c.id,
+    sqlite_where=IN_A_GROUP,
+    postgresql_where=IN_A_GROUP,
+)
+
 consents = Table(
     "consents",
     metadata,
@@ -60,6 +70,10 @@ consents = Table(
     Column("ended_at", UtcDateTime),
     # The words that were agreed to, where another program asked for the consent.
     Column("text", Text, nullable=False, server_default=""),
+    # What was chosen on the form; it becomes the subscriber's with the confirmation, and no earlier:
+    # anybody may enter an address. NULL: nothing was chosen, and what is known of the subscriber stays.
+    Column("chosen_language", String(8)),
+    Column("chosen_topics", JSON(none_as_null=True)),
 )
 
 # New addresses that subscribers asked for. `new_email` is empty once the change was confirmed or has

@@ -254,6 +254,13 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_subscribers_status"), "subscribers", ["status"], unique=False)
+    op.create_index(
+        "ix_subscribers_in_a_group",
+        "subscribers",
+        ["id"],
+        sqlite_where=sa.text("CAST(\"groups\" AS TEXT) <> '[]'"),
+        postgresql_where=sa.text("CAST(\"groups\" AS TEXT) <> '[]'"),
+    )
     op.create_table(
         "suppressions",
         sa.Column("email_key", sa.String(length=320), nullable=False),
@@ -328,6 +335,8 @@ def upgrade() -> None:
         sa.Column("confirmed_at", UtcDateTime(), nullable=True),
         sa.Column("ended_at", UtcDateTime(), nullable=True),
         sa.Column("text", sa.Text(), server_default="", nullable=False),
+        sa.Column("chosen_language", sa.String(length=8), nullable=True),
+        sa.Column("chosen_topics", sa.JSON(none_as_null=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["subscriber_id"],
             ["subscribers.id"],
@@ -577,6 +586,23 @@ def upgrade() -> None:
     )
     op.create_index("ix_notices_next_at", "notices", ["next_at"], unique=False)
     op.create_table(
+        "provider_event_counts",
+        sa.Column("source", sa.String(length=32), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("count", LongNumber, nullable=False),
+        sa.Column("first_at", UtcDateTime(), nullable=False),
+        sa.Column("last_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("source", "kind", "name", name=op.f("pk_provider_event_counts")),
+    )
+    op.create_table(
+        "provider_events",
+        sa.Column("event_key", sa.String(length=64), nullable=False),
+        sa.Column("seen_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("event_key", name=op.f("pk_provider_events")),
+    )
+    op.create_index("ix_provider_events_seen_at", "provider_events", ["seen_at"], unique=False)
+    op.create_table(
         "issue_relays",
         sa.Column("issue_id", sa.String(length=16), nullable=False),
         sa.Column("first_relay", sa.String(length=64), nullable=False),
@@ -641,6 +667,22 @@ def upgrade() -> None:
             ["issue_id"], ["issues.id"], name=op.f("fk_wordings_issue_id"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("issue_id", "name", name=op.f("pk_wordings")),
+    )
+    op.create_table(
+        "question_answers",
+        sa.Column("issue_id", sa.String(length=16), nullable=False),
+        sa.Column("revision_id", sa.String(length=64), nullable=False),
+        sa.Column("answer", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["issue_id"],
+            ["issues.id"],
+            name=op.f("fk_question_answers_issue_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint(
+            "issue_id", "revision_id", "answer", name=op.f("pk_question_answers")
+        ),
     )
     op.create_table(
         "renderings",

@@ -8,16 +8,16 @@ import pytest
 
 from upcycle_news.api import App
 from upcycle_news.app.context import AppContext
-from upcycle_news.bounces.webhooks import WEBHOOKS
-from upcycle_news.errors import SettingsError, WebhookRefused
+from upcycle_news.errors import SettingsError
 from upcycle_news.models import EmailAddress, SubscriberStatus
+from upcycle_news.services.bounces import event_sources
 from upcycle_news.storage import bounces, subscribers
 from upcycle_news.subscribers.link_tokens import Purpose
 
-from ...publications import Publication, add_confirmed_subscribers, send_issue
-from ...web.web_server import WebServer, free_port, running_server
-from .. import sample_reports
-from ..test_process import ANNA, BERT, barred, envelope
+from ..publications import Publication, add_confirmed_subscribers, send_issue
+from ..web.web_server import WebServer, free_port, running_server
+from . import sample_reports
+from .test_process import ANNA, BERT, barred, envelope
 
 SECRET = "s3cret-of-the-mail-server"
 BEARER = f"Bearer {SECRET}"
@@ -109,20 +109,35 @@ def test_a_source_without_a_secret_does_not_exist(publication: Publication) -> N
         assert post(server, b"x", Authorization="Bearer ")[0] == 404
     for secret in ({}, {"BOUNCES__WEBHOOKS__MAIL": ""}):
         app = App(publication.context(**secret))
-        assert not app.bounces.has_webhook("mail")
-        with pytest.raises(SettingsError, match=r"bounces\.webhooks has no secret for 'mail'"):
-            app.bounces.accept("mail", {"Authorization": "Bearer "}, b"")
+        assert not app.bounces.admits("mail", "")
+        with pytest.raises(SettingsError, match="no source of events called 'mail'"):
+            app.bounces.accept("mail", {}, b"")
+
+
+@pytest.mark.parametrize("name", ["mail", "nobody"])
+def test_a_secret_is_compared_in_constant_time_whether_or_not_there_is_such_a_source(
+    context: AppContext, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    compared = []
+
+    def compare(given: bytes, right: bytes) -> bool:
+        compared.append(given)
+        return given == right
+
+    monkeypatch.setattr(event_sources.hmac, "compare_digest", compare)
+    assert not event_sources.admits(context, name, "guessed")
+    assert compared == [b"guessed"]
 
 
 def test_a_body_that_is_too_large_is_refused(server: WebServer) -> None:
     assert post(server, b"x" * (1024 * 1024 + 1), Authorization=BEARER)[0] == 413
 
 
-def test_headers_are_found_whatever_their_case(context: AppContext) -> None:
-    app = App(context)
-    assert app.bounces.accept("mail", {"AUTHORIZATION": BEARER}, b"no report").left_alone == 1
-    with pytest.raises(WebhookRefused):
-        app.bounces.accept("mail", {}, b"no report")
+def test_the_source_of_mails_is_one_of_events_too(context: AppContext, server: WebServer) -> None:
+    assert server.request("POST", f"/events/mail/{SECRET}", "no report").status == 200
+    assert server.request("POST", "/events/mail/another-secret", "no report").status == 404
+    [activity] = App(context).bounces.sources()
+    assert (activity.source, activity.counts) == ("mail", {("left_alone", "mail"): 1})
 
 
 def test_a_secret_in_newsletter_toml_is_refused_with_its_line(publication: Publication) -> None:
@@ -134,11 +149,3 @@ def test_a_secret_in_newsletter_toml_is_refused_with_its_line(publication: Publi
     assert "newsletter.toml:" in error
     assert "UPCYCLE_NEWS_BOUNCES__WEBHOOKS__MAIL" in error
     assert "pa55wort-xyz" not in error
-
-
-def test_every_source_refuses_a_request_without_its_secret(context: AppContext) -> None:
-    from upcycle_news.bounces.webhooks.request import WebhookRequest
-
-    for name, read in WEBHOOKS.items():
-        with pytest.raises(WebhookRefused):
-            list(read(WebhookRequest({}, b"", "secret", context.clock()))), name

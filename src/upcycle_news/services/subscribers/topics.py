@@ -1,0 +1,23 @@
+"""The topics that readers choose from: which are offered, and how each is called."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from upcycle_news.app.context import AppContext
+
+
+def topic_label(context: AppContext, topic: str, language: str) -> str:
+    """Return how a topic is called on forms and pages in `language`: by its own name."""
+    return topic
+
+
+def topic_labels(context: AppContext, language: str) -> Mapping[str, str]:
+    """Return the topics that the publication offers, in their order, each with its label."""
+    offered = context.settings.audience.topics
+    return {topic: topic_label(context, topic, language) for topic in offered}
+
+
+def offered_of(context: AppContext, chosen: Collection[str]) -> tuple[str, ...]:
+    """Return those of the chosen topics that the publication offers, in the order of the offer."""
+    return tuple(topic for topic in context.settings.audience.topics if topic in chosen)
