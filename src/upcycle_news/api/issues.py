@@ -34,6 +34,7 @@ from upcycle_news.services.delivery.lateness import Standstill, standstill
 from upcycle_news.services.delivery.manual_send import (
     Approver,
     count_audience,
+    queue_approved,
     queue_issue,
     send_question,
 )
@@ -61,7 +62,7 @@ from upcycle_news.services.issues.questions import (
 )
 from upcycle_news.services.issues.render import raise_on_errors, render_revision
 from upcycle_news.services.issues.review import Review, review_issue
-from upcycle_news.services.issues.revisions import newest_revision
+from upcycle_news.services.issues.revisions import newest_revision, raise_unless_newest
 from upcycle_news.services.issues.variants import (
     ReaderExplanation,
     Readership,
@@ -339,13 +340,18 @@ class Issues:
         """
         return review_issue(self._context, self._id(issue))
 
-    def approve(self, issue: IssueId | str | None = None, *, by: str) -> IssueDecision:
+    def approve(
+        self, issue: IssueId | str | None = None, *, by: str, revision_id: str = ""
+    ) -> IssueDecision:
         """Approve the newest revision of an issue, and resume the flow runs that wait for that.
 
-        `by` is kept with the decision. Raises `IssueError` when there is no revision, preflight
-        refuses it, or the content has changed since it was composed.
+        `by` is kept with the decision; with a `revision_id` only that revision is approved. Raises
+        `IssueError` when there is no revision, it is not the newest, preflight refuses it, or the content
+        has changed since it was composed.
         """
         chosen = self._id(issue)
+        if revision_id:
+            raise_unless_newest(self._context, chosen, revision_id)
         issue_control.take_back_if_unsent(self._context, chosen, by=by)
         rendered = render_revision(self._context, newest_revision(self._context, chosen))
         waiting = approval.approve(self._context, rendered, by=by)
@@ -456,6 +462,17 @@ class Issues:
         result = run_delivery(self._context, chosen, progress=progress, rendered=queued.rendered)
         return self._send_result(result, joined=queued.joined)
 
+    def queue(self, issue: IssueId | str, *, revision_id: str, by: str) -> IssueStatus:
+        """Queue the revision of an issue that is approved, and return its counts; nothing is delivered here.
+
+        The flows deliver-pending and watch do that. An issue whose deliveries have begun with this revision
+        goes on if it was paused or stopped. Raises `IssueError` as `send` does, and for another revision
+        than the newest, or one that nobody has approved.
+        """
+        chosen = self._id(issue)
+        queue_approved(self._context, chosen, revision_id, by=by)
+        return self.status(chosen)
+
     def resume(
         self,
         issue: IssueId | str,
@@ -524,6 +541,11 @@ class Issues:
         return send_question(self._context, revision, audience)
 
     # --- follow it
+
+    def all(self) -> tuple[IssueStatus, ...]:
+        """Return every issue with its deliveries by state, oldest first."""
+        rows = issues.all_issues(self._context.store)
+        return tuple(status_of(self._context, row.id) for row in rows)
 
     def status(self, issue: IssueId | str | None = None) -> IssueStatus:
         """Return the deliveries by state, and by variant; None is the issue that `latest` returns.

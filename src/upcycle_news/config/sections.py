@@ -463,6 +463,11 @@ class WebSettings(Table):
     signups_per_hour: int = Field(
         20, ge=1, description="Sign-ups from one network (IPv4 /24, IPv6 /56) at the most."
     )
+    api_requests_per_minute: int = Field(
+        120,
+        ge=1,
+        description="Requests to the HTTP API with one token; four times as many from one network.",
+    )
     signup_origins: tuple[Origin, ...] = Field(
         (),
         description="Other sites whose sign-up form may stay on its page, such as "

@@ -4,6 +4,7 @@ Packages import these models, not one another. All datetimes are aware and in UT
 days in the publication's time zone.
 """
 
+from upcycle_news.models.api_tokens import ApiScope, ApiToken, Retry, RetryVerdict
 from upcycle_news.models.bounces import Bounce
 from upcycle_news.models.content import (
     DateSource,
@@ -37,6 +38,7 @@ from upcycle_news.models.delivery import (
     VariantStatus,
     Verdict,
 )
+from upcycle_news.models.events import Event, EventKind
 from upcycle_news.models.issue import (
     Author,
     Channel,
@@ -68,6 +70,8 @@ from upcycle_news.models.variants import Choice, Variant, Variants
 __all__ = [
     "MAILBOX",
     "AddressChange",
+    "ApiScope",
+    "ApiToken",
     "Author",
     "Bounce",
     "Channel",
@@ -84,6 +88,8 @@ __all__ = [
     "Envelope",
     "Essay",
     "EssayPlace",
+    "Event",
+    "EventKind",
     "Feed",
     "FeedItem",
     "Finding",
@@ -106,6 +112,8 @@ __all__ = [
     "Related",
     "Relay",
     "RenderedIssue",
+    "Retry",
+    "RetryVerdict",
     "Signup",
     "SmtpReply",
     "Story",

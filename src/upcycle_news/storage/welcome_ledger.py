@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, func, or_, select, update
+from sqlalchemy import Connection, Row, exists, func, literal, or_, select, update
 
 from upcycle_news.models import (
     ClaimResult,
@@ -101,6 +101,7 @@ class WelcomeLedger:
         return (
             select(
                 _rows.id, _rows.subscriber_id, _rows.attempts, _rows.code, _rows.queued_at,
+                literal(0).label("variant"),
                 _rows.state, _rows.worker_id, subscribers.c.email, subscribers.c.name,
                 subscribers.c.status, suppression_reason_sql().label("suppressed"),
                 in_audience.label("in_audience"),

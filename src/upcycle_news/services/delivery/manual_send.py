@@ -23,6 +23,7 @@ from upcycle_news.services.issues.render import (
     raise_on_settings,
     render_revision,
 )
+from upcycle_news.services.issues.revisions import raise_unless_newest
 from upcycle_news.services.issues.variants import readership
 from upcycle_news.services.journal.consistency import raise_if_sending_refused
 from upcycle_news.storage import (
@@ -114,6 +115,25 @@ def queue_issue(
         log.info("issue queued by another process", issue=issue)
         return Queued(issue, rendered, joined=True)
     return Queued(issue, rendered)
+
+
+def queue_approved(context: AppContext, issue: IssueId, revision_id: str, *, by: str) -> Queued:
+    """Queue the revision of an issue that is approved; nothing is composed, and nobody is asked.
+
+    Raises as `queue_issue` does, and `IssueError` for a revision that is not the newest, or not approved.
+    """
+    row = issues.get(context.store, issue)
+    if row is not None and row.frozen and not is_unsent(context, issue):
+        if row.state is IssueState.CANCELLED:
+            raise IssueError(localized("deliver-cancelled", issue=issue))
+        if row.revision_id != revision_id:
+            raise IssueError(localized("issue-queued-otherwise", issue=str(issue)))
+    else:
+        raise_unless_newest(context, issue, revision_id)
+        decision = approvals.last_decision(context.store, issue, revision_id)
+        if decision is None or not decision.approved:
+            raise IssueError(localized("send-not-approved", issue=str(issue)))
+    return queue_issue(context, issue, approver=Approver(by), collect=False)
 
 
 def _approved(context: AppContext, issue: IssueId) -> RenderedRevision | None:
