@@ -151,23 +151,22 @@ def last_position(store: Store, *, now: datetime) -> int:
 
 def _give_positions(store: Store, now: datetime) -> None:
     """Give a position to all committed rows that have none, in the order of their ids."""
-    oldest = select(func.min(events.c.id)).where(events.c.position.is_(None))
+    pending = events.alias()
+    oldest = select(func.min(pending.c.id)).where(pending.c.position.is_(None))
     with store.reading() as connection:
         if connection.scalar(oldest) is None:
             return
     with store.writing() as connection:
         if store.dialect == "postgresql":
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_READERS_LOCK})"))
-        first = connection.scalar(oldest)
-        if first is None:  # another reader was faster
-            return
         highest = connection.scalar(select(func.max(events.c.position))) or START
         start = max(highest + 1, _microseconds(now))
-        # Not those below `first`, which commit between these two statements: they come next time.
+        # One statement, and so one view of what is committed: of two events of which one came after the
+        # other, it sees both or the first.
         connection.execute(
             update(events)
-            .where(events.c.position.is_(None), events.c.id >= first)
-            .values(position=events.c.id - first + start)
+            .where(events.c.position.is_(None))
+            .values(position=events.c.id - oldest.scalar_subquery() + start)
         )
 
 
