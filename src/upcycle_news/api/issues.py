@@ -21,6 +21,7 @@ from upcycle_news.models import (
     IssueId,
     IssueStatus,
 )
+from upcycle_news.services.bounces.replies import reply_counts
 from upcycle_news.services.checks.run import check_issue
 from upcycle_news.services.delivery import issue_control
 from upcycle_news.services.delivery.deliver_run import (
@@ -59,6 +60,7 @@ from upcycle_news.services.issues.revisions import newest_revision
 from upcycle_news.services.issues.waiting_runs import ResumedRuns, resume_waiting_runs
 from upcycle_news.storage import deliveries, issues
 from upcycle_news.storage.issue_lifecycle import SYSTEM, RecordedEvent
+from upcycle_news.storage.replies import ReplyCounts
 from upcycle_news.storage.revisions import Revision
 
 __all__ = [
@@ -78,6 +80,7 @@ __all__ = [
     "PlannedIssue",
     "Progress",
     "RecordedEvent",
+    "ReplyCounts",
     "Resending",
     "Review",
     "Revision",
@@ -497,6 +500,13 @@ class Issues:
         Raises `IssueError` when there is no such issue.
         """
         return status_of(self._context, self._latest(issue))
+
+    def replies(self, issue: IssueId | str | None = None) -> ReplyCounts:
+        """Return how many replies the inbox held: of people, and of absence assistants; None is the latest issue.
+
+        Only those that name a mail of the issue are counted; nothing else of them is kept.
+        """
+        return reply_counts(self._context, self._latest(issue))
 
     def in_mailbox(self, issue: IssueId | str | None = None) -> LocalizedText | None:
         """Return that an issue lies in the embedded mailbox, and how readers get it; None if it does not.

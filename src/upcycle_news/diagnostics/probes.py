@@ -17,6 +17,7 @@ from upcycle_news.config import origins
 from upcycle_news.config.settings import PREFIX
 from upcycle_news.diagnostics import (
     content,
+    dmarc_reports,
     host,
     prefect,
     relay,
@@ -44,6 +45,7 @@ from upcycle_news.services.issues import ids
 from upcycle_news.services.journal import files
 from upcycle_news.services.journal.consistency import find_contradiction
 from upcycle_news.services.subscribers import subscriptions
+from upcycle_news.storage import dmarc_reports as report_sums
 from upcycle_news.storage import inspect, pending_suppressions, send_hold, subscribers
 from upcycle_news.storage.inspect import StoreFacts
 from upcycle_news.subscribers.link_tokens import Purpose
@@ -265,6 +267,25 @@ def _sender(context: AppContext, domain: str) -> sender_domain.Sender:
     )
 
 
+def probe_dmarc_reports(check_context: CheckContext) -> list[CheckResult]:
+    """Check what receivers report about mails in our name; nothing is asked of anybody."""
+    context = check_context.app
+    inbox = process.has_inbox(context)
+    if not inbox or not check_context.usable:
+        return [dmarc_reports.no_reports(inbox=inbox)]
+    summary = report_sums.summarise(
+        context.store,
+        since=check_context.now - dmarc_reports.LOOK_BACK,
+        limit=dmarc_reports.SOURCES,
+    )
+    if not summary.reports:
+        # Older ones tell that they came, and no longer do.
+        summary = report_sums.summarise(
+            context.store, since=check_context.now - report_sums.KEPT, limit=dmarc_reports.SOURCES
+        )
+    return dmarc_reports.evaluate(summary, check_context.now, context.settings.doctor.outgoing_ips)
+
+
 def probe_unsubscribing(check_context: CheckContext) -> list[CheckResult]:
     """Check the ways to unsubscribe, the one-click endpoint, the inbox, and pending suppressions."""
     results = [*_check_unsubscribe_endpoint(check_context), _check_inbox(check_context)]
@@ -386,6 +407,7 @@ PROBES: Mapping[str, tuple[Callable[[CheckContext], list[CheckResult]], tuple[st
     ),
     "relay": (probe_relays, ("relay", "relay-tls", "relay-login", "relay-size", "relay-offers")),
     "dns": (probe_dns, ("dns", "resolver", "spf", "dkim", "dmarc", "mx", "ptr")),
+    "reports": (probe_dmarc_reports, ("dmarc-reports", "dmarc-senders")),
     "leaving": (
         probe_unsubscribing,
         ("leaving", "one-click", "one-click-tls", "inbox", "suppressions"),

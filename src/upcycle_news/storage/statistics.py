@@ -18,6 +18,7 @@ from upcycle_news.storage.schema import (
     consent_proofs,
     consents,
     deliveries,
+    issue_replies,
     issues,
     quota_marks,
     subscribers,
@@ -81,7 +82,10 @@ def count_sent_within(store: Store, scope: str, span: timedelta, *, now: datetim
 
 @dataclass(frozen=True)
 class IssueFigures:
-    """One issue, and what happened between it and the one before."""
+    """One issue, and what happened between it and the one before.
+
+    `replies` were written by people, `auto_replies` by their absence assistants.
+    """
 
     issue: str
     at: datetime
@@ -93,6 +97,8 @@ class IssueFigures:
     unsubscribed: int
     joined: int
     left: int
+    replies: int = 0
+    auto_replies: int = 0
 
 
 @dataclass(frozen=True)
@@ -159,6 +165,12 @@ def issue_figures(store: Store, last: int) -> tuple[IssueFigures, ...]:
                 .group_by(unsubscribes.c.issue_number)
             )
         }
+        answers = {
+            row.issue_id: row
+            for row in connection.execute(
+                select(issue_replies).where(issue_replies.c.issue_id.in_(ids))
+            )
+        }
         ends = [row.enqueued_at for row in reversed(rows)]
         joined = _count_in_spans(connection, consents.c.confirmed_at, ends)
         left = _count_in_spans(connection, unsubscribes.c.at, ends)
@@ -170,6 +182,7 @@ def issue_figures(store: Store, last: int) -> tuple[IssueFigures, ...]:
                 if row.closed_at is None
                 else lifecycle.stored_sums(row)
             )
+            answered = answers.get(row.id)
             results.append(
                 IssueFigures(
                     issue=row.id,
@@ -182,6 +195,8 @@ def issue_figures(store: Store, last: int) -> tuple[IssueFigures, ...]:
                     unsubscribed=unsubscribed.get(row.number, 0),
                     joined=joined.get(span, 0),
                     left=left.get(span, 0),
+                    replies=answered.replies if answered else 0,
+                    auto_replies=answered.auto_replies if answered else 0,
                 )
             )
     return tuple(results)

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from upcycle_news.cli.completion import essay_slugs
-from upcycle_news.cli.output import format_status, note, print_json
+from upcycle_news.cli.output import format_status, note, print_json, say
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import IssueId, IssueStatus
 
 if TYPE_CHECKING:  # completing a word loads this module, and must not load the store
     from upcycle_news.api import App
-    from upcycle_news.api.issues import FeedRunReport
+    from upcycle_news.api.issues import FeedRunReport, ReplyCounts
 
 EssayOption = Annotated[
     list[str] | None,
@@ -39,13 +40,26 @@ def note_feed_failures(report: FeedRunReport) -> None:
         note(f"feed {name} was not asked: {sentence}")
 
 
-def print_status(app: App, status: IssueStatus, as_json: bool) -> None:
-    """Print the deliveries by state, and that they lie in the embedded mailbox if they do."""
+def print_status(
+    app: App, status: IssueStatus, as_json: bool, replies: ReplyCounts | None = None
+) -> None:
+    """Print the deliveries by state, and that they lie in the embedded mailbox if they do.
+
+    With `replies` also how many were counted: as a sentence only where there are some.
+    """
     mailbox = app.issues.in_mailbox(status.issue) if status.in_mailbox else None
     if as_json:
-        print_json(status.as_dict())
+        print_json(status.as_dict() | (replies.as_dict() if replies else {}))
     else:
         typer.echo(format_status(status, app.language))
+        if replies and (replies.replies or replies.auto_replies):
+            say(
+                localized(
+                    "status-replies",
+                    replies=localized("count-replies", count=replies.replies),
+                    auto_replies=localized("count-auto-replies", count=replies.auto_replies),
+                )
+            )
     if mailbox is not None:
         typer.echo(mailbox.in_language(app.language), err=as_json)
 

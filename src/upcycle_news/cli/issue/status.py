@@ -97,7 +97,7 @@ def status(
             return
         contradicted = tells_contradiction(app)
         counts = app.issues.status(issue)
-        print_status(app, counts, as_json)
+        print_status(app, counts, as_json, app.issues.replies(counts.issue))
         waits = app.issues.waits_until(counts.issue)
         if counts.state is IssueState.APPROVED and waits is not None:
             note(waits)

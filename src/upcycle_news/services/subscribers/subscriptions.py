@@ -23,7 +23,15 @@ from upcycle_news.services.content.templates import publication_templates
 from upcycle_news.services.subscribers import address_changes, confirmation_mails
 from upcycle_news.services.subscribers.lists import read_list
 from upcycle_news.services.subscribers.mail_templates import complete_mail_templates
-from upcycle_news.storage import bounces, personal_data, send_hold, signups, subscribers
+from upcycle_news.storage import (
+    bounces,
+    dmarc_reports,
+    personal_data,
+    replies,
+    send_hold,
+    signups,
+    subscribers,
+)
 from upcycle_news.subscribers import double_opt_in
 from upcycle_news.subscribers.link_tokens import Purpose, possible_tokens, trimmed
 
@@ -296,12 +304,17 @@ def describe_unsubscribe_methods(context: AppContext) -> LocalizedText:
 
 
 def purge_expired(context: AppContext) -> CleanupReport:
-    """Delete expired sign-ups, bounce reports and who left long ago; send confirmation mails."""
+    """Delete expired sign-ups, bounce reports and who left long ago; send confirmation mails.
+
+    Old sums of DMARC reports, and the marks of old replies, go without being counted: they name no reader.
+    """
     now = context.clock()
     mailing = confirmation_mails.send_waiting(context)
     expired = signups.delete_unconfirmed(context.store, before=now - _valid_for(context))
     address_changes.delete_expired(context)
     confirmation_mails.delete_old(context, now)
+    dmarc_reports.delete_old(context.store, now=now)
+    replies.delete_marks(context.store, now=now)
     return CleanupReport(
         unconfirmed=expired,
         mailed=mailing.mailed,

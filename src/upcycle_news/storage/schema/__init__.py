@@ -21,6 +21,12 @@ from upcycle_news.storage.schema.feeds import (
     feed_reports,
     feeds,
 )
+from upcycle_news.storage.schema.inbox import (
+    dmarc_reports,
+    dmarc_rows,
+    issue_replies,
+    reply_marks,
+)
 from upcycle_news.storage.schema.issues import (
     approval_requests,
     blobs,
@@ -70,6 +76,8 @@ __all__ = [
     "consents",
     "corrections",
     "deliveries",
+    "dmarc_reports",
+    "dmarc_rows",
     "excluded_items",
     "feed_bodies",
     "feed_items",
@@ -77,6 +85,7 @@ __all__ = [
     "feeds",
     "issue_events",
     "issue_relays",
+    "issue_replies",
     "issues",
     "key_fingerprints",
     "locks",
@@ -88,6 +97,7 @@ __all__ = [
     "recent_refusals",
     "relay_stats",
     "renderings",
+    "reply_marks",
     "request_levels",
     "revisions",
     "scheduled_runs",
