@@ -77,17 +77,14 @@ def _is_told(source: DmarcSource, own_addresses: Collection[str]) -> bool:
 
 def _failing(source: DmarcSource, own_addresses: Collection[str]) -> CheckResult:
     """Return the result for a server whose mails fail, by what that may mean."""
-    values = {
-        "source": _label(source),
-        "failed": source.failed,
-        "mails": localized("count-mails", count=source.mails),
-        "since": source.failing_since,
-    }
-    about = source.source or "others"
+    label, about = _label(source), source.source or "others"
+    since, mails = source.failing_since, localized("count-mails", count=source.mails)
     if source.source in own_addresses:
         return problem(
             "dmarc-senders",
-            localized("doctor-sender-own", **values),
+            localized(
+                "doctor-sender-own", source=label, failed=source.failed, mails=mails, since=since
+            ),
             impact=localized("doctor-sender-own-means"),
             fix=localized("doctor-sender-own-cure"),
             about=about,
@@ -95,16 +92,25 @@ def _failing(source: DmarcSource, own_addresses: Collection[str]) -> CheckResult
     if source.failed < source.mails:
         return warning(
             "dmarc-senders",
-            localized("doctor-sender-partly", **values),
+            localized(
+                "doctor-sender-partly", source=label, failed=source.failed, mails=mails, since=since
+            ),
             impact=localized("doctor-sender-own-means"),
             fix=localized("doctor-sender-own-cure"),
             about=about,
         )
     if not source.let_through:
-        return ok("dmarc-senders", localized("doctor-sender-stopped", **values), about=about)
+        finding = localized("doctor-sender-stopped", source=label, mails=mails, since=since)
+        return ok("dmarc-senders", finding, about=about)
     return warning(
         "dmarc-senders",
-        localized("doctor-sender-unknown", **values, let_through=source.let_through),
+        localized(
+            "doctor-sender-unknown",
+            source=label,
+            mails=mails,
+            since=since,
+            let_through=source.let_through,
+        ),
         impact=localized("doctor-sender-unknown-means"),
         fix=localized("doctor-sender-unknown-cure"),
         about=about,
@@ -120,7 +126,11 @@ def _passing(summary: DmarcSummary) -> list[CheckResult]:
     if not passing:
         return []
     names = tuple(
-        localized("doctor-sender-name", source=_label(source), mails=source.mails - source.failed)
+        localized(
+            "doctor-sender-name",
+            source=_label(source),
+            mails=localized("count-mails", count=source.mails - source.failed),
+        )
         for source in passing[:_SHOWN]
     )
     finding = localized("doctor-senders-ok", names=names)

@@ -15,6 +15,7 @@ _TITLES = {
     "store": localized("doctor-group-store"),
     "relay": localized("doctor-group-relay"),
     "dns": localized("doctor-group-dns"),
+    "reports": localized("doctor-group-reports"),
     "leaving": localized("doctor-group-leaving"),
     "prefect": localized("doctor-group-prefect"),
     "content": localized("doctor-group-content"),

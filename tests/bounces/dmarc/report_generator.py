@@ -70,7 +70,9 @@ PREFIXED = Dialect(
     closing="</d:feedback>",
     prefix="d:",
 )
-WINDOWS = Dialect("windows.example", '<?xml version="1.0" encoding="windows-1252"?>', encoding="cp1252")
+WINDOWS = Dialect(
+    "windows.example", '<?xml version="1.0" encoding="windows-1252"?>', encoding="cp1252"
+)
 DIALECTS = (GOOGLE_LIKE, MICROSOFT_LIKE, YAHOO_LIKE, GMX_LIKE, NEW_LIKE, PREFIXED, WINDOWS)
 
 
@@ -332,9 +334,7 @@ def _hostile() -> Iterator[Sample]:
         "gzip's first bytes": b"\x1f\x8b\x08" + b"\xff" * 50,
         "zip's first bytes": b"PK\x03\x04" + b"\xff" * 50,
         "entities": entities,
-        "entities in utf-16": entities.decode()
-        .replace("UTF-8", "UTF-16")
-        .encode("utf-16"),
+        "entities in utf-16": entities.decode().replace("UTF-8", "UTF-16").encode("utf-16"),
         "a document type behind a wrong encoding": entities.replace(b"UTF-8", b"utf8mb4"),
         "ten thousand elements deep": b"<feedback>" + b"<a>" * 10_000,
         "more records than anybody has": report_xml([Record()]).replace(

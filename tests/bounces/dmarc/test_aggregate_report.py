@@ -134,7 +134,9 @@ def test_any_bytes_are_refused_or_read_and_nothing_else_is_raised(data: bytes) -
 @given(st.data())
 @settings(max_examples=150, deadline=None)
 def test_a_report_with_changed_bytes_is_refused_or_read(data: st.DataObject) -> None:
-    whole = bytearray(data.draw(st.sampled_from([zipped(report_xml()), gzipped(report_xml()), report_xml()])))
+    whole = bytearray(
+        data.draw(st.sampled_from([zipped(report_xml()), gzipped(report_xml()), report_xml()]))
+    )
     for _ in range(data.draw(st.integers(1, 4))):
         whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
     try:
@@ -148,7 +150,13 @@ def test_a_report_with_changed_bytes_is_refused_or_read(data: st.DataObject) -> 
 
 @pytest.mark.parametrize(
     "content_type",
-    ["application/gzip", "application/zip", "application/octet-stream", "text/xml", "application/x-gzip"],
+    [
+        "application/gzip",
+        "application/zip",
+        "application/octet-stream",
+        "text/xml",
+        "application/x-gzip",
+    ],
 )
 def test_the_first_bytes_decide_what_a_file_is_whatever_its_type_says(content_type: str) -> None:
     for data in (gzipped(report_xml()), zipped(report_xml())):
@@ -158,7 +166,9 @@ def test_the_first_bytes_decide_what_a_file_is_whatever_its_type_says(content_ty
 
 
 def test_a_mail_that_is_nothing_but_the_file_is_looked_at() -> None:
-    message = message_from_bytes(report_mail(zipped(report_xml()), text="", content_type="application/zip"))
+    message = message_from_bytes(
+        report_mail(zipped(report_xml()), text="", content_type="application/zip")
+    )
     [file] = report_files(message)
     assert parse_report(unpack(file.data)).domain == DOMAIN
 
