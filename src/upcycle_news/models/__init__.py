@@ -35,6 +35,7 @@ from upcycle_news.models.delivery import (
     SmtpReply,
     Verdict,
 )
+from upcycle_news.models.events import Event, EventKind
 from upcycle_news.models.issue import (
     Author,
     Channel,
@@ -79,6 +80,8 @@ __all__ = [
     "Envelope",
     "Essay",
     "EssayPlace",
+    "Event",
+    "EventKind",
     "Feed",
     "FeedItem",
     "Finding",

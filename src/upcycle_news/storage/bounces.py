@@ -109,7 +109,7 @@ def record(
         kept_back = 0
         if suppressed and kind == HARD:  # who complained has decided: never kept back
             kept_back = refusal_guard.keep_back_wave_of_reports(
-                connection, delivery.issue_id, delivery.id
+                connection, delivery.issue_id, delivery.id, now=now
             )
     return RecordedReport(new is not None, delivery.issue_id, delivery.id, suppressed, kept_back)
 

@@ -25,8 +25,10 @@ from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select,
 
 from upcycle_news.errors import IssueError
 from upcycle_news.i18n.messages import LocalizedText, localized
-from upcycle_news.models import DeliveryState, IssueId, IssueState
+from upcycle_news.models import DeliveryState, EventKind, IssueId, IssueState
 from upcycle_news.observability.logging import Log
+from upcycle_news.observability.redaction import redact
+from upcycle_news.storage import event_log
 from upcycle_news.storage.schema import (
     deliveries,
     issue_events,
@@ -205,6 +207,43 @@ def _apply(
         connection.execute(update(issues).where(issues.c.id == issue).values(**values))
     states = {"from_state": before, "to_state": after}
     connection.execute(insert(issue_events).values(issue_id=issue, event=event, **states, **about))
+    if (kind := _TOLD.get(event)) is not None:
+        event_log.append(
+            connection, kind, at=about["at"], issue=issue, detail=_detail(event, about, values)
+        )
+
+
+_TOLD = {
+    IssueEvent.APPROVED: EventKind.ISSUE_APPROVED,
+    IssueEvent.REJECTED: EventKind.ISSUE_REJECTED,
+    IssueEvent.SENT_BEFORE_RESTORE: EventKind.ISSUE_CANCELLED,
+    IssueEvent.QUEUED: EventKind.ISSUE_SENT,
+    IssueEvent.PAUSED: EventKind.ISSUE_PAUSED,
+    IssueEvent.STOPPED: EventKind.ISSUE_STOPPED,
+    IssueEvent.RESUMED: EventKind.ISSUE_RESUMED,
+    IssueEvent.RESUMED_PAST_GUARD: EventKind.ISSUE_RESUMED,
+    IssueEvent.CLOSED: EventKind.ISSUE_CLOSED,
+    IssueEvent.REOPENED: EventKind.ISSUE_REOPENED,
+    IssueEvent.CANCELLED: EventKind.ISSUE_CANCELLED,
+    IssueEvent.TAKEN_BACK: EventKind.ISSUE_TAKEN_BACK,
+}
+"""What other programs are told of an issue, and as what."""
+
+
+def _detail(
+    event: IssueEvent, about: Mapping[str, Any], values: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """Return what other programs are told besides: never who did it, nor what a person wrote as reason."""
+    if event in _DECISIONS:
+        return {"revision": about["revision_id"]}
+    if event is IssueEvent.QUEUED:
+        return {"revision": about["revision_id"], "audience": values.get("audience", 0)}
+    if event is IssueEvent.STOPPED:  # the program's own sentence, with the relay's reply
+        return {"reason": redact(about["reason"])}
+    if event is IssueEvent.CLOSED:
+        sums = {state.value: values.get(state.value, 0) for state in FINAL}
+        return {"audience": sum(sums.values()), **sums}
+    return {}
 
 
 def _refusal(issue: str, event: IssueEvent, state: IssueState) -> LocalizedText:

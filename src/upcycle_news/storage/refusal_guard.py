@@ -77,11 +77,11 @@ def check(
     if wave is None:
         return None
     if is_past_guard(connection, issue) or not _must_stop(connection, issue, wave):
-        pending_suppressions.keep_back(connection, issue, wave.doubtful)
+        pending_suppressions.keep_back(connection, issue, wave.doubtful, now=now)
         return None
     reason = _stop_reason(issue, wave, last).in_language(language)
     _queue_again(connection, issue, wave.deliveries, now=now)
-    pending_suppressions.take_back(connection, issue, wave.deliveries)
+    pending_suppressions.take_back(connection, issue, wave.deliveries, now=now)
     lifecycle.advance(connection, issue, IssueEvent.STOPPED, by=SYSTEM, now=now, reason=reason)
     return GuardStop(reason, wave.deliveries)
 
@@ -215,7 +215,9 @@ def put_off(connection: Connection, issue: str, *, until: datetime, now: datetim
 # --- reports that come back later
 
 
-def keep_back_wave_of_reports(connection: Connection, issue: str, delivery: int) -> int:
+def keep_back_wave_of_reports(
+    connection: Connection, issue: str, delivery: int, *, now: datetime
+) -> int:
     """Keep back the suppressions of a wave of hard bounces that `delivery` is part of.
 
     The deliveries of an issue are looked at in the order of its queue. Returns how many are kept back
@@ -224,7 +226,7 @@ def keep_back_wave_of_reports(connection: Connection, issue: str, delivery: int)
     wave = find_wave_around(_outcomes_around(connection, issue, delivery), delivery)
     if wave is None:
         return 0
-    return pending_suppressions.keep_back(connection, issue, wave.doubtful)
+    return pending_suppressions.keep_back(connection, issue, wave.doubtful, now=now)
 
 
 def _outcomes_around(connection: Connection, issue: str, delivery: int) -> list[Outcome]:

@@ -11,7 +11,14 @@ from typing import Any
 from sqlalchemy import Connection, Row, Text, cast, insert, select, update
 
 from upcycle_news.i18n.messages import LocalizedText, localized
-from upcycle_news.models import EmailAddress, Subscriber, SubscriberStatus, UnsubscribeMethod
+from upcycle_news.models import (
+    EmailAddress,
+    EventKind,
+    Subscriber,
+    SubscriberStatus,
+    UnsubscribeMethod,
+)
+from upcycle_news.storage import event_log
 from upcycle_news.storage import suppressions as suppression_rows
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import (
@@ -174,10 +181,10 @@ def _insert(
         [new_row(store, subscriber, SubscriberStatus.CONFIRMED, now) for subscriber in new],
     )
     ids = connection.scalars(
-        select(subscribers.c.id).where(
-            subscribers.c.email_key.in_([subscriber.email.key for subscriber in new])
-        )
-    )
+        select(subscribers.c.id)
+        .where(subscribers.c.email_key.in_([subscriber.email.key for subscriber in new]))
+        .order_by(subscribers.c.id)
+    ).all()
     connection.execute(
         insert(consents),
         [
@@ -194,6 +201,7 @@ def _insert(
             for number in ids
         ],
     )
+    event_log.append_for_ids(connection, EventKind.SUBSCRIBER_CONFIRMED, ids, at=now)
 
 
 def new_row(
@@ -318,6 +326,13 @@ def unsubscribe(
             insert(unsubscribes).values(
                 subscriber_id=subscriber.id, issue_number=issue, method=method.value, at=now
             )
+        )
+        event_log.append(
+            connection,
+            EventKind.SUBSCRIBER_LEFT,
+            at=now,
+            subscriber=subscriber.id,
+            detail={"method": method.value},
         )
     return True
 

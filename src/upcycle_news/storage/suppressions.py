@@ -15,11 +15,12 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, ScalarSelect, delete, func, select
+from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningInsert
 
-from upcycle_news.models import EmailAddress, Suppression, SuppressionSource
+from upcycle_news.models import EmailAddress, EventKind, Suppression, SuppressionSource
+from upcycle_news.storage import event_log
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import address_changes, deliveries, subscribers, suppressions
 
@@ -93,11 +94,12 @@ def suppressed_reasons(
     return reasons
 
 
-def suppress(connection: Connection, suppression: Suppression) -> bool:
+def suppress(connection: Connection, suppression: Suppression, *, tell: bool = True) -> bool:
     """Store a suppression; returns whether it is new.
 
     A known key keeps its first suppression, unless the subscriber's own new consent would lift that
-    one and not the new one. All writing goes through here.
+    one and not the new one. All writing goes through here. Without `tell` the caller sees to the
+    events.
     """
     statement = _insert(
         connection.dialect.name, replaces_liftable=suppression.reason not in LIFTED_BY_CONSENT
@@ -112,7 +114,51 @@ def suppress(connection: Connection, suppression: Suppression) -> bool:
         "created_at": suppression.at,
     }
     # Not `rowcount`: it is -1 for an INSERT in Postgres.
-    return connection.scalar(statement, values) is not None
+    is_new = connection.scalar(statement, values) is not None
+    if is_new and tell:
+        _tell_suppressed(connection, [suppression])
+    return is_new
+
+
+def suppress_many(connection: Connection, new: Iterable[Suppression]) -> int:
+    """Store suppressions as `suppress` does; returns how many are new."""
+    count, untold = 0, []
+    for suppression in new:
+        if suppress(connection, suppression, tell=False):
+            count += 1
+            untold.append(suppression)
+        if len(untold) == _CHUNK:
+            _tell_suppressed(connection, untold)
+            untold = []
+    _tell_suppressed(connection, untold)
+    return count
+
+
+def _tell_suppressed(connection: Connection, new: Iterable[Suppression]) -> None:
+    """Append the events of new suppressions: one for each subscriber, one statement for each kind of key."""
+    alike: dict[tuple[SuppressionSource, str, datetime], list[str]] = {}
+    for one in new:
+        alike.setdefault((one.source, one.issue, one.at), []).append(one.key)
+    for (source, issue, at), keys in alike.items():
+        for those in _subscribers_with(keys):
+            event_log.append_for_each(
+                connection,
+                EventKind.SUBSCRIBER_SUPPRESSED,
+                those,
+                at=at,
+                issue=issue,
+                detail={"source": source.value},
+            )
+
+
+def _subscribers_with(keys: Iterable[str]) -> Iterator[ColumnElement[bool]]:
+    """Yield conditions for the subscribers with these keys: one for each column, which has an index or not."""
+    by_column: dict[str, list[str]] = {}
+    for key in keys:
+        column = {"@": "domain_key", "#": "hash_key"}.get(key[:1], "email_key")
+        by_column.setdefault(column, []).append(key)
+    for column, those in sorted(by_column.items()):
+        yield subscribers.c[column].in_(those)
 
 
 @cache
@@ -132,17 +178,26 @@ def _insert(dialect: str, *, replaces_liftable: bool) -> ReturningInsert[tuple[s
 
 
 def lift(
-    connection: Connection, keys: Collection[str], *, reasons: Collection[str] = ()
+    connection: Connection, keys: Collection[str], *, now: datetime, reasons: Collection[str] = ()
 ) -> tuple[Suppression, ...]:
     """Delete the suppressions of these keys and return them; with `reasons` only those for one of them.
 
-    All deleting goes through here.
+    All deleting goes through here. Subscribers who are not suppressed any more are told as events.
     """
     statement = delete(suppressions).where(suppressions.c.email_key.in_(keys))
     if reasons:
         statement = statement.where(suppressions.c.reason.in_(reasons))
-    rows = connection.execute(statement.returning(*suppressions.c))
-    return tuple(_suppression(row) for row in rows)
+    lifted = tuple(
+        _suppression(row) for row in connection.execute(statement.returning(*suppressions.c))
+    )
+    for those in _subscribers_with(one.key for one in lifted):
+        event_log.append_for_each(
+            connection,
+            EventKind.SUBSCRIBER_UNSUPPRESSED,
+            those & suppression_reason_sql().is_(None),
+            at=now,
+        )
+    return lifted
 
 
 def suppress_by_id(
@@ -240,22 +295,23 @@ def suppress_all(
 ) -> int:
     """Suppress addresses and ``@domains``, all or none; returns how many are new."""
     with store.writing() as connection:
-        return sum(
-            suppress(connection, Suppression(key, reason, source, at=now, detail=detail))
-            for key in keys
+        return suppress_many(
+            connection, (Suppression(key, reason, source, at=now, detail=detail) for key in keys)
         )
 
 
-def unsuppress(store: Store, key: str, email: EmailAddress | None = None) -> bool:
+def unsuppress(store: Store, key: str, email: EmailAddress | None = None, *, now: datetime) -> bool:
     """Lift a suppression, and that of the hash of `email` with it; returns whether there was one."""
     keys = {key, *((email.key, hash_key(store, email)) if email else ())} - {""}
     with store.writing() as connection:
-        return bool(lift(connection, keys))
+        return bool(lift(connection, keys, now=now))
 
 
-def lift_on_resubscribe(connection: Connection, store: Store, email: EmailAddress) -> None:
+def lift_on_resubscribe(
+    connection: Connection, store: Store, email: EmailAddress, *, now: datetime
+) -> None:
     """Lift the suppressions that the subscriber's own new consent lifts."""
-    lift(connection, [email.key, hash_key(store, email)], reasons=LIFTED_BY_CONSENT)
+    lift(connection, [email.key, hash_key(store, email)], now=now, reasons=LIFTED_BY_CONSENT)
 
 
 def erase_suppressed_address(
@@ -267,7 +323,7 @@ def erase_suppressed_address(
     else than the erasure, and no new consent may lift it. What might identify a person goes.
     """
     forgotten = Suppression("", FORGOTTEN, SuppressionSource.ERASURE, at=now)
-    lifted = lift(connection, [email.key])
+    lifted = lift(connection, [email.key], now=now)
     before = lifted[0] if lifted else forgotten
     suppress(
         connection,

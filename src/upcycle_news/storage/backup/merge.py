@@ -31,9 +31,11 @@ from upcycle_news.models import (
     MAILBOX,
     ConfirmationMailKind,
     DeliveryState,
+    EventKind,
     IssueState,
     SubscriberStatus,
 )
+from upcycle_news.storage import event_log
 from upcycle_news.storage import issue_lifecycle as lifecycle
 from upcycle_news.storage.backup.copy import BATCH, WIDE_BATCH
 from upcycle_news.storage.issue_lifecycle import IssueEvent
@@ -59,7 +61,7 @@ from upcycle_news.storage.schema import (
     suppressions,
     used_content,
 )
-from upcycle_news.storage.suppressions import MOVED, suppress, suppressions_in
+from upcycle_news.storage.suppressions import MOVED, suppress_many, suppressions_in
 
 BY = "restore"
 """Who did what a restore does to an issue."""
@@ -117,7 +119,7 @@ def merge_newer_data(
     _merge_hashes(old, new)
     _merge_questions(old, new)
     unsubscribed = _merge_unsubscribes(old, new, since)
-    erased = _repeat_erasures(new)
+    erased = _repeat_erasures(new, now)
     copied = _merge_issues(old, new, now)
     results = sum(
         _merge_results(old, new, issue, now) for issue in _unfinished_issues(new, without=copied)
@@ -188,7 +190,7 @@ def _add(new: Connection, table: Table, rows: Sequence[Row[Any]], **changed: Any
 
 
 def _merge_suppressions(old: Connection, new: Connection) -> int:
-    return sum(suppress(new, suppression) for suppression in suppressions_in(old))
+    return suppress_many(new, suppressions_in(old))
 
 
 def _merge_address_changes(old: Connection, new: Connection, since: datetime) -> None:
@@ -261,10 +263,17 @@ def _merge_unsubscribes(old: Connection, new: Connection, since: datetime) -> in
             if new.execute(unsubscribe, values).rowcount:
                 count += 1
                 new.execute(end_consent, {"number": row.id, "at": row.unsubscribed_at})
+                event_log.append(
+                    new,
+                    EventKind.SUBSCRIBER_LEFT,
+                    at=row.unsubscribed_at,
+                    subscriber=row.id,
+                    detail={"method": BY},
+                )
     return count
 
 
-def _repeat_erasures(new: Connection) -> int:
+def _repeat_erasures(new: Connection, now: datetime) -> int:
     """Erase again whom the suppressions know as erased after the backup; returns how many."""
     erased_hashes = select(suppressions.c.email_key).where(
         suppressions.c.email_key.startswith("#"), suppressions.c.reason != MOVED
@@ -273,7 +282,7 @@ def _repeat_erasures(new: Connection) -> int:
         select(subscribers.c.id).where(subscribers.c.hash_key.in_(erased_hashes))
     ).all()
     for number in ids:
-        erase_rows(new, number)
+        erase_rows(new, number, now=now)
     return len(ids)
 
 

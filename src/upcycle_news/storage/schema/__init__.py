@@ -14,6 +14,7 @@ from upcycle_news.storage.schema.deliveries import (
     recent_refusals,
     workers,
 )
+from upcycle_news.storage.schema.events import events
 from upcycle_news.storage.schema.feeds import (
     collected_posts,
     feed_bodies,
@@ -78,6 +79,7 @@ __all__ = [
     "deliveries",
     "dmarc_reports",
     "dmarc_rows",
+    "events",
     "excluded_items",
     "feed_bodies",
     "feed_items",

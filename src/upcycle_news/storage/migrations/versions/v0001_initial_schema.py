@@ -451,6 +451,27 @@ def upgrade() -> None:
         op.f("ix_deliveries_subscriber_id"), "deliveries", ["subscriber_id"], unique=False
     )
     op.create_table(
+        "events",
+        sa.Column("id", LongNumber, nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=True),
+        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("subscriber_id", sa.Integer(), nullable=True),
+        sa.Column("issue_id", sa.String(length=16), nullable=True),
+        sa.Column("detail", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
+        sa.UniqueConstraint("position", name=op.f("uq_events_position")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(
+        "ix_events_unread",
+        "events",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("position IS NULL"),
+        postgresql_where=sa.text("position IS NULL"),
+    )
+    op.create_table(
         "excluded_items",
         sa.Column("issue_id", sa.String(length=16), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),
