@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from upcycle_news.api.subscribers import Subscribers
     from upcycle_news.api.suppressions import Suppressions
     from upcycle_news.api.templates import Templates
+    from upcycle_news.api.webhooks import Webhooks
     from upcycle_news.config.settings import Settings
     from upcycle_news.models import Finding, IssueId
 
@@ -244,6 +245,13 @@ class App:
         from upcycle_news.api.alerts import Alerts
 
         return Alerts(self._context)
+
+    @cached_property
+    def webhooks(self) -> Webhooks:
+        """Programs elsewhere that are told of events."""
+        from upcycle_news.api.webhooks import Webhooks
+
+        return Webhooks(self._context)
 
     @cached_property
     def monitoring(self) -> Monitoring:

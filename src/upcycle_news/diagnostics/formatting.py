@@ -18,6 +18,7 @@ _TITLES = {
     "reports": localized("doctor-group-reports"),
     "leaving": localized("doctor-group-leaving"),
     "prefect": localized("doctor-group-prefect"),
+    "webhooks": localized("doctor-group-webhooks"),
     "content": localized("doctor-group-content"),
 }
 _STATES = {

@@ -23,6 +23,7 @@ from upcycle_news.diagnostics import (
     relay,
     storage,
     unsubscribe_endpoint,
+    webhooks,
 )
 from upcycle_news.diagnostics.content import LastIssue
 from upcycle_news.diagnostics.dns import sender_domain
@@ -45,6 +46,7 @@ from upcycle_news.services.issues import ids
 from upcycle_news.services.journal import files
 from upcycle_news.services.journal.consistency import find_contradiction
 from upcycle_news.services.subscribers import subscriptions
+from upcycle_news.services.webhooks.status import statuses
 from upcycle_news.storage import dmarc_reports as report_sums
 from upcycle_news.storage import inspect, pending_suppressions, send_hold, subscribers
 from upcycle_news.storage.inspect import StoreFacts
@@ -376,6 +378,15 @@ def _events(file: Path) -> set[str]:
     }
 
 
+def probe_webhooks(check_context: CheckContext) -> list[CheckResult]:
+    """Check how far outgoing webhooks have got; nothing is posted."""
+    if not check_context.app.settings.webhooks:
+        return webhooks.evaluate(())
+    if not check_context.usable:
+        return [skipped("webhooks", localized("doctor-store-not-there"))]
+    return webhooks.evaluate(statuses(check_context.app))
+
+
 def probe_content(check_context: CheckContext) -> list[CheckResult]:
     """Check the feeds, the size of the last issue, and the content as `check` does."""
     size = content.evaluate_issue_size(check_context.last)
@@ -419,6 +430,7 @@ PROBES: Mapping[str, tuple[Callable[[CheckContext], list[CheckResult]], tuple[st
             *("prefect-late", "clock", "alarms"),
         ),
     ),
+    "webhooks": (probe_webhooks, ("webhooks",)),
     "content": (probe_content, ("feeds", "issue-size", "content")),
 }
 """The groups in the order of the report: the probe of each, and the checks it returns results of."""

@@ -31,6 +31,7 @@ from upcycle_news.storage import (
     send_hold,
     signups,
     subscribers,
+    webhook_outbox,
 )
 from upcycle_news.subscribers import double_opt_in
 from upcycle_news.subscribers.link_tokens import Purpose, possible_tokens, trimmed
@@ -315,6 +316,7 @@ def purge_expired(context: AppContext) -> CleanupReport:
     confirmation_mails.delete_old(context, now)
     dmarc_reports.delete_old(context.store, now=now)
     replies.delete_marks(context.store, now=now)
+    webhook_outbox.delete_unused(context.store, now=now)
     return CleanupReport(
         unconfirmed=expired,
         mailed=mailing.mailed,

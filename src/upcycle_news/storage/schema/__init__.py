@@ -61,6 +61,7 @@ from upcycle_news.storage.schema.subscribers import (
     suppressions,
     unsubscribes,
 )
+from upcycle_news.storage.schema.webhooks import webhook_cursors
 
 __all__ = [
     "HEAD",
@@ -108,6 +109,7 @@ __all__ = [
     "suppressions",
     "unsubscribes",
     "used_content",
+    "webhook_cursors",
     "wordings",
     "workers",
 ]

@@ -683,3 +683,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("mark", name=op.f("pk_reply_marks")),
     )
     op.create_index(op.f("ix_reply_marks_issue_id"), "reply_marks", ["issue_id"], unique=False)
+    op.create_table(
+        "webhook_cursors",
+        sa.Column("name", sa.String(length=40), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("next_at", UtcDateTime(), nullable=True),
+        sa.Column("failing_since", UtcDateTime(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("stopped", sa.Boolean(), nullable=False),
+        sa.Column("delivered_at", UtcDateTime(), nullable=True),
+        sa.Column("seen_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_webhook_cursors")),
+    )
