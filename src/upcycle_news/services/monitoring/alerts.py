@@ -245,7 +245,8 @@ def _signup_events(context: AppContext) -> Iterator[Event]:
 def _webhook_events(context: AppContext) -> Iterator[Event]:
     """Yield an event for each webhook that has taken nothing for a while, and one when it has stopped."""
     for status in webhooks.statuses(context):
-        failing, stopped = f"webhook {status.name}", f"webhook {status.name} stopped"
+        failing = str(localized("about-webhook", name=status.name))
+        stopped = str(localized("about-webhook-stopped", name=status.name))
         since = status.failing_since
         if since is None:
             alerts.clear_alert(context.store, WEBHOOK_EVENT, failing)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 from upcycle_news.app.context import AppContext
+from upcycle_news.config.sections import WebhookSettings
 from upcycle_news.config.settings import FILE_NAME, PREFIX
 from upcycle_news.errors import SettingsError, UpcycleError
 from upcycle_news.fileio import did_you_mean
@@ -25,6 +26,7 @@ from upcycle_news.services.webhooks.deliver import (
 )
 from upcycle_news.services.webhooks.message import message_id, test_body
 from upcycle_news.storage import event_log, webhook_outbox
+from upcycle_news.storage.webhook_outbox import WebhookCursor
 
 log = Log(__name__)
 
@@ -44,13 +46,13 @@ class WebhookStatus:
     host: str
     events: tuple[str, ...]
     usable: bool
-    waiting: int
-    attempts: int
-    failing_since: datetime | None
-    next_at: datetime | None
-    reason: str
-    stopped: bool
-    delivered_at: datetime | None
+    waiting: int = 0
+    attempts: int = 0
+    failing_since: datetime | None = None
+    next_at: datetime | None = None
+    reason: str = ""
+    stopped: bool = False
+    delivered_at: datetime | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON object of `webhooks list`."""
@@ -118,31 +120,38 @@ def _iso(at: datetime | None) -> str | None:
 
 
 def statuses(context: AppContext) -> tuple[WebhookStatus, ...]:
-    """Return how each webhook in the settings is doing, in their order."""
+    """Return how each webhook in the settings is doing, in their order; nothing is written."""
     if not context.settings.webhooks:
         return ()
-    known = begin_all(context)
-    found = []
-    for name, settings in context.settings.webhooks.items():
-        cursor = known[name]
-        found.append(
-            WebhookStatus(
-                name=name,
-                host=urlsplit(settings.url.get_secret_value()).hostname or "",
-                events=tuple(settings.events),
-                usable=is_usable(settings),
-                waiting=webhook_outbox.count_waiting(
-                    context.store, cursor.position, settings.events
-                ),
-                attempts=cursor.attempts,
-                failing_since=cursor.failing_since,
-                next_at=cursor.next_at,
-                reason=cursor.reason,
-                stopped=cursor.stopped,
-                delivered_at=cursor.delivered_at,
-            )
-        )
-    return tuple(found)
+    known = webhook_outbox.cursors(context.store, context.settings.webhooks)
+    return tuple(
+        _status(context, name, settings, known.get(name))
+        for name, settings in context.settings.webhooks.items()
+    )
+
+
+def _status(
+    context: AppContext, name: str, settings: WebhookSettings, cursor: WebhookCursor | None
+) -> WebhookStatus:
+    """Return how a webhook is doing; without a cursor it has not begun, and nothing waits."""
+    status = WebhookStatus(
+        name=name,
+        host=urlsplit(settings.url.get_secret_value()).hostname or "",
+        events=tuple(settings.events),
+        usable=is_usable(settings),
+    )
+    if cursor is None:
+        return status
+    return replace(
+        status,
+        waiting=webhook_outbox.count_waiting(context.store, cursor.position, settings.events),
+        attempts=cursor.attempts,
+        failing_since=cursor.failing_since,
+        next_at=cursor.next_at,
+        reason=cursor.reason,
+        stopped=cursor.stopped,
+        delivered_at=cursor.delivered_at,
+    )
 
 
 def secret_variable(name: str) -> str:
