@@ -1,4 +1,4 @@
-"""What a receiver of webhooks does first: is this message ours, new, and not yet taken?"""
+"""What a receiver of webhooks does first: tell whether a message is genuine and new."""
 
 import base64
 import hashlib
