@@ -215,7 +215,7 @@ def _rows(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[tuple[str, 
                 yield f"[{name}]", f"| `{own}` | {variable} | {what} | {inner.description} |"
             continue
         if nested is not None:
-            key = (*path, name, "NAME") if name == "relays" else (*path, name)
+            key = (*path, name, "NAME") if name in ("relays", "webhooks") else (*path, name)
             yield from _rows(nested, key)
             continue
         dotted = ".".join((*path, name)) if name != "home" else "–"

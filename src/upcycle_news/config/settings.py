@@ -112,7 +112,9 @@ class Settings(BaseSettings):
     web: WebSettings = Field(default_factory=WebSettings)
     inbox: InboxSettings = Field(default_factory=InboxSettings)
     bounces: BouncesSettings = Field(default_factory=BouncesSettings)
-    webhooks: dict[str, WebhookSettings] = Field(default_factory=dict)
+    webhooks: dict[str, WebhookSettings] = Field(
+        default_factory=dict, description="Programs elsewhere that are told of events."
+    )
     archive: ArchiveSettings = Field(default_factory=ArchiveSettings)
     templates: TemplatesSettings = Field(default_factory=TemplatesSettings)
     log: LogSettings = Field(default_factory=LogSettings)
