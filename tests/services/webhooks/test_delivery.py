@@ -71,10 +71,10 @@ def test_what_people_and_issues_do_is_told_without_an_address(
     assert send_issue(context).closed
     token = context.link_signer.token(Purpose.UNSUBSCRIBE, 1, 1)
     subscriptions.unsubscribe_by_token(context, token, UnsubscribeMethod.MAIL)
-    suppressions.suppress_subscriber(
-        context.store, 2, reason="hard bounce", source=SuppressionSource.BOUNCE,
-        detail="<bert@example.org> unknown", issue="2026-11-26", delivery=2, now=context.clock(),
-    )  # fmt: skip
+    bounced = suppressions.SubscriberSuppression(
+        2, "hard bounce", SuppressionSource.BOUNCE, "<bert@example.org> unknown", "2026-11-26", 2
+    )
+    suppressions.suppress_subscriber(context.store, bounced, now=context.clock())
     deliver(context)
     assert receiver.kinds == [
         *(["subscriber.confirmed"] * 3),
