@@ -62,6 +62,14 @@ def report(issues: list[str]) -> None:
             emit_event(**event.as_event())
 
 
+@task
+def send_welcome() -> None:
+    """Send the steps of the welcome that are due."""
+    with open_app() as app:
+        if app.runs.send_hold() is None:
+            app.welcome.send_due()
+
+
 @flow(name="deliver-pending", flow_run_name="deliver-pending", timeout_seconds=48 * 3600)
 @failing_with_a_sentence
 def deliver_pending(max_lateness_hours: float = 24.0) -> State[Any]:
@@ -75,6 +83,7 @@ def deliver_pending(max_lateness_hours: float = 24.0) -> State[Any]:
     delivered = [deliver(issue) for issue in pending.issues]
     if delivered:
         report(pending.issues)
+    send_welcome()
     halted = [*pending.refused, *find_halted(max_lateness_hours)]
     result = runs.delivery_result(
         delivered, find_send_hold(), halted, language(), waiting=find_waiting()

@@ -65,6 +65,14 @@ def send_confirmations() -> list[str]:
         return app.subscribers.send_confirmations(due_only=True).sentences(app.language)
 
 
+def send_welcome() -> list[str]:
+    """Send the steps of the welcome that are due; return what became of it."""
+    with open_app() as app:
+        if app.runs.send_hold() is not None:
+            return []
+        return [text.in_language(app.language) for text in app.welcome.send_due().sentences()]
+
+
 def deliver_notices() -> list[str]:
     """Tell operators what could not be told before; return what became of it."""
     with open_app() as app:
@@ -92,6 +100,7 @@ def check(found: Found) -> None:
     found.resolved, found.problems = found.resolved + resolved.count, resolved.problems
     report_closed_issues()
     found.confirmations += send_confirmations()
+    found.confirmations += send_welcome()
     found.notices += deliver_notices()
     found.reminders += remind()
     found.alerts += emit_alerts()

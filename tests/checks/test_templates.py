@@ -95,7 +95,7 @@ def test_a_theme_that_is_not_toml_is_reported_with_its_line() -> None:
     assert (finding.code, finding.where) == ("template", "templates/theme.toml:2")
 
 
-SECTIONS = 'sections = ["contents", "lead", "author", "teasers", "related", "closing"]'
+SECTIONS = 'sections = ["contents", "lead", "author", "teasers", "related", "question", "closing"]'
 
 
 def with_sections(*names: str) -> dict[str, str]:

@@ -118,8 +118,11 @@ def test_a_question_that_nobody_could_see_or_answer_stops_the_issue(
     assert {finding.code for finding in refused.value.findings if finding.level == "error"} == {
         "question-unshown"
     }
-    publication.change_setting('public_url = "https://umbaupost.example.net"', "")
-    context = publication.context()
+    context = publication.context(  # readers leave by mail, and nothing answers on the web
+        PUBLICATION__PUBLIC_URL="",
+        SENDER__UNSUBSCRIBE_MAILTO="abmelden@umbaupost.example.net",
+        INBOX__HOST="imap.umbaupost.example.net",
+    )
     rendered = render_revision(context, compose.compose_issue(context, ISSUE))
     assert "question-no-address" in {finding.code for finding in rendered.findings}
 

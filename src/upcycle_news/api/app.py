@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from upcycle_news.api.subscribers import Subscribers
     from upcycle_news.api.suppressions import Suppressions
     from upcycle_news.api.templates import Templates
+    from upcycle_news.api.welcome import Welcome
     from upcycle_news.config.settings import Settings
     from upcycle_news.models import Finding, IssueId
 
@@ -97,6 +98,13 @@ class App:
         from upcycle_news.api.issues import Issues
 
         return Issues(self._context)
+
+    @cached_property
+    def welcome(self) -> Welcome:
+        """Preview and approve the welcome of new readers, and send its steps."""
+        from upcycle_news.api.welcome import Welcome
+
+        return Welcome(self._context)
 
     @cached_property
     def runs(self) -> Runs:

@@ -176,6 +176,24 @@ SUBSCRIBERS = {
         "List all suppressions as CSV, oldest first; erased addresses are keyed hashes.",
     ),
 }
+WELCOME = {
+    "preview": (
+        "welcome:preview",
+        "Render each step of content/welcome; files lie under var/welcome.",
+    ),
+    "approve": (
+        "welcome:approve",
+        "Approve what was previewed; a step that is changed afterwards goes on as it was approved.",
+    ),
+    "status": (
+        "welcome:status",
+        "Show each step: whether it is approved, and for how many readers it was queued and sent.",
+    ),
+    "send": (
+        "welcome:send",
+        "Send the steps that are due now, as the flows do every few minutes; none twice.",
+    ),
+}
 BOUNCES = {
     "collect": (
         "bounces:collect",
@@ -278,6 +296,7 @@ class Commands(SectionedGroup):
         ),
         "Readers": (
             lazy_group("subscribers", "Subscribers, their consent, and suppressions.", SUBSCRIBERS),
+            lazy_group("welcome", "What new readers get after the confirmation.", WELCOME),
             lazy_group("bounces", "Bounces and complaints.", BOUNCES),
             LazyCommand(
                 "web",

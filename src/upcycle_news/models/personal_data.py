@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from upcycle_news.models.bounces import Bounce
-from upcycle_news.models.delivery import Delivery
+from upcycle_news.models.delivery import Delivery, DeliveryState
 from upcycle_news.models.subscriber import (
     AddressChange,
     Consent,
@@ -15,6 +15,17 @@ from upcycle_news.models.subscriber import (
     Suppression,
     Unsubscribe,
 )
+
+
+@dataclass(frozen=True)
+class WelcomeDelivery:
+    """A step of the welcome that was queued for a subscriber, and what became of it."""
+
+    step: str
+    state: DeliveryState
+    code: int | None
+    reason: str
+    at: datetime
 
 
 @dataclass(frozen=True)
@@ -33,6 +44,7 @@ class PersonalData:
     bounces: tuple[Bounce, ...]
     deliveries: tuple[Delivery, ...]
     address_changes: tuple[AddressChange, ...] = ()
+    welcome: tuple[WelcomeDelivery, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON object of `subscribers show`; times in ISO 8601, to the second."""
@@ -63,6 +75,16 @@ class PersonalData:
                     "at": _iso(row.at),
                 }
                 for row in self.deliveries
+            ],
+            "welcome": [
+                {
+                    "step": row.step,
+                    "state": row.state.value,
+                    "code": row.code,
+                    "reason": row.reason,
+                    "at": _iso(row.at),
+                }
+                for row in self.welcome
             ],
         }
 

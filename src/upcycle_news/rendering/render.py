@@ -64,7 +64,7 @@ def _render(manifest: Manifest, *, in_full: bool) -> RenderedIssue:
     }
 
     mjml = fill_template(templates, HTML_TEMPLATE, variables)
-    css = _inline_css(templates, variables)
+    css = inline_css(templates, variables)
     plain = fill_template(templates, TEXT_TEMPLATE, variables)
     return RenderedIssue(
         issue=manifest.issue.id,
@@ -78,7 +78,7 @@ def _render(manifest: Manifest, *, in_full: bool) -> RenderedIssue:
     )
 
 
-def _inline_css(templates: Mapping[str, str], variables: Mapping[str, Any]) -> str:
+def inline_css(templates: Mapping[str, str], variables: Mapping[str, Any]) -> str:
     """Return the style sheet that is written into the elements."""
     required, *others = STYLE_TEMPLATES
     names = (required, *(name for name in others if name in templates))
@@ -123,7 +123,7 @@ def render_transactional(
         "t": strings,
         "theme": read_theme(templates),
     }
-    css = _inline_css(templates, variables)
+    css = inline_css(templates, variables)
     mjml = fill_template(templates, f"{name}.mjml", variables)
     return RenderedTransactional(
         language=language,

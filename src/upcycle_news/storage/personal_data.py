@@ -11,6 +11,7 @@ from upcycle_news.errors import StoreError
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import (
     Consent,
+    DeliveryState,
     EmailAddress,
     PersonalData,
     Subscriber,
@@ -18,6 +19,7 @@ from upcycle_news.models import (
     Unsubscribe,
     UnsubscribeMethod,
 )
+from upcycle_news.models.personal_data import WelcomeDelivery
 from upcycle_news.storage import address_changes as changes
 from upcycle_news.storage import suppressions as suppression_rows
 from upcycle_news.storage.bounces import read_bounce
@@ -33,6 +35,7 @@ from upcycle_news.storage.schema import (
     pending_suppressions,
     subscribers,
     unsubscribes,
+    welcome_deliveries,
 )
 
 
@@ -54,6 +57,11 @@ def personal_data_of(store: Store, subscriber: Subscriber) -> PersonalData:
         delivery_rows = connection.execute(
             select(deliveries).where(deliveries.c.subscriber_id == number).order_by(deliveries.c.id)
         ).all()
+        welcome_rows = connection.execute(
+            select(welcome_deliveries)
+            .where(welcome_deliveries.c.subscriber_id == number)
+            .order_by(welcome_deliveries.c.id)
+        ).all()
         preferences_set_at = connection.scalar(
             select(subscribers.c.preferences_set_at).where(subscribers.c.id == number)
         )
@@ -70,6 +78,12 @@ def personal_data_of(store: Store, subscriber: Subscriber) -> PersonalData:
         suppression=suppression,
         bounces=tuple(read_bounce(row, row.raw) for row in bounce_rows),
         deliveries=tuple(read_delivery(row, subscriber.email) for row in delivery_rows),
+        welcome=tuple(
+            WelcomeDelivery(
+                row.step, DeliveryState(row.state), row.code, row.reason, row.changed_at
+            )
+            for row in welcome_rows
+        ),
     )
 
 
@@ -184,6 +198,11 @@ def erase_rows(connection: Connection, number: int) -> None:
     )
     connection.execute(
         update(deliveries).where(deliveries.c.subscriber_id == number).values(reason="")
+    )
+    connection.execute(
+        update(welcome_deliveries)
+        .where(welcome_deliveries.c.subscriber_id == number)
+        .values(reason="")
     )
     for table in (confirmation_mails, address_changes, consents):
         connection.execute(delete(table).where(table.c.subscriber_id == number))

@@ -37,6 +37,7 @@ from upcycle_news.services.issues.compose import compose_manifest, frozen_revisi
 from upcycle_news.services.issues.issue_file import check_issue_files
 from upcycle_news.services.issues.render import RefusedError, check_manifest, render_revision
 from upcycle_news.services.issues.settings_findings import privacy_findings, settings_findings
+from upcycle_news.services.welcome.steps import welcome_findings
 from upcycle_news.storage import issues
 
 
@@ -203,6 +204,11 @@ def _misspelt_fields(
 @publication_check
 def _privacy_page(check_input: PublicationInput) -> Iterator[Finding]:
     yield from privacy_findings(check_input.context)
+
+
+@publication_check
+def _welcome(check_input: PublicationInput) -> Iterator[Finding]:
+    yield from welcome_findings(check_input.context)
 
 
 @publication_check

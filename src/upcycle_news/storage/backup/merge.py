@@ -59,6 +59,8 @@ from upcycle_news.storage.schema import (
     subscribers,
     suppressions,
     used_content,
+    welcome_deliveries,
+    welcome_revisions,
 )
 from upcycle_news.storage.suppressions import MOVED, suppress, suppressions_in
 
@@ -127,6 +129,7 @@ def merge_newer_data(
     _merge_corrections(old, new)
     _merge_quotas(old, new)
     _merge_answers(old, new)
+    _merge_welcome(old, new)
     joined = select(func.count()).where(subscribers.c.created_at > since)
     return MergeReport(
         suppressed=suppressed,
@@ -433,6 +436,20 @@ def _merge_answers(old: Connection, new: Connection) -> None:
     for rows in _rows(old, select(question_answers)):
         if values := [dict(row._mapping) for row in rows if row.issue_id in known]:
             new.execute(newest, values)
+
+
+def _merge_welcome(old: Connection, new: Connection) -> None:
+    """Take over which steps of the welcome were sent since the backup: nobody gets one twice."""
+    for rows in _rows(old, select(welcome_revisions)):
+        _add(new, welcome_revisions, rows)
+    newer = sqlite.insert(welcome_deliveries)
+    columns = ("state", "attempts", "next_at", "code", "enhanced", "reason", "changed_at")
+    newer = newer.on_conflict_do_update(
+        index_elements=["series", "step", "subscriber_id"],
+        set_={name: newer.excluded[name] for name in columns},
+    )
+    for rows in _rows(old, select(*_without_id(welcome_deliveries))):
+        new.execute(newer, [dict(row._mapping) for row in rows])
 
 
 def _merge_quotas(old: Connection, new: Connection) -> None:

@@ -60,6 +60,7 @@ from upcycle_news.storage.schema.subscribers import (
     suppressions,
     unsubscribes,
 )
+from upcycle_news.storage.schema.welcome import welcome_deliveries, welcome_revisions
 
 __all__ = [
     "HEAD",
@@ -106,6 +107,8 @@ __all__ = [
     "suppressions",
     "unsubscribes",
     "used_content",
+    "welcome_deliveries",
+    "welcome_revisions",
     "wordings",
     "workers",
 ]

@@ -614,6 +614,56 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("issue_id", "name", name=op.f("pk_wordings")),
     )
     op.create_table(
+        "welcome_revisions",
+        sa.Column("series", sa.String(length=16), nullable=False),
+        sa.Column("step", sa.String(length=64), nullable=False),
+        sa.Column("revision_id", sa.String(length=64), nullable=False),
+        sa.Column("after_days", sa.Integer(), nullable=False),
+        sa.Column("newest_issue", sa.Boolean(), nullable=False),
+        sa.Column("language", sa.String(length=16), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("html", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("approved_at", UtcDateTime(), nullable=True),
+        sa.Column("approved_by", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("series", "step", "revision_id", name=op.f("pk_welcome_revisions")),
+    )
+    op.create_table(
+        "welcome_deliveries",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("series", sa.String(length=16), nullable=False),
+        sa.Column("step", sa.String(length=64), nullable=False),
+        sa.Column("subscriber_id", sa.Integer(), nullable=False),
+        sa.Column("revision_id", sa.String(length=64), nullable=False),
+        sa.Column("issue_id", sa.String(length=16), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("next_at", UtcDateTime(), nullable=True),
+        sa.Column("worker_id", sa.Integer(), nullable=False),
+        sa.Column("code", sa.Integer(), nullable=True),
+        sa.Column("enhanced", sa.String(length=16), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("queued_at", UtcDateTime(), nullable=False),
+        sa.Column("changed_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_welcome_deliveries")),
+        sa.UniqueConstraint(
+            "series",
+            "step",
+            "subscriber_id",
+            name=op.f("uq_welcome_deliveries_series_step_subscriber_id"),
+        ),
+    )
+    op.create_index(
+        op.f("ix_welcome_deliveries_subscriber_id"),
+        "welcome_deliveries",
+        ["subscriber_id"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_welcome_deliveries_queue", "welcome_deliveries", ["state", "step"], unique=False
+    )
+    op.create_table(
         "question_answers",
         sa.Column("issue_id", sa.String(length=16), nullable=False),
         sa.Column("revision_id", sa.String(length=64), nullable=False),
