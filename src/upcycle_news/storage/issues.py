@@ -317,7 +317,7 @@ def count_audience(store: Store, topics: Collection[str], *, issue: IssueId | No
     """
     with store.reading() as connection:
         chosen = connection.scalars(select(subscribers.c.topics).where(*_may_receive(issue)))
-        return sum(not topics or _wants(selection, topics) for selection in chosen)
+        return sum(not topics or wants(selection, topics) for selection in chosen)
 
 
 def _may_receive(issue: IssueId | None = None) -> tuple[ColumnElement[bool], ...]:
@@ -334,7 +334,7 @@ def _may_receive(issue: IssueId | None = None) -> tuple[ColumnElement[bool], ...
     return (*conditions, subscribers.c.id.in_(got))
 
 
-def _wants(chosen: Collection[str], topics: Collection[str]) -> bool:
+def wants(chosen: Collection[str], topics: Collection[str]) -> bool:
     """Return whether a subscriber who chose these topics (none: all) gets an issue on `topics`."""
     wanted = {topic.casefold() for topic in topics}
     return not chosen or bool(wanted & {topic.casefold() for topic in chosen})
@@ -371,7 +371,7 @@ def _remove_other_topics(connection: Connection, issue: IssueId, topics: Collect
         .join(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
         .where(deliveries.c.issue_id == str(issue))
     )
-    others = [row.id for row in rows if not _wants(row.topics, topics)]
+    others = [row.id for row in rows if not wants(row.topics, topics)]
     for start in range(0, len(others), 500):
         connection.execute(
             delete(deliveries).where(deliveries.c.id.in_(others[start : start + 500]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import subprocess
@@ -11,16 +12,17 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError, SendHoldError
-from upcycle_news.models import DeliveryState, EmailAddress, IssueId
+from upcycle_news.models import DeliveryState, EmailAddress, IssueId, IssueState
 from upcycle_news.services.subscribers import subscriptions
 from upcycle_news.services.welcome import send, steps
 from upcycle_news.services.welcome.steps import WelcomeStep
-from upcycle_news.storage import issues, send_hold, signups, subscribers
+from upcycle_news.storage import issues, send_hold, signups, subscribers, suppressions
 from upcycle_news.storage.schema import consents, welcome_deliveries
+from upcycle_news.storage.schema import issues as issue_rows
 from upcycle_news.storage.send_hold import HoldKind
 from upcycle_news.subscribers import double_opt_in
 from upcycle_news.subscribers.link_tokens import Purpose
@@ -196,6 +198,66 @@ def test_the_newest_issue_welcomes_who_is_not_in_its_audience_and_changes_no_sum
     assert step.counts == {DeliveryState.SENT: 1}
 
 
+def test_the_newest_issue_welcomes_nobody_who_chose_other_topics(
+    publication: Publication, clock: Clock
+) -> None:
+    publication.write_essay("Bahnhof")
+    publication.add_subscribers("alt@example.org")
+    write_step(publication, "1-neueste", "---\nafter: 0 days\nnewest_issue: true\n---\n")
+    context = publication.context(ISSUE__TOPICS='["Bauen"]', AUDIENCE__TOPICS='["Bauen", "Essen"]')
+    approve(context)
+    send_issue(context)
+    clock.now += timedelta(hours=1)
+    for name, topic in (("bauen", "Bauen"), ("essen", "Essen")):
+        join(context, f"{name}@example.org")
+        subscriber = subscribers.find(context.store, EmailAddress.parse(f"{name}@example.org"))
+        assert subscriber is not None
+        subscribers.set_preferences(
+            context.store, subscriber, language="de", topics=[topic], now=clock.now
+        )
+    assert send.send_due(context).queued == 1
+    assert send.send_due(context).queued == 0
+    assert sum(1 for reader, _ in mails(publication) if reader == "bauen@example.org") == 1
+    assert not [reader for reader, _ in mails(publication) if reader == "essen@example.org"]
+
+
+def test_the_newest_issue_waits_when_it_was_stopped_after_it_was_queued(
+    publication: Publication, clock: Clock
+) -> None:
+    publication.write_essay("Bahnhof")
+    publication.add_subscribers("alt@example.org")
+    write_step(publication, "1-neueste", "---\nafter: 0 days\nnewest_issue: true\n---\n")
+    context = publication.context()
+    approve(context)
+    send_issue(context)
+    clock.now += timedelta(hours=1)
+    join(context, "neu@example.org")
+    assert send.queue_due(context) == 1
+    with context.store.writing() as connection:
+        connection.execute(update(issue_rows).values(state=IssueState.STOPPED))
+    assert send.send_due(context).sent == 0
+    with context.store.writing() as connection:
+        connection.execute(update(issue_rows).values(state=IssueState.CLOSED))
+    assert send.send_due(context).sent == 1
+
+
+def test_a_step_over_a_provider_is_not_tracked_and_carries_a_key(
+    publication: Publication, clock: Clock
+) -> None:
+    write_step(publication, "1-hallo")
+    with MisbehavingRelay() as relay:
+        context = publication.context(
+            **relay_variables(relay.controller.port), RELAYS__MAIN__PROVIDER="mailgun"
+        )
+        approve(context)
+        join(context, "anna@example.org")
+        assert send.send_due(context).sent == 1
+        mail = parse_mail(relay.accepted[0][1])
+    assert mail["X-Mailgun-Track"] == "no"
+    variables = json.loads(mail["X-Mailgun-Variables"])
+    assert context.delivery_keys.read(variables["delivery_key"])[0] == 0
+
+
 def test_nothing_goes_out_while_the_store_is_on_hold_and_nothing_in_doubt_afterwards(
     publication: Publication, clock: Clock
 ) -> None:
@@ -234,6 +296,8 @@ def test_what_the_relay_does_not_take_waits_and_a_refused_reader_is_rejected(
         assert send.send_due(context).sent == 1
     [step] = steps.steps(context)
     assert step.counts == {DeliveryState.SENT: 1, DeliveryState.REJECTED: 1}
+    # Whether it was the address or the relay the guard of the next issue finds out.
+    assert list(suppressions.all_suppressions(context.store)) == []
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])

@@ -11,16 +11,20 @@ from upcycle_news.delivery.ports import DeliveryReport, SendLimits, WaitLimits
 from upcycle_news.errors import RelayError
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.i18n.recognition import recognise
-from upcycle_news.mail.message import MessageTemplate
 from upcycle_news.models import IssueId, IssueState, Relay, RenderedIssue
 from upcycle_news.models.welcome import SERIES, WelcomeRevision
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.delivery import worker_identity
-from upcycle_news.services.delivery.worker_job import combine_reports, message_composer
+from upcycle_news.services.delivery.worker_job import (
+    combine_reports,
+    compose_template,
+    message_composer,
+)
 from upcycle_news.services.issues.mailbox import is_unsent
 from upcycle_news.services.journal.consistency import raise_if_sending_refused
 from upcycle_news.services.welcome.steps import read_steps
 from upcycle_news.storage import corrections, issues, revisions, welcome, workers
+from upcycle_news.storage.issues import IssueRow
 from upcycle_news.storage.welcome_ledger import WelcomeLedger
 from upcycle_news.transports.smtp import open_connection
 
@@ -65,7 +69,8 @@ def queue_due(context: AppContext) -> int:
         first = welcome.first_approved_at(context.store, file.step)
         if step is None or first is None:
             continue
-        issue = _newest_issue(context) if step.newest_issue else None
+        sent = _sent_issues(context) if step.newest_issue else ()
+        issue = max(sent, key=lambda row: row.id, default=None)
         if step.newest_issue and issue is None:
             continue
         queued += welcome.queue_due(
@@ -73,26 +78,32 @@ def queue_due(context: AppContext) -> int:
             step,
             since=max(first, set_back) if set_back else first,
             now=now,
-            issue=str(issue or ""),
+            issue=str(issue.id) if issue else "",
+            topics=_topics_of(context, issue) if issue else (),
         )
     return queued
 
 
-def _newest_issue(context: AppContext) -> IssueId | None:
-    """Return the newest issue that was sent to readers and is not withdrawn; None without one."""
+def _topics_of(context: AppContext, issue: IssueRow) -> tuple[str, ...]:
+    """Return the topics whose readers got an issue; nothing where all readers did."""
+    revision = revisions.load_revision(context.store, issue.id, issue.revision_id)
+    return revision.manifest.publication.readers_of if revision else ()
+
+
+def _sent_issues(context: AppContext) -> tuple[IssueRow, ...]:
+    """Return the issues that were sent to readers, and neither stopped nor withdrawn since."""
     withdrawn = {
         one.issue for one in corrections.all_corrections(context.store)
         if one.kind == "withdrawal" and not one.essay
     }  # fmt: skip
-    sent = [
-        row.id
+    return tuple(
+        row
         for row in issues.issues_in(context.store, IssueState.SENDING, IssueState.CLOSED)
         if row.enqueued_at is not None
         and not row.id.correction
         and row.id not in withdrawn
         and not is_unsent(context, row.id)
-    ]
-    return max(sent, default=None)
+    )
 
 
 def send_due(context: AppContext, *, stopping: Callable[[], bool] = lambda: False) -> WelcomeReport:
@@ -110,6 +121,8 @@ def send_due(context: AppContext, *, stopping: Callable[[], bool] = lambda: Fals
                 for step, revision_id, issue in welcome.due_parts(context.store, now=now):
                     if stopping():
                         break
+                    if issue and issue not in {str(row.id) for row in _sent_issues(context)}:
+                        continue  # stopped or withdrawn since it was queued: it waits
                     part = _Part(welcome.revision(context.store, step, revision_id), issue)
                     report = combine_reports(report, part.send(context, relay, stopping))
         except RelayError as error:
@@ -135,11 +148,12 @@ class _Part:
         self, context: AppContext, relay: Relay, stopping: Callable[[], bool]
     ) -> DeliveryReport:
         publication = context.publication
-        template = MessageTemplate.compose(
+        template = compose_template(
+            context,
             self._content(context),
-            context.sender_headers(publication),
+            publication,
+            relay,
             revision_id=self.step.revision_id,
-            signers=context.dkim_signers,
         )
         worker = worker_identity.register(context)
         try:
@@ -155,7 +169,7 @@ class _Part:
                 connect=lambda: open_connection(relay),
                 # Not the issue's own Message-ID: it is another mailing, with a key of its own.
                 compose_message=message_composer(
-                    context, template, f"{SERIES}/{self.step.step}", 0
+                    context, template, f"{SERIES}/{self.step.step}", 0, relay
                 ),
                 policy=context.retry_policy,
                 wait_limits=WaitLimits(deferred=0.0, relay=0.0),
