@@ -18,6 +18,7 @@ from upcycle_news.bounces.providers.provider import (
     OutgoingOptions,
     Provider,
     ProviderEvent,
+    event_id,
     failure_report,
     headers_with_values,
     json_object,
@@ -88,9 +89,8 @@ def _events(records: list[Any]) -> Iterator[ProviderEvent]:
 def _event_id(record: Mapping[str, Any]) -> str:
     """Return what recognises an event: `id` is the webhook's, and the same in each of its events."""
     at = text_of(record, "ts_event") or text_of(record, "ts") or text_of(record, "date")
-    parts = (required_text(record, "message-id"), text_of(record, "event"), at)
     address = hashlib.sha256(text_of(record, "email").lower().encode()).hexdigest()[:16]
-    return "/".join((*parts, address))
+    return event_id(text_of(record, "message-id"), text_of(record, "event"), at, address)
 
 
 BREVO = Provider("brevo", "Brevo", outgoing_headers, read_events)

@@ -17,6 +17,7 @@ from upcycle_news.bounces.providers.provider import (
     OutgoingOptions,
     Provider,
     ProviderEvent,
+    event_id,
     failure_report,
     headers_with_values,
     json_object,
@@ -88,8 +89,8 @@ def _failure(name: str, record: Mapping[str, Any], key: str) -> BounceReport:
 
 
 def _event_id(record: Mapping[str, Any]) -> str:
-    message = text_of(record, "Message_GUID") or required_text(record, "MessageID")
-    return f"{message}/{text_of(record, 'event')}/{text_of(record, 'time')}"
+    message = text_of(record, "Message_GUID") or text_of(record, "MessageID")
+    return event_id(message, text_of(record, "event"), text_of(record, "time"))
 
 
 MAILJET = Provider("mailjet", "Mailjet", outgoing_headers, read_events)

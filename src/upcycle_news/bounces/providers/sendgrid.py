@@ -110,7 +110,7 @@ def _events(records: list[Any]) -> Iterator[ProviderEvent]:
         else:
             yield ProviderEvent(name, None)
             continue
-        yield ProviderEvent(name, report, required_text(record, "sg_event_id"), raw_of(record))
+        yield ProviderEvent(name, report, text_of(record, "sg_event_id"), raw_of(record))
 
 
 def _bounce(record: Mapping[str, Any]) -> BounceReport:

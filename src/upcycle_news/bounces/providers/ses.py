@@ -25,6 +25,7 @@ from upcycle_news.bounces.providers.provider import (
     json_of,
     raw_of,
     required_text,
+    storable,
     text_of,
 )
 from upcycle_news.bounces.providers.sns_message import (
@@ -135,7 +136,7 @@ def _delivery_key(mail: Mapping[str, Any]) -> str:
     tags, headers = mail.get("tags"), mail.get("headers")
     if isinstance(tags, dict) and isinstance(tags.get(KEY_NAME), list):
         for value in tags[KEY_NAME][:1]:
-            return str(value)[:100]
+            return storable(str(value)[:100])
     for header in headers if isinstance(headers, list) else ():
         if isinstance(header, dict) and str(header.get("name", "")).lower() == KEY_HEADER.lower():
             return text_of(header, "value", 100)
