@@ -22,7 +22,7 @@ from upcycle_news.observability.logging import Log
 from upcycle_news.web.archive import ArchivePages
 from upcycle_news.web.confirmation_mailer import ConfirmationMailer
 from upcycle_news.web.cross_origin import CrossOrigin
-from upcycle_news.web.events import EventDoors
+from upcycle_news.web.events import EventEndpoints
 from upcycle_news.web.handlers import (
     SIGNUP_SCRIPT,
     Handlers,
@@ -100,13 +100,13 @@ def create_app(publication: App | None = None, *, mail_seconds: float = MAIL_SEC
     async def picture(request: Request) -> Response:
         return await show_picture(handlers, request)
 
-    doors = EventDoors(publication, handlers)
+    event_endpoints = EventEndpoints(publication, handlers)
 
     async def bounces(request: Request) -> Response:
-        return await doors.receive_mail(request)
+        return await event_endpoints.receive_mail(request)
 
     async def events(request: Request) -> Response:
-        return await doors.receive_events(request)
+        return await event_endpoints.receive_events(request)
 
     questions = QuestionPages(handlers, NetworkRateLimit(settings.answers_per_hour, time.monotonic))
 

@@ -26,7 +26,7 @@ AT_ONCE = 2
 """Requests that are read and applied at the same time; further ones wait without being read."""
 
 
-class EventDoors:
+class EventEndpoints:
     """Hands what was posted to the source that the address names."""
 
     def __init__(self, app: App, handlers: Handlers) -> None:

@@ -21,7 +21,7 @@ def form_for_other_sites(context: AppContext, language: str = "") -> str:
     language = language or context.language
     if language not in LANGUAGES:
         raise UsageError(localized("language-unknown", languages=LANGUAGES))
-    if not context.publication.public_url:
+    if not context.settings.publication.public_url:
         raise UsageError(localized("snippet-no-address"))
     templates = complete_mail_templates(publication_templates(context), language)
     return signup_form.signup_form(
