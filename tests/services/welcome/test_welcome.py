@@ -15,8 +15,9 @@ import pytest
 from sqlalchemy import select, update
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.errors import IssueError, SendHoldError
+from upcycle_news.errors import ContentError, IssueError, SendHoldError
 from upcycle_news.models import DeliveryState, EmailAddress, IssueId, IssueState
+from upcycle_news.scaffold.looks import bundled_templates
 from upcycle_news.services.subscribers import subscriptions
 from upcycle_news.services.welcome import send, steps
 from upcycle_news.services.welcome.steps import WelcomeStep
@@ -256,6 +257,29 @@ def test_a_step_over_a_provider_is_not_tracked_and_carries_a_key(
     assert mail["X-Mailgun-Track"] == "no"
     variables = json.loads(mail["X-Mailgun-Variables"])
     assert context.delivery_keys.read(variables["delivery_key"])[0] == 0
+
+
+def test_nothing_is_approved_or_sent_that_an_issue_would_be_refused_for(
+    publication: Publication, clock: Clock
+) -> None:
+    context = publication.context()
+    write_step(publication, "1-hallo")
+    (publication.home / "templates").mkdir(exist_ok=True)
+    template = publication.home / "templates/welcome.txt"
+    whole = bundled_templates()["welcome.txt"]
+    template.write_text("{{ body_text }}\n", encoding="utf-8")
+    with pytest.raises(ContentError) as refused:
+        approve(context)
+    said = refused.value.in_language("de")
+    assert "welcome/1-hallo.txt: Man kann sich nicht abmelden" in said
+    template.write_text(whole, encoding="utf-8")
+    approve(context)
+    join(context, "anna@example.org")
+    nowhere = publication.context(PUBLICATION__PUBLIC_URL="")
+    report = send.send_due(nowhere)
+    assert (report.sent, report.queued) == (0, 0)
+    assert "public_url" in report.away
+    assert send.send_due(context).sent == 1
 
 
 def test_nothing_goes_out_while_the_store_is_on_hold_and_nothing_in_doubt_afterwards(

@@ -21,6 +21,7 @@ from upcycle_news.services.delivery.worker_job import (
     message_composer,
 )
 from upcycle_news.services.issues.mailbox import is_unsent
+from upcycle_news.services.issues.settings_findings import settings_findings
 from upcycle_news.services.journal.consistency import raise_if_sending_refused
 from upcycle_news.services.welcome.steps import read_steps
 from upcycle_news.storage import corrections, issues, revisions, welcome, workers
@@ -113,6 +114,8 @@ def send_due(context: AppContext, *, stopping: Callable[[], bool] = lambda: Fals
     """
     raise_if_sending_refused(context)
     _reclaim_from_dead(context)
+    if refusal := _refusal(context):
+        return WelcomeReport(away=refusal.in_language(context.language))
     queued, now = queue_due(context), context.clock()
     report, away = DeliveryReport(), ""
     if welcome.has_due(context.store, now=now):
@@ -135,6 +138,14 @@ def send_due(context: AppContext, *, stopping: Callable[[], bool] = lambda: Fals
     return WelcomeReport(
         queued, report.sent, report.rejected, report.unknown, report.deferred, away
     )
+
+
+def _refusal(context: AppContext) -> LocalizedText | None:
+    """Return why no step may be sent with these settings, as no issue may; None when they may."""
+    if not any(welcome.approved(context.store, file.step) for file in read_steps(context).steps):
+        return None
+    errors = (one.text for one in settings_findings(context) if one.level == "error")
+    return next(errors, None)
 
 
 @dataclass(frozen=True)
