@@ -100,7 +100,7 @@ def _events(record: Mapping[str, Any]) -> Iterator[ProviderEvent]:
         yield ProviderEvent(name, None)
         return
     # An `id` is unique within a day only.
-    identity = event_id(text_of(record, "id"), text_of(record, "timestamp"))
+    identity = event_id(required_text(record, "id"), text_of(record, "timestamp"))
     yield ProviderEvent(name, report, identity, raw_of(record))
 
 

@@ -89,7 +89,7 @@ def _events(record: Mapping[str, Any]) -> Iterator[ProviderEvent]:
     if name in ("Bounce", "SpamComplaint"):
         kind_name = text_of(record, "Type", 60) or name
         kind = BounceKind.COMPLAINT if name == "SpamComplaint" else _BOUNCES.get(kind_name)
-        name, part = f"{name} {kind_name}", text_of(record, "ID")
+        name, part = f"{name} {kind_name}", required_text(record, "ID")
         report = None if kind is None else _report(kind, record, key)
     elif name == "Delivery":
         part, report = text_of(record, "DeliveredAt"), _report(BounceKind.DELIVERED, record, key)
