@@ -206,6 +206,7 @@ def kind_of(event: ProviderEvent) -> str | None:
     [
         ({"bounceSubType": "Suppressed"}, "soft"),
         ({"bounceSubType": "OnAccountSuppressionList"}, "soft"),
+        ({"bounceSubType": "NoEmail"}, "soft"),
         ({"bounceSubType": "UnsubscribedRecipient"}, "unsubscribed"),
         ({"bounceType": "Undetermined", "bounceSubType": "Undetermined"}, "soft"),
         ({"bounceType": "Transient", "bounceSubType": "ContentRejected"}, "blocked"),
@@ -286,7 +287,7 @@ def test_brevos_own_list_and_wrong_addresses() -> None:
         for name in ("blocked", "invalid_email", "error")
         for event in brevo._events([{**record, "event": name, "reason": ""}])
     ]
-    assert kinds == ["soft", "hard", "soft"]
+    assert kinds == ["soft", "soft", "soft"]
 
 
 @pytest.mark.parametrize(

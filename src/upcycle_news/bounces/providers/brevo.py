@@ -43,7 +43,7 @@ _KINDS: Mapping[str, BounceKind] = {
 }
 _FAILURES: Mapping[str, BounceKind] = {
     "hard_bounce": BounceKind.HARD,
-    "invalid_email": BounceKind.HARD,
+    "invalid_email": BounceKind.SOFT,  # documented of the sender's address as well
     "soft_bounce": BounceKind.SOFT,
     "blocked": BounceKind.SOFT,  # on Brevo's own list; nothing was sent
     "error": BounceKind.SOFT,

@@ -35,8 +35,11 @@ from upcycle_news.bounces.providers.sns_message import (
 )
 from upcycle_news.errors import WebhookUnreadable
 
-_NOT_SENT = ("Suppressed", "OnAccountSuppressionList")
-"""Bounces of mails that SES did not send, since an earlier one failed, perhaps another customer's."""
+_UNCERTAIN = ("Suppressed", "OnAccountSuppressionList", "NoEmail")
+"""Permanent bounces that say too little of an address.
+
+SES did not send the mail, since an earlier one failed, perhaps another customer's; or the bounce named nobody.
+"""
 _NO_COMPLAINTS = ("not-spam", "auth-failure", "virus")
 _IRRELEVANT = ("Send", "Open", "Click", "Rendering Failure")
 
@@ -104,7 +107,7 @@ def _bounce(bounce: Mapping[str, Any], delivery_key: str) -> BounceReport:
     if detail == "UnsubscribedRecipient":
         return BounceReport(BounceKind.UNSUBSCRIBED, delivery_key=delivery_key)
     verdict = BounceKind.SOFT
-    if kind == "Permanent" and detail not in _NOT_SENT and len(recipients) == 1:
+    if kind == "Permanent" and detail not in _UNCERTAIN and len(recipients) == 1:
         verdict = BounceKind.HARD
     elif detail in ("ContentRejected", "AttachmentRejected"):
         verdict = BounceKind.BLOCKED
