@@ -11,7 +11,7 @@ import base64
 import hmac
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -248,6 +248,28 @@ def required_text(record: Mapping[str, Any], name: str) -> str:
     if not text:
         raise WebhookUnreadable(f"the provider's {name} is missing")
     return text
+
+
+def events_of(
+    records: Sequence[Any],
+    irrelevant: Collection[str],
+    report_of: Callable[[str, Mapping[str, Any]], BounceReport | None],
+    id_of: Callable[[Mapping[str, Any]], str],
+) -> Iterator[ProviderEvent]:
+    """Yield the events of records with an `event` each: of those that are `irrelevant` the word is all that is read.
+
+    `report_of` returns the report of a word and its record, None for a word that it does not know, `id_of` the
+    event's id. Raises `WebhookUnreadable` for a record without a word.
+    """
+    for value in records:
+        record = json_object(value)
+        name = required_text(record, "event")
+        if name in irrelevant:
+            yield ProviderEvent(name, IRRELEVANT)
+        elif (report := report_of(name, record)) is None:
+            yield ProviderEvent(name, None)
+        else:
+            yield ProviderEvent(name, report, id_of(record), raw_of(record))
 
 
 def event_id(*parts: str) -> str:
