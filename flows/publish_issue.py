@@ -57,13 +57,18 @@ class Decision(RunInput):
 
     @classmethod
     def of(cls, form: ApprovalForm) -> type[Decision]:
-        """Return the form with titles and descriptions in the publication's language, and its values."""
+        """Return the form with titles and descriptions in the publication's language, and its values.
+
+        An issue in several languages has a subject and a greeting for each: ``subject_en``.
+        """
+        own = {name: (field.annotation, field.default) for name, field in cls.model_fields.items()}
+        further = {name: (str, "") for name in form.values if name not in own}
         fields: Any = {
             name: (
-                field.annotation,
-                Field(form.values.get(name, field.default), title=title, description=description),
+                annotation,
+                Field(form.values.get(name, default), title=title, description=description),
             )
-            for name, field in cls.model_fields.items()
+            for name, (annotation, default) in (own | further).items()
             for title, description in [form.labels[name]]
         }
         return create_model(cls.__name__, __base__=cls, **fields)

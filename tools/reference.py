@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ import typer
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from reference_api import api_reference
+from reference_http import http_reference
 from reference_templates import variables
 
 from upcycle_news.cli.app import commands
@@ -22,6 +24,7 @@ from upcycle_news.config.settings import PREFIX, Settings
 from upcycle_news.models import DeliveryState, Essay, IssueFile, IssueState, SubscriberStatus
 from upcycle_news.models.front_matter import front_matter_keys
 from upcycle_news.services.content.gallery_pieces import PIECES
+from upcycle_news.web.http_api.openapi import openapi_document
 
 PLACES = {"essay": "In an essay", "front matter": "In the front matter of an essay"}
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -74,6 +77,11 @@ def reference_pages() -> dict[Path, str]:
             "Front matter and template variables", _essays_and_variables()
         ),
         DOCS / "reference/pieces.md": _page("Pieces of mails and pages", _pieces()),
+        DOCS / "reference/http-api.md": _page("Operations of the HTTP API", http_reference()),
+        DOCS / "reference/openapi.json": json.dumps(
+            openapi_document(), indent=2, ensure_ascii=False
+        )
+        + "\n",
         DOCS / "api.md": "\n".join([guide.rstrip(), "", API_MARK, "", *api_reference()]),
     }
 
@@ -88,6 +96,8 @@ def _overview() -> Iterator[str]:
     yield "- [Front matter and template variables](reference/templates.md): the keys of an essay, and what templates may name"
     yield "- [Pieces of mails and pages](reference/pieces.md), each with the lines that make it"
     yield "- [The API](api.md): a guide, and every verb"
+    yield "- [Operations of the HTTP API](reference/http-api.md) with scopes and problems, and its "
+    yield "  [OpenAPI document](reference/openapi.json)"
     yield "- [Codes of checks](checks.md)"
     yield ""
     yield "## Exit codes"
@@ -215,7 +225,8 @@ def _rows(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[tuple[str, 
                 yield f"[{name}]", f"| `{own}` | {variable} | {what} | {inner.description} |"
             continue
         if nested is not None:
-            key = (*path, name, "NAME") if name in ("relays", "events") else (*path, name)
+            tables = ("relays", "events", "languages", "topics")
+            key = (*path, name, "NAME") if name in tables else (*path, name)
             yield from _rows(nested, key)
             continue
         dotted = ".".join((*path, name)) if name != "home" else "–"

@@ -102,6 +102,8 @@ class _Shown:
         self.value = value
 
     def __repr__(self) -> str:
+        if type(self.value) is str:
+            return f'"{self.value}"'
         return "…" if callable(self.value) else repr(self.value)
 
 

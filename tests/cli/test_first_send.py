@@ -56,7 +56,7 @@ def make_own(publication: Publication) -> None:
     for sample, own in OWN.items():
         publication.change_setting(sample, own)
     publication.change_setting(
-        '# privacy_url = "https://example.org', 'privacy_url = "https://verein.example'
+        '# privacy_url = "https://example.org', 'privacy_url = "https://www.verein-ev.example'
     )
 
 

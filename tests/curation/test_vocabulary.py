@@ -39,6 +39,13 @@ SMALL = Vocabulary(
 )
 
 
+def test_a_file_that_was_changed_is_read_anew(tmp_path: Path):
+    file = tmp_path / "vocabulary.toml"
+    for word in ("Lehm", "Kalk", "Lehm"):
+        file.write_text(f'[Putz]\nwords = "{word}"\n', encoding="utf-8")
+        assert load_vocabulary(file, tmp_path).concepts == (Concept("Putz", (word,)),)
+
+
 def matched_words(title: str, text: str = "") -> dict[str, tuple[str, ...]]:
     evidence = ConceptMatcher(SMALL).match(title, text)
     return {name: match.surfaces for name, match in evidence.items()}

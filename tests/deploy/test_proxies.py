@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from upcycle_news.api import App
 from upcycle_news.app.context import AppContext
 from upcycle_news.models import EmailAddress, SubscriberStatus
 from upcycle_news.storage import subscribers
@@ -112,6 +113,25 @@ def test_a_proxy_passes_one_click_and_hides_metrics(proxy: WebServer, context: A
         assert response.status == 404 or "Host" in headers  # Caddy has no such site
         assert "upcycle_news_" not in response.text
     assert proxy.get("/healthz").status == 200
+
+
+def test_a_proxy_passes_a_programs_token_on_and_logs_it_nowhere(
+    proxy: WebServer, context: AppContext, tmp_path: Path
+) -> None:
+    secret = App(context).tokens.create("website", ["subscribers:read"]).secret
+    answer = proxy.request(
+        "POST",
+        "/api/v1/subscribers/find",
+        '{"email": "leserin@example.org"}',
+        Authorization=f"Bearer {secret}",
+        Content_Type="application/json",
+    )
+    assert (answer.status, '"status":"confirmed"' in answer.text) == (200, True)
+    assert proxy.get("/api/v1/events", Authorization=f"Bearer {secret}").status == 403
+    assert proxy.get("/api/v1/events", Authorization="Bearer wrong").status == 401
+    written = logged(tmp_path)
+    assert secret not in written
+    assert "leserin" not in written
 
 
 def test_a_proxy_lets_the_page_of_a_named_site_ask_and_sign_up(proxy: WebServer) -> None:

@@ -20,6 +20,7 @@ from .blocks import (
 
 # The test that runs the blocks of a page; every page with such blocks is listed here.
 RUN_BY = {
+    "docs/api.md": "tests/docs/test_http_guide.py",
     "docs/tutorial.md": "tests/docs/test_site.py",
     "docs/checks.md": "tests/docs/test_site.py",
     "docs/moving.md": "tests/docs/test_site.py",

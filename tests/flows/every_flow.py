@@ -42,6 +42,16 @@ for name, parameters in json.loads(sys.argv[1]).items():
     flow = getattr(import_module(f"upcycle_news_flows.{name}"), name)
     print(name, flow(**parameters, return_state=True).is_completed())
 """
+EVERY_FILE = """\
+import json, runpy, sys
+
+for name, texts in json.loads(sys.argv[1]).items():
+    sys.argv = [f"flows/{name}.py", *texts]
+    try:
+        runpy.run_path(sys.argv[0], run_name="__main__")
+    except SystemExit as ended:
+        print(name, ended.code == 0)
+"""
 ISSUE = "2026-11-26"
 # The flows that need parameters, and states that are fine in a publication without a relay and a list.
 PARAMETERS: Mapping[str, Mapping[str, Any]] = {
@@ -104,29 +114,34 @@ def outcome(done: subprocess.CompletedProcess[str], name: str) -> Mapping[str, s
     return result
 
 
-def check_every_flow(installation: Installation, server: PrefectServer, *, as_files: bool) -> None:
-    """Run each flow as a command, which runs its file of the publication, and as that file, too.
-
-    Without `as_files` only publish_issue as a file: the command has become that file before a flow begins.
-    """
+def check_every_flow(installation: Installation, server: PrefectServer) -> None:
+    """Run each flow as a command, and as a file of the publication, each in a process of its own."""
     flows = flows_of(installation)
-    files = flows if as_files else ["publish_issue"]
     for name in flows:
         by_command = installation.run("-c", COMMAND, "flow", name, *arguments(name))
         assert outcome(by_command, name)["state"], name
-        if name in files:
-            as_file = installation.run(f"flows/{name}.py", *arguments(name))
-            assert outcome(as_file, name)["state"], name
-    check_runs(installation, server, len(flows) + len(files))
+        as_file = installation.run(f"flows/{name}.py", *arguments(name))
+        assert outcome(as_file, name)["state"], name
+    check_runs(installation, server, 2 * len(flows))
 
 
-def check_every_module(installation: Installation, server: PrefectServer) -> None:
-    """Run each flow's module, all in one process, and publish_issue once more as a command."""
+def check_every_flow_in_one_process(
+    installation: Installation, server: PrefectServer, *, as_files: bool
+) -> None:
+    """Run each flow's module, or its file of the publication, and publish_issue once more as a command.
+
+    All in one process, since most of a run's cost is to import Prefect. A command becomes such a file.
+    """
     flows = flows_of(installation)
-    wanted = {name: PARAMETERS.get(name, {}) for name in flows}
-    done = installation.run("-c", EVERY_MODULE, json.dumps(wanted))
+    if as_files:
+        wanted: Any = {name: arguments(name) for name in flows}
+    else:
+        wanted = {name: PARAMETERS.get(name, {}) for name in flows}
+    program = EVERY_FILE if as_files else EVERY_MODULE
+    done = installation.run("-c", program, json.dumps(wanted))
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
-    assert done.stdout.splitlines()[-len(flows) :] == [f"{name} True" for name in flows]
+    ended = [line for line in done.stdout.splitlines() if not line.startswith("{")]
+    assert ended == [f"{name} True" for name in flows], done.stdout + done.stderr[-3000:]
     again = installation.run("-c", COMMAND, "flow", "publish_issue", *arguments("publish_issue"))
     assert outcome(again, "publish_issue")["state"]
     check_runs(installation, server, len(flows) + 1)
@@ -195,6 +210,6 @@ def started(python: str, home: Path, **more: str) -> Iterator[tuple[Installation
 
 if __name__ == "__main__":
     with started(sys.argv[1], Path.cwd() / "every-flow") as (wheel, prefect):
-        check_every_flow(wheel, prefect, as_files=True)
+        check_every_flow(wheel, prefect)
         check_deployments(wheel, prefect)
     sys.stdout.write("every flow runs: as a command, as a file, by a runner and by a worker\n")

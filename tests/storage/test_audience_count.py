@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from upcycle_news.models import EmailAddress
-from upcycle_news.storage import issues, subscribers, suppressions
+from upcycle_news.storage import audience, subscribers, suppressions
 from upcycle_news.storage.database import open_store
 from upcycle_news.storage.subscribers import NewSubscriber, add_subscribers
 
@@ -41,4 +41,4 @@ def test_suppressed_subscribers_and_those_of_other_topics_are_not_counted(
     assert unsubscribed is not None
     subscribers.unsubscribe(store, unsubscribed, now=NOW)
     suppressions.suppress_all(store, ["zu@example.org"], reason="bounced", detail="", now=NOW)
-    assert issues.count_audience(store, topics) == expected
+    assert audience.count_audience(store, topics) == expected

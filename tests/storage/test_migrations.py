@@ -117,6 +117,8 @@ def test_numbers_that_large_lists_outgrow_have_eight_bytes_in_postgres(empty_pos
         ("pending_suppressions", "delivery_id"),
         ("recent_refusals", "id"),
         ("recent_refusals", "delivery_id"),
+        ("events", "id"),
+        ("events", "position"),
     }
     assert sequence == "bigint"
 

@@ -238,7 +238,7 @@ def test_pending_suppressions_are_confirmed_or_dropped_as_a_whole(store: Store) 
     assert pending_suppressions.count_pending(store) == 0
     [detail] = {row.detail for row in suppressions.all_suppressions(store)}
     assert detail == "550 5.1.1 no such user"
-    assert pending_suppressions.undo_of_issue(store, str(ISSUE)) == 12
+    assert pending_suppressions.undo_of_issue(store, str(ISSUE), now=NOW) == 12
     assert suppressed(store) == 0
 
 

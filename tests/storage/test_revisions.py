@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from upcycle_news.errors import IssueError
-from upcycle_news.models import InlineImage, IssueState, RenderedIssue
+from upcycle_news.models import InlineImage, IssueState, RenderedIssue, Variants
 from upcycle_news.storage import approvals, issues, revisions
 from upcycle_news.storage.database import Store
 
@@ -131,8 +131,9 @@ def test_a_rendering_is_stored_byte_for_byte_and_never_replaced(store: Store) ->
         images=(InlineImage("bahnhof", "image/jpeg", b"\xff\xd8\x00\xff"),),
     )
     assert revisions.load_rendering(store, ISSUE, revision_id) is None
-    revisions.save_rendering(store, revision_id, rendered)
-    revisions.save_rendering(store, revision_id, replace(rendered, html="after an upgrade"))
+    revisions.save_renderings(store, revision_id, Variants(), [rendered])
+    upgraded = replace(rendered, html="after an upgrade")
+    revisions.save_renderings(store, revision_id, Variants(), [upgraded])
     assert revisions.load_rendering(store, ISSUE, revision_id) == rendered
 
 

@@ -177,7 +177,10 @@ def test_lifting_returns_what_was_lifted_and_leaves_other_reasons(store: Store) 
     suppressions.suppress_all(store, ["ben@example.org"], reason="unsubscribed", now=NOW)
     with store.writing() as connection:
         lifted = suppressions.lift(
-            connection, [ANNA, "ben@example.org"], reasons=suppressions.LIFTED_BY_CONSENT
+            connection,
+            [ANNA, "ben@example.org"],
+            now=NOW,
+            reasons=suppressions.LIFTED_BY_CONSENT,
         )
     assert [suppression.key for suppression in lifted] == ["ben@example.org"]
     assert [suppression.key for suppression in suppressions.all_suppressions(store)] == [ANNA]

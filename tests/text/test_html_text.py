@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from upcycle_news.feeds.boilerplate import Passage, without_repeated_endings, without_trailer
 from upcycle_news.text.html_text import headline_to_text, html_to_lines, html_to_text
@@ -75,6 +77,11 @@ def test_hostile_markup_is_read_in_one_pass(piece: str) -> None:
 )  # fmt: skip
 def test_joiners_stay_where_they_join(text: str, kept: str) -> None:
     assert normalise_whitespace(text) == kept
+
+
+@given(st.text(st.characters(codec="ascii")))
+def test_a_text_of_ascii_is_read_as_within_one_with_other_letters(text: str) -> None:
+    assert normalise_whitespace(f"a{text}b ü") == f"{normalise_whitespace(f'a{text}b')} ü"
 
 
 NAMES = ("Hofblatt – Neues vom Land", "Hof")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from upcycle_news.api.checks import CheckReport
     from upcycle_news.api.doctor import Doctor
     from upcycle_news.api.essays import Essays
+    from upcycle_news.api.events import Events
     from upcycle_news.api.feeds import Feeds
     from upcycle_news.api.flows import Flows
     from upcycle_news.api.issues import Issues
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from upcycle_news.api.subscribers import Subscribers
     from upcycle_news.api.suppressions import Suppressions
     from upcycle_news.api.templates import Templates
+    from upcycle_news.api.tokens import Tokens
     from upcycle_news.api.welcome import Welcome
     from upcycle_news.config.settings import Settings
     from upcycle_news.models import Finding, IssueId
@@ -252,6 +254,20 @@ class App:
         from upcycle_news.api.alerts import Alerts
 
         return Alerts(self._context)
+
+    @cached_property
+    def events(self) -> Events:
+        """What happened to subscribers and issues, for other programs."""
+        from upcycle_news.api.events import Events
+
+        return Events(self._context)
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        """Who may use the HTTP API, and what for."""
+        from upcycle_news.api.tokens import Tokens
+
+        return Tokens(self._context)
 
     @cached_property
     def monitoring(self) -> Monitoring:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,25 +38,29 @@ class Archive:
 
         return build_for(self._context, path)
 
-    def correct(self, essay: str, note: str, *, by: str) -> ArchiveReport:
+    def correct(
+        self, essay: str, note: str, *, by: str, notes: Mapping[str, str] = {}
+    ) -> ArchiveReport:
         """Show an essay as its file is now, with a dated note of what was corrected.
 
-        `essay` is the name of its file, undated; `by` is who decides. Raises `IssueError` for an
-        essay that was not sent, is withdrawn or has not changed, `ContentError` when its file cannot
+        `essay` is the name of its file, undated; `by` is who decides, `notes` the note in further
+        languages, by language. Raises `IssueError` for an essay that was not sent, is withdrawn or has not changed, `ContentError` when its file cannot
         be read.
         """
         from upcycle_news.services.archive.corrections import correct
 
-        return correct(self._context, essay, note, by=by)
+        return correct(self._context, essay, note, by=by, notes=notes)
 
-    def withdraw(self, name: str, note: str = "", *, by: str) -> ArchiveReport:
-        """Take an essay (its name) or an issue (its id) out of the archive; its page says so.
+    def withdraw(
+        self, name: str, note: str = "", *, by: str, notes: Mapping[str, str] = {}
+    ) -> ArchiveReport:
+        """Take an essay (its name) or an issue (its id) out of the archive; its pages say so.
 
-        Raises `IssueError` for a name that was not sent, or is withdrawn already.
+        `notes` are the note in further languages, by language. Raises `IssueError` for a name that was not sent, or is withdrawn already.
         """
         from upcycle_news.services.archive.corrections import withdraw
 
-        return withdraw(self._context, name, note, by=by)
+        return withdraw(self._context, name, note, by=by, notes=notes)
 
     def undo(self, name: str, note: str = "", *, by: str) -> ArchiveReport:
         """Show what was withdrawn again. Raises `IssueError` for what is not withdrawn."""

@@ -46,15 +46,27 @@ class Essays:
         day: date | None = None,
         author: str | None = None,
         topics: Sequence[str] = (),
+        translates: str = "",
+        language: str | None = None,
     ) -> Path:
         """Make the file of a new draft and return its path.
 
-        `day` defaults to today, `author` to git's user.name. Raises `ContentError` when an essay
-        with this title is there already; no file is overwritten.
+        `day` defaults to today, `author` to git's user.name, `language` (``de`` or ``en``) to the
+        publication's. `translates` is the slug of the essay whose translation it is, in the language that
+        this essay lacks. Raises `ContentError` when an essay with this title is there already, and
+        `UpcycleError` for an unknown essay or one that is translated; no file is overwritten.
         """
         from upcycle_news.services.content.new_essay import new_essay
 
-        return new_essay(self._context, title, day=day, author=author, topics=topics)
+        return new_essay(
+            self._context,
+            title,
+            day=day,
+            author=author,
+            topics=topics,
+            translates=translates,
+            language=language,
+        )
 
     def import_file(
         self,
@@ -90,12 +102,13 @@ class Essays:
         author: str | None = None,
         language: str | None = None,
         draft: bool = False,
+        translates: str = "",
     ) -> tuple[ImportedFile, ...]:
         """Turn manuscripts, and all of a folder, into essays; return what became of each.
 
         A result holds the essay's path or the error that refused the file, and `notes`: a sentence
         for everything that was not carried over. A `draft` is in no issue. Otherwise as `import_file`; a `title` of several
-        files is an `UpcycleError`.
+        files is an `UpcycleError`. `translates` is the slug of the essay whose translation the one file is.
         """
         from upcycle_news.services.content.import_essays import import_essays
 
@@ -107,6 +120,7 @@ class Essays:
             author=author,
             language=language,
             draft=draft,
+            translates=translates,
         )
 
     def collect(self, names: Collection[str] = ()) -> EssayRunReport:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -34,6 +34,7 @@ from upcycle_news.services.delivery.lateness import Standstill, standstill
 from upcycle_news.services.delivery.manual_send import (
     Approver,
     count_audience,
+    queue_approved,
     queue_issue,
     send_question,
 )
@@ -61,7 +62,13 @@ from upcycle_news.services.issues.questions import (
 )
 from upcycle_news.services.issues.render import raise_on_errors, render_revision
 from upcycle_news.services.issues.review import Review, review_issue
-from upcycle_news.services.issues.revisions import newest_revision
+from upcycle_news.services.issues.revisions import newest_revision, raise_unless_newest
+from upcycle_news.services.issues.variants import (
+    ReaderExplanation,
+    Readership,
+    explain_reader,
+    readership,
+)
 from upcycle_news.services.issues.waiting_runs import ResumedRuns, resume_waiting_runs
 from upcycle_news.storage import deliveries, issues
 from upcycle_news.storage.issue_lifecycle import SYSTEM, RecordedEvent
@@ -85,6 +92,8 @@ __all__ = [
     "Piece",
     "PlannedIssue",
     "Progress",
+    "ReaderExplanation",
+    "Readership",
     "RecordedEvent",
     "Resending",
     "Review",
@@ -234,14 +243,16 @@ class Issues:
         collect: bool = True,
         on_collected: OnCollected = _ignore_report,
         refresh: int | None = None,
+        variant: str = "",
     ) -> IssuePreview:
         """Compose an issue, render and check it, and write its files below var/issues/ISSUE/.
 
         Errors are among the findings and raise nothing. `refresh` is after how many seconds a
-        browser loads the page again. Raises as `compose` does, and `TemplateError`.
+        browser loads the page again. `variant` is the number or key of the one that they show. Raises as
+        `compose` does, `TemplateError`, and `IssueError` for an unknown variant.
         """
         revision = self.compose(issue, essays, collect=collect, on_collected=on_collected)
-        return preview_revision(self._context, revision, refresh=refresh)
+        return preview_revision(self._context, revision, refresh=refresh, variant=variant)
 
     def take_pictures(self, preview: IssuePreview) -> IssuePreview:
         """Take PNG pictures of a preview, phone and desktop, light and dark; return it with their paths.
@@ -263,9 +274,12 @@ class Issues:
         """Return how many would get a revision now."""
         return count_audience(self._context, revision)
 
-    def linked_preview(self, token: str) -> str | None:
-        """Return the page behind a preview link; None when it is altered, foreign or has expired."""
-        return preview_html(self._context, token)
+    def linked_preview(self, token: str, variant: int = 0) -> str | None:
+        """Return the page behind a preview link; None when it is altered, foreign or has expired.
+
+        `variant` is the number of the one that it shows; an unknown one is the first.
+        """
+        return preview_html(self._context, token, variant)
 
     def check(self, issue: IssueId | str | None = None) -> tuple[Finding, ...]:
         """Return what preflight finds in an issue as it would be now; nothing is stored.
@@ -297,6 +311,19 @@ class Issues:
         """
         return explain_issue(self._context, self._id(issue), essays)
 
+    def explain_reader(
+        self, subscriber: int, issue: IssueId | str | None = None
+    ) -> ReaderExplanation:
+        """Return which items of an issue a subscriber gets, or got, and why; None is the latest issue.
+
+        Raises `IssueError` when there is no such issue or subscriber.
+        """
+        return explain_reader(self._context, self._latest(issue), subscriber)
+
+    def readership(self, revision: Revision) -> Readership:
+        """Return how many readers get each variant of a revision, or have it in the queue."""
+        return readership(self._context, revision)
+
     def plan(self, count: int = 4) -> IssuePlan:
         """Return the next `count` issues of the schedule in prefect.yaml; nothing is stored.
 
@@ -313,13 +340,18 @@ class Issues:
         """
         return review_issue(self._context, self._id(issue))
 
-    def approve(self, issue: IssueId | str | None = None, *, by: str) -> IssueDecision:
+    def approve(
+        self, issue: IssueId | str | None = None, *, by: str, revision_id: str = ""
+    ) -> IssueDecision:
         """Approve the newest revision of an issue, and resume the flow runs that wait for that.
 
-        `by` is kept with the decision. Raises `IssueError` when there is no revision, preflight
-        refuses it, or the content has changed since it was composed.
+        `by` is kept with the decision; with a `revision_id` only that revision is approved. Raises
+        `IssueError` when there is no revision, it is not the newest, preflight refuses it, or the content
+        has changed since it was composed.
         """
         chosen = self._id(issue)
+        if revision_id:
+            raise_unless_newest(self._context, chosen, revision_id)
         issue_control.take_back_if_unsent(self._context, chosen, by=by)
         rendered = render_revision(self._context, newest_revision(self._context, chosen))
         waiting = approval.approve(self._context, rendered, by=by)
@@ -430,6 +462,17 @@ class Issues:
         result = run_delivery(self._context, chosen, progress=progress, rendered=queued.rendered)
         return self._send_result(result, joined=queued.joined)
 
+    def queue(self, issue: IssueId | str, *, revision_id: str, by: str) -> IssueStatus:
+        """Queue the revision of an issue that is approved, and return its counts; nothing is delivered here.
+
+        The flows deliver-pending and watch do that. An issue whose deliveries have begun with this revision
+        goes on if it was paused or stopped. Raises `IssueError` as `send` does, and for another revision
+        than the newest, or one that nobody has approved.
+        """
+        chosen = self._id(issue)
+        queue_approved(self._context, chosen, revision_id, by=by)
+        return self.status(chosen)
+
     def resume(
         self,
         issue: IssueId | str,
@@ -499,12 +542,19 @@ class Issues:
 
     # --- follow it
 
+    def all(self) -> tuple[IssueStatus, ...]:
+        """Return every issue with its deliveries by state, oldest first."""
+        rows = issues.all_issues(self._context.store)
+        return tuple(status_of(self._context, row.id) for row in rows)
+
     def status(self, issue: IssueId | str | None = None) -> IssueStatus:
-        """Return the deliveries by state; None is the issue that `latest` returns.
+        """Return the deliveries by state, and by variant; None is the issue that `latest` returns.
 
         Raises `IssueError` when there is no such issue.
         """
-        return status_of(self._context, self._latest(issue))
+        chosen = self._latest(issue)
+        status = status_of(self._context, chosen)
+        return replace(status, variants=issues.variant_sums(self._context.store, chosen))
 
     def in_mailbox(self, issue: IssueId | str | None = None) -> LocalizedText | None:
         """Return that an issue lies in the embedded mailbox, and how readers get it; None if it does not.

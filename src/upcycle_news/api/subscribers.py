@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from upcycle_news.app.context import AppContext
@@ -97,10 +97,13 @@ class Subscribers:
         language: str = "",
         topics: Iterable[str] = (),
         groups: Iterable[str] = (),
+        given_at: datetime | None = None,
+        consent_text: str = "",
     ) -> AddResult:
         """Add one subscriber whose consent is documented ("letter of 3 May 2026"), confirmed at once.
 
-        Of a known one the values that are not empty change; groups are added. Raises `UpcycleError`
+        `given_at` is when it was given (default: now), `consent_text` the words that were agreed to. Of a
+        known one the values that are not empty change; groups are added. Raises `UpcycleError`
         for an address that is suppressed, has unsubscribed or has not confirmed yet, `UsageError`
         without a consent or for a language other than de and en.
         """
@@ -112,6 +115,26 @@ class Subscribers:
             language=language,
             topics=topics,
             groups=groups,
+            given_at=given_at,
+            consent_text=consent_text,
+        )
+
+    def change(
+        self,
+        number: int,
+        *,
+        name: str | None = None,
+        language: str | None = None,
+        topics: Iterable[str] | None = None,
+        groups: Iterable[str] | None = None,
+    ) -> Subscriber | None:
+        """Change what is not None of the subscriber with this id, and return them; None without one.
+
+        Language and topics count as chosen by the subscriber: no imported list replaces them. Raises
+        `UsageError` for a language other than de and en, `UpcycleError` for a name with control characters.
+        """
+        return lists.change_subscriber(
+            self._context, number, name=name, language=language, topics=topics, groups=groups
         )
 
     def import_csv(
@@ -189,6 +212,16 @@ class Subscribers:
     def find(self, address: EmailAddress | str) -> Subscriber | None:
         """Return the subscriber with this address, whatever the status; None when there is none."""
         return subscribers.find(self._context.store, _email(address))
+
+    def by_id(self, number: int) -> Subscriber | None:
+        """Return the subscriber with this id, whatever the status; None for one who was erased."""
+        return subscribers.by_id(self._context.store, number)
+
+    def page(
+        self, *, after: int = 0, limit: int = 100, status: SubscriberStatus | None = None
+    ) -> tuple[Subscriber, ...]:
+        """Return at most `limit` subscribers with ids above `after`, by their ids."""
+        return subscribers.page(self._context.store, after=after, limit=limit, status=status)
 
     def search(
         self,

@@ -89,6 +89,17 @@ class Suppressions:
         """Yield every suppression, oldest first."""
         return suppressions.all_suppressions(self._context.store)
 
+    def find(self, target: str) -> Suppression | None:
+        """Return the suppression of a target: of an address also its domain's, or that of its hash.
+
+        None when it is not suppressed. Raises `AddressError` for what is no target.
+        """
+        return suppression_lists.find_suppression(self._context, target)
+
+    def page(self, *, skip: int = 0, limit: int = 100) -> tuple[Suppression, ...]:
+        """Return at most `limit` suppressions, oldest first, without the first `skip`."""
+        return suppressions.page(self._context.store, skip=skip, limit=limit)
+
     def csv(self, *, pending: bool = False, issue: IssueId | str = "") -> Iterator[str]:
         """Yield every suppression as a line of CSV, in the form that `import_file` reads.
 

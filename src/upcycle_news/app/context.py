@@ -25,13 +25,13 @@ from upcycle_news.bounces.delivery_keys import DeliveryKeys
 from upcycle_news.bounces.verp import BounceAddresses
 from upcycle_news.config.sections import RelaySettings
 from upcycle_news.config.settings import FILE_NAME, Settings, load_settings, publication_language
-from upcycle_news.curation.compose_issue import Limits
+from upcycle_news.curation.compose_issue import LanguageRules, Limits
 from upcycle_news.delivery.retry_policy import RetryPolicy
 from upcycle_news.errors import SettingsError, StoreError, StoreMismatchError, UpcycleError
 from upcycle_news.i18n.messages import localized
 from upcycle_news.mail.dkim import DkimSigner
 from upcycle_news.mail.message import SenderHeaders
-from upcycle_news.models import Author, Channel, Publication, Relay
+from upcycle_news.models import Author, Channel, Publication, PublicationTexts, Relay
 from upcycle_news.models.archive_paths import ARCHIVE
 from upcycle_news.observability import logging
 from upcycle_news.storage.database import Store, open_store
@@ -187,7 +187,33 @@ class AppContext:
             privacy_url=self.settings.imprint.privacy_url,
             channels=tuple(Channel(one.name, one.url) for one in self.settings.channels),
             authors=tuple(
-                Author(one.name, one.about, one.portrait) for one in self.settings.authors
+                Author(one.name, one.about, one.portrait, tuple(sorted(one.about_in.items())))
+                for one in self.settings.authors
+            ),
+            texts=tuple(
+                PublicationTexts(
+                    language=language,
+                    name=texts.name,
+                    tagline=texts.tagline,
+                    closing_note=texts.closing_note,
+                    imprint=tuple(line for line in texts.imprint if line),
+                    imprint_url=texts.imprint_url,
+                    privacy_url=texts.privacy_url,
+                )
+                for language, texts in self.settings.languages.items()
+                if language != settings.language
+            ),
+            language_labels=tuple(
+                (language, named, label)
+                for named, texts in self.settings.languages.items()
+                for language, label in (("de", texts.de), ("en", texts.en))
+                if label
+            ),
+            topic_labels=tuple(
+                (language, topic, label)
+                for topic, labels in self.settings.topics.items()
+                for language, label in (("de", labels.de), ("en", labels.en))
+                if label
             ),
         )
 
@@ -212,6 +238,17 @@ class AppContext:
             max_age_days=settings.max_age_days,
             excerpt=settings.excerpt,
             items_only=settings.items_only,
+        )
+
+    @property
+    def language_rules(self) -> LanguageRules:
+        """The languages of an issue beside the publication's, and what they hold."""
+        own, issue = self.settings.publication.language, self.settings.issue
+        return LanguageRules(
+            own=own,
+            further=tuple(one for one in self.settings.languages if one != own),
+            leaves_out=issue.untranslated == "leave_out",
+            own_items=issue.foreign_items == "leave_out",
         )
 
     @cached_property

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 
@@ -21,6 +22,7 @@ from upcycle_news.models.archive_paths import (
     HOME,
     SITEMAP,
     essay_path,
+    in_folder,
     issue_path,
 )
 from upcycle_news.rendering.template_filling import fill_template
@@ -52,14 +54,19 @@ def issue_host(publication: Publication) -> str:
 
 
 def issue_id(sent: SentIssue) -> str:
-    """Return the id of an issue's Atom entry."""
-    issue = sent.manifest.issue.id
-    return tag_uri(sent.manifest.publication, issue.day.isoformat(), f"issue/{issue}")
+    """Return the id of an issue's Atom entry; a translation has its own."""
+    issue, folder = sent.manifest.issue.id, sent.manifest.issue.folder
+    name = f"issue/{issue}/{folder}" if folder else f"issue/{issue}"
+    return tag_uri(sent.manifest.publication, issue.day.isoformat(), name)
 
 
-def atom_feed(shown: Sequence[SentIssue], config: SiteConfig) -> bytes:
-    """Return the newest issues with full texts as Atom; `shown` by date, not empty."""
-    pages, publication = PageRenderer(config, has_feed=True), config.publication
+def atom_feed(shown: Sequence[SentIssue], config: SiteConfig, folder: str = "") -> bytes:
+    """Return the newest issues with full texts as Atom; `shown` by date, not empty.
+
+    `folder` is that of a further language, whose feed stands in it.
+    """
+    pages = PageRenderer(config, has_feed=True, folder=folder)
+    publication = config.publication
     newest = list(reversed(shown))[:NEWEST]
     # Without a public URL, links are at least absolute paths.
     root = f"{publication.site_url}/"
@@ -71,10 +78,10 @@ def atom_feed(shown: Sequence[SentIssue], config: SiteConfig) -> bytes:
         _text(feed, "subtitle", publication.tagline)
     _text(feed, "updated", rfc3339(max(sent.changed_at for sent in newest)))
     _author(feed, publication.name)
-    ET.SubElement(
-        feed, "link", {"rel": "self", "type": "application/atom+xml", "href": links.to(FEED)}
-    )
-    ET.SubElement(feed, "link", {"rel": "alternate", "type": "text/html", "href": links.to(HOME)})
+    address = links.to(in_folder(FEED, folder))
+    ET.SubElement(feed, "link", {"rel": "self", "type": "application/atom+xml", "href": address})
+    home = links.to(in_folder(HOME, folder))
+    ET.SubElement(feed, "link", {"rel": "alternate", "type": "text/html", "href": home})
     for sent in newest:
         feed.append(_entry(sent, pages, links))
     ET.indent(feed, space=" ")
@@ -104,7 +111,9 @@ def _entry(sent: SentIssue, pages: PageRenderer, links: RelativeLinks) -> ET.Ele
     for name in dict.fromkeys(essay.byline for essay in view.essays if essay.byline):
         _author(element, name)
     for topic in dict.fromkeys(topic for essay in essays for topic in essay.topics):
-        ET.SubElement(element, "category", {"term": normalise_text(topic)})
+        label = pages.publication.topic_label(topic, language)
+        named = {"label": normalise_text(label)} if label != topic else {}
+        ET.SubElement(element, "category", {"term": normalise_text(topic), **named})
     if view.preheader:
         _text(element, "summary", view.preheader)
     variables = {
@@ -127,26 +136,58 @@ def _author(parent: ET.Element, name: str) -> None:
     _text(ET.SubElement(parent, "author"), "name", name)
 
 
-def sitemap(shown: Sequence[SentIssue], config: SiteConfig) -> str:
-    """Return the site map: every page that is the original of its text, with the day of its last change."""
-    site_url = config.publication.site_address
-    newest = max((sent.changed_at for sent in shown), default=None)
-    days = dict.fromkeys((HOME, ARCHIVE, ESSAYS), newest)
-    for sent in shown:
-        days[issue_path(str(sent.manifest.issue.id))] = sent.changed_at
-        for essay in sent.manifest.issue.essays:
-            # A page that names another one as the original is not the one to be found.
-            if essay.slug not in sent.withdrawn and not essay.canonical:
-                days[essay_path(essay.slug)] = sent.changed_at
+def sitemap(
+    shown: Sequence[SentIssue], config: SiteConfig, languages: Mapping[str, str] = {}
+) -> str:
+    """Return the site map: every page that is the original of its text, with the day of its last change.
+
+    `languages` are the folders of all languages, the main one first. A page with translations names all of
+    them, itself too, as search engines want it.
+    """
+    address = config.publication.site_address
+    several = len(languages) > 1
     root = ET.Element("urlset", {"xmlns": "http://www.sitemaps.org/schemas/sitemap/0.9"})
-    for path, day in days.items():
-        url = ET.SubElement(root, "url")
-        ET.SubElement(url, "loc").text = site_url(path)
-        if day is not None:
-            ET.SubElement(url, "lastmod").text = day.date().isoformat()
+    if several:
+        root.set("xmlns:xhtml", "http://www.w3.org/1999/xhtml")
+    for path, folders, changed in _sitemap_pages(
+        shown, languages or {config.publication.language: ""}
+    ):
+        for folder in dict.fromkeys(folders.values()):
+            url = ET.SubElement(root, "url")
+            ET.SubElement(url, "loc").text = address(in_folder(path, folder))
+            if changed is not None:
+                ET.SubElement(url, "lastmod").text = changed.date().isoformat()
+            if len(folders) > 1:
+                for language, other in (
+                    *folders.items(),
+                    ("x-default", next(iter(folders.values()))),
+                ):
+                    link = {"rel": "alternate", "hreflang": language}
+                    link["href"] = address(in_folder(path, other))
+                    ET.SubElement(url, "xhtml:link", link)
     ET.indent(root, space=" ")
     xml: str = ET.tostring(root, encoding="unicode")
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{xml}\n'
+
+
+def _sitemap_pages(
+    shown: Sequence[SentIssue], languages: Mapping[str, str]
+) -> Iterator[tuple[str, Mapping[str, str], datetime | None]]:
+    """Yield the path of each page without its folder, its folders by language, and its last change."""
+    newest = max((sent.changed_at for sent in shown), default=None)
+    for path in (HOME, ARCHIVE, ESSAYS):
+        yield path, languages, newest
+    for sent in shown:
+        issue = sent.manifest.issue
+        folders = {one.language: one.folder for one in issue.in_languages}
+        yield issue_path(str(issue.id)), folders, sent.changed_at
+        pages: dict[str, dict[str, str]] = {}
+        for essay in (one for told in issue.in_languages for one in told.essays):
+            # A page that names another one as the original is not the one to be found.
+            if essay.slug not in sent.withdrawn and not essay.canonical:
+                pages.setdefault(essay.slug, {})[essay.language] = essay.folder
+        for slug, folders in pages.items():
+            yield essay_path(slug), folders, sent.changed_at
 
 
 def robots(config: SiteConfig) -> str:

@@ -22,6 +22,7 @@ from upcycle_news.archive_site.search_index import (
     search_scripts,
 )
 from upcycle_news.archive_site.view_models import (
+    AlternateView,
     ArchiveContext,
     EditorNote,
     GoneView,
@@ -44,6 +45,7 @@ from upcycle_news.models.archive_paths import (
     essay_path,
     file_of,
     image_path,
+    in_folder,
     issue_path,
     revision_path,
 )
@@ -72,30 +74,82 @@ def build_archive(sent: Sequence[SentIssue], config: SiteConfig) -> BuiltSite:
     be shown.
     """
     ordered = sorted(sent, key=lambda issue: issue.manifest.issue.id)
-    shown = [issue for issue in ordered if issue.withdrawal is None]
-    builder = _SiteBuilder(PageRenderer(config, has_feed=bool(shown)), shown)
-    pages: dict[str, str] = {}
-    for issue in ordered:
-        pages.update(builder.tombstones(issue) if issue.withdrawal else builder.issue_pages(issue))
-    pages.update(builder.list_pages())
-    files = {file_of(path): html.encode() for path, html in pages.items()}
-    files = {**builder.calendars, **files}
-    last = {MISSING: builder.missing().encode(), ROBOTS: robots(config).encode()}
-    if shown:
-        last[FEED] = atom_feed(shown, config)
+    languages = _site_languages(ordered, config)
+    main, *others = (_built_language(ordered, config, one, languages) for one in languages)
+    first: dict[str, bytes] = {}
+    pages: dict[str, bytes] = {}
+    last: dict[str, bytes] = {}
+    for built in (*others, main):  # what is in both is the main one's
+        first |= built.first
+        pages |= built.pages
+        last |= built.last
+    builder, shown = main.builder, main.builder.shown
+    first |= {**builder.pages.logo_files(), STYLE: builder.pages.style.encode()}
+    first |= _revisions(ordered)
+    last |= {MISSING: builder.missing().encode(), ROBOTS: robots(config).encode()}
     if config.publication.site_url:
-        last[SITEMAP] = sitemap(shown, config).encode()
-    builder.images.update(builder.pages.logo_files())
-    first = {**builder.images, STYLE: builder.pages.style.encode(), **_revisions(ordered)}
-    search: dict[str, bytes] = {}
-    if shown:
-        first |= search_scripts()
-        search = search_files(builder.documents, config.german_words)
+        everything = [issue for issue in ordered if issue.withdrawal is None]
+        last[SITEMAP] = sitemap(everything, config, languages).encode()
     if not has_own_icon(config.static):
         first[DRAWN] = drawn_icon(config.publication.name, builder.pages.theme)
     first |= config.static
     count = sum(len(shown_essays(issue)) for issue in shown)
-    return BuiltSite({**first, **files, **search, **last}, len(shown), count)
+    return BuiltSite({**first, **pages, **last}, len(shown), count)
+
+
+def _site_languages(ordered: Sequence[SentIssue], config: SiteConfig) -> Mapping[str, str]:
+    """Return the folders of the archive by language, the main one first, which has none.
+
+    Those of languages that are not offered any more stay: mails link to them.
+    """
+    own, *further = config.publication.languages
+    used = (issue.folder for sent in ordered for issue in sent.manifest.issue.translations)
+    return {own: "", **{folder: folder for folder in (*further, *used) if folder != own}}
+
+
+@dataclass(frozen=True)
+class _BuiltLanguage:
+    """The files of one language's pages: what they load, the pages with their search, and the feed."""
+
+    builder: _SiteBuilder
+    first: Mapping[str, bytes]
+    pages: Mapping[str, bytes]
+    last: Mapping[str, bytes]
+
+
+def _built_language(
+    ordered: Sequence[SentIssue], config: SiteConfig, language: str, languages: Mapping[str, str]
+) -> _BuiltLanguage:
+    """Return the files of the pages in one of the `languages`, in whose folder all but shared ones stand."""
+    folder = languages[language]
+    told = [
+        replace(sent, manifest=sent.manifest.of(issue), whole=sent.manifest.issue)
+        for sent in ordered
+        for issue in sent.manifest.issue.in_languages
+        if issue.folder == folder
+    ]
+    if folder:
+        feed_id = f"{config.feed_id}/{folder}" if config.feed_id else ""
+        publication = config.publication.in_language(language)
+        config = replace(
+            config, publication=replace(publication, language=language), feed_id=feed_id
+        )
+    shown = [issue for issue in told if issue.withdrawal is None]
+    pages_of = PageRenderer(config, has_feed=bool(shown), folder=folder)
+    builder = _SiteBuilder(pages_of, shown, languages)
+    pages: dict[str, str] = {}
+    for issue in told:
+        pages.update(builder.tombstones(issue) if issue.withdrawal else builder.issue_pages(issue))
+    pages.update(builder.list_pages())
+    files = {file_of(path): html.encode() for path, html in pages.items()}
+    files = {**builder.calendars, **files}
+    first, last = {**builder.images}, {}
+    if shown:
+        first |= {in_folder(path, folder): data for path, data in search_scripts().items()}
+        found = search_files(builder.documents, config.german_words)
+        files |= {in_folder(path, folder): data for path, data in found.items()}
+        last[in_folder(FEED, folder)] = atom_feed(shown, config, folder)
+    return _BuiltLanguage(builder, first, files, last)
 
 
 def _revisions(ordered: Sequence[SentIssue]) -> Mapping[str, bytes]:
@@ -116,10 +170,16 @@ def shown_essays(sent: SentIssue) -> tuple[Essay, ...]:
 
 
 class _SiteBuilder:
-    """Builds pages and collects the images they show; `shown` are the issues to show, by date."""
+    """Builds the pages of a language and collects the images they show.
 
-    def __init__(self, pages: PageRenderer, shown: Sequence[SentIssue]) -> None:
-        self.pages, self.shown = pages, shown
+    `shown` are the issues to show, by date, `languages` the folders of all languages.
+    """
+
+    def __init__(
+        self, pages: PageRenderer, shown: Sequence[SentIssue], languages: Mapping[str, str]
+    ) -> None:
+        self.pages, self.shown, self.languages = pages, shown, languages
+        self.folder = pages.folder
         self.calendars: dict[str, bytes] = {}
         self.images: dict[str, bytes] = {}
         self.documents: list[SearchDocument | None] = []
@@ -128,20 +188,21 @@ class _SiteBuilder:
     def issue_pages(self, sent: SentIssue) -> Iterator[tuple[str, str]]:
         """Yield path and HTML of an issue's page and of those of its essays."""
         for essay in sent.manifest.issue.essays:
+            path = essay_path(essay.slug, essay.folder)
             if (withdrawn := sent.withdrawn.get(essay.slug)) is not None:
                 self.documents.append(None)
-                yield self.tombstone(essay_path(essay.slug), withdrawn)
-            else:
-                yield essay_path(essay.slug), self.essay(sent, essay)
-        path = issue_path(str(sent.manifest.issue.id))
-        yield path, self.issue(sent)
+                yield self.tombstone(path, withdrawn)
+            else:  # without a translation it is the page in the other language, which links to that one
+                yield path, self.essay(sent, essay)
+        yield issue_path(str(sent.manifest.issue.id), self.folder), self.issue(sent)
 
     def essay(self, sent: SentIssue, essay: Essay) -> str:
-        path = essay_path(essay.slug)
+        path = essay_path(essay.slug, essay.folder)
         builder = self.view_builder(sent, path, self.pages.page_language(essay.language))
         shown = self.pages.essay_view(sent, essay, builder, in_full=True)
         entry = self.pages.entry(sent, builder.links, builder.language)
         page = self.pages.essay_head(sent, essay, shown, builder)
+        page = replace(page, alternates=self.essay_alternates(sent, essay))
         html = self.pages.render("essay", ArchiveContext(
             page=page, site=self.pages.site(path), publication=self.pages.publication,
             essay=shown, issue=entry,
@@ -149,19 +210,24 @@ class _SiteBuilder:
         self.calendars.update(calendar_files(sent, essay, builder))
         self.collect_images(builder)
         listed = self.pages.essay_view(sent, essay, self.list_builder(sent), in_full=False)
-        self.documents.append(essay_document(listed, shown.html, essay.topics, essay.language))
+        topics = tuple(dict.fromkeys((*essay.topics, *self.pages.topic_labels(essay))))
+        self.documents.append(essay_document(listed, shown.html, topics, essay.language))
         return html
 
     def issue(self, sent: SentIssue) -> str:
         issue = sent.manifest.issue
-        path, language = issue_path(str(issue.id)), self.pages.page_language(issue.language)
+        path = issue_path(str(issue.id), self.folder)
+        language = self.pages.page_language(issue.language)
         builder, essays = self.view_builder(sent, path, language), shown_essays(sent)
         position = self.shown.index(sent)
         older = self.shown[position - 1] if position else None
         newer = self.shown[position + 1] if position + 1 < len(self.shown) else None
         entry = self.pages.entry(sent, builder.links, language)
+        page = self.pages.issue_head(sent, entry, essays[0] if essays else None, builder)
+        in_languages = {one.language: one.folder for one in (sent.whole or issue).in_languages}
+        alternates = self.pages.alternates(issue_path(str(issue.id)), in_languages)
         html = self.pages.render("issue", ArchiveContext(
-            page=self.pages.issue_head(sent, entry, essays[0] if essays else None, builder),
+            page=replace(page, alternates=alternates),
             site=self.pages.site(path), publication=self.pages.publication,
             issue=self.pages.opened(sent, entry, builder),
             lead=builder.lead(essays[0], in_full=True) if essays else None,
@@ -185,8 +251,9 @@ class _SiteBuilder:
         assert sent.withdrawal is not None
         self.documents += [None] * (len(sent.manifest.issue.essays) + 1)
         for essay in sent.manifest.issue.essays:
-            yield self.tombstone(essay_path(essay.slug), sent.withdrawal)
-        yield self.tombstone(issue_path(str(sent.manifest.issue.id)), sent.withdrawal)
+            yield self.tombstone(essay_path(essay.slug, essay.folder), sent.withdrawal)
+        path = issue_path(str(sent.manifest.issue.id), self.folder)
+        yield self.tombstone(path, sent.withdrawal)
 
     def tombstone(self, path: str, note: EditorNote) -> tuple[str, str]:
         """Return path and HTML of a page that says that its content was withdrawn, not what it was."""
@@ -197,17 +264,19 @@ class _SiteBuilder:
         )
         return path, self.pages.render("gone", ArchiveContext(
             page=page, site=self.pages.site(path), publication=self.pages.publication,
-            gone=GoneView(strings.long_date(note.day), note.note),
+            gone=GoneView(strings.long_date(note.day), note.in_language(language)),
         ))  # fmt: skip
 
     def list_pages(self) -> Iterator[tuple[str, str]]:
         """Yield path and HTML of the pages that link to all others."""
-        for path, view in ((ESSAYS, "essays"), (ARCHIVE, "archive"), (HOME, "home")):
+        for page_path, view in ((ESSAYS, "essays"), (ARCHIVE, "archive"), (HOME, "home")):
+            path = in_folder(page_path, self.folder)
             language = self.pages.language
             strings, links = self.pages.strings(language), self.pages.links(path)
             title = {"archive": strings("all_issues"), "essays": strings("all_essays")}.get(view)
             entries = [self.pages.entry(sent, links, language) for sent in reversed(self.shown)]
             page = self.pages.head(path, view, language, title or self.pages.publication.name)
+            page = replace(page, alternates=self.pages.alternates(page_path, self.languages))
             yield path, self.pages.render(view, ArchiveContext(
                 page=page, site=self.pages.site(path), publication=self.pages.publication,
                 years=_by_year(entries) if view != "home" else (),
@@ -239,7 +308,17 @@ class _SiteBuilder:
 
     def list_builder(self, sent: SentIssue) -> SiteViewModelBuilder:
         """Return a builder of what lists show of an issue, with links from the archive's first page."""
-        return self.view_builder(sent, HOME, self.pages.language)
+        return self.view_builder(sent, in_folder(HOME, self.folder), self.pages.language)
+
+    def essay_alternates(self, sent: SentIssue, essay: Essay) -> tuple[AlternateView, ...]:
+        """Return the page of an essay in each of its languages."""
+        whole = sent.whole or sent.manifest.issue
+        told = [
+            one for issue in whole.in_languages for one in issue.essays if one.slug == essay.slug
+        ]
+        return self.pages.alternates(
+            essay_path(essay.slug), {one.language: one.folder for one in told}
+        )
 
     def collect_images(self, builder: SiteViewModelBuilder) -> None:
         """Add the images that a page shows to the files of the archive."""

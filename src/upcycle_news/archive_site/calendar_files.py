@@ -46,7 +46,7 @@ def calendar_files(
                 ("END", "VCALENDAR"),
             ]
             text = "".join(_folded(f"{key}:{value}") for key, value in lines)
-            yield event_path(essay.slug, block.number), text.encode()
+            yield event_path(essay.slug, block.number, essay.folder), text.encode()
 
 
 def _times(when: EventTime, builder: SiteViewModelBuilder) -> Iterator[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,7 @@ from markupsafe import Markup
 
 from upcycle_news.archive_site.icons import icon_links, shared_picture
 from upcycle_news.archive_site.view_models import (
+    AlternateView,
     ArchiveContext,
     CorrectionView,
     EssayView,
@@ -37,9 +39,9 @@ from upcycle_news.models.archive_paths import (
     STYLE,
     essay_path,
     image_path,
+    in_folder,
     issue_path,
 )
-from upcycle_news.rendering.essay_fields import essay_fields
 from upcycle_news.rendering.images import read_image
 from upcycle_news.rendering.template_filling import fill_template
 from upcycle_news.rendering.template_strings import (
@@ -49,7 +51,7 @@ from upcycle_news.rendering.template_strings import (
 )
 from upcycle_news.rendering.theme import logo_width, read_theme, theme_pictures
 from upcycle_news.rendering.view_models import ImageView, reading_minutes, subject
-from upcycle_news.text.typography import direction, one_line
+from upcycle_news.text.typography import base_language, direction, one_line
 
 FOLDER = "archive"
 VIEWS = ("home", "archive", "essays", "issue", "essay", "gone", "missing")
@@ -63,8 +65,12 @@ def rfc3339(at: datetime) -> str:
 class PageRenderer:
     """Renders pages with one configuration; caches style sheet and strings."""
 
-    def __init__(self, config: SiteConfig, *, has_feed: bool) -> None:
-        """Read the theme; raises `TemplateError` when it is missing or broken."""
+    def __init__(self, config: SiteConfig, *, has_feed: bool, folder: str = "") -> None:
+        """Read the theme; raises `TemplateError` when it is missing or broken.
+
+        `folder` is that of a further language, whose pages stand in it.
+        """
+        self.folder = folder
         self.config, self.publication = config, config.publication
         self.theme = read_theme(config.templates)
         self.logos = {
@@ -99,13 +105,14 @@ class PageRenderer:
         """Return the links that every page has, relative to this one."""
         links, form = self.links(path), self.config.subscribe
         return SiteView(
-            home=links.to(HOME),
-            archive=links.to(ARCHIVE),
-            essays=links.to(ESSAYS),
-            feed=links.to(FEED) if self.has_feed else "",
+            home=links.to(in_folder(HOME, self.folder)),
+            archive=links.to(in_folder(ARCHIVE, self.folder)),
+            essays=links.to(in_folder(ESSAYS, self.folder)),
+            feed=links.to(in_folder(FEED, self.folder)) if self.has_feed else "",
             style=links.to(STYLE),
-            search=links.to(f"{SEARCH}form.js") if self.has_feed else "",
-            subscribe=links.to(form) if form and ":" not in form else form,
+            search=links.to(in_folder(f"{SEARCH}form.js", self.folder)) if self.has_feed else "",
+            subscribe=(links.to(form) if form and ":" not in form else form)
+            + (f"?lang={self.folder}" if form and self.folder else ""),
             icons=icon_links(self.config.static, links),
             logo=self._logo("light", links),
             logo_dark=self._logo("dark", links),
@@ -154,11 +161,38 @@ class PageRenderer:
             image_alt=self.publication.name if self._own_picture() else "",
         )
 
+    def topic_labels(self, essay: Essay) -> tuple[str, ...]:
+        """Return the topics of an essay as readers of its language see them."""
+        return tuple(self.publication.topic_label(one, essay.language) for one in essay.topics)
+
+    def alternates(self, path: str, folders: Mapping[str, str]) -> tuple[AlternateView, ...]:
+        """Return the views of one page in several languages; none where there is only one.
+
+        `folders` are the folders of the languages that have it, by language, the main one first; `path` is
+        that of the page without its folder.
+        """
+        if len(folders) < 2:
+            return ()
+        links, main = self.links(in_folder(path, self.folder)), next(iter(folders))
+        return tuple(
+            AlternateView(
+                language=language,
+                name=self.strings(self.page_language(language))(
+                    f"language_{base_language(language)}"
+                ),
+                url=links.to(in_folder(path, folder)),
+                address=self.publication.site_address(in_folder(path, folder)),
+                main=language == main,
+                current=folder == self.folder,
+            )
+            for language, folder in folders.items()
+        )
+
     def issue_head(
         self, sent: SentIssue, entry: IssueEntry, lead: Essay | None, builder: SiteViewModelBuilder
     ) -> PageView:
         """Return the head of an issue's page; its image is the leading essay's."""
-        path = issue_path(entry.id)
+        path = issue_path(entry.id, self.folder)
         image, alt = self._shared_image(lead, builder)
         return PageView(
             view="issue",
@@ -177,7 +211,7 @@ class PageRenderer:
         self, sent: SentIssue, essay: Essay, shown: EssayView, builder: SiteViewModelBuilder
     ) -> PageView:
         """Return the head of an essay's page, with JSON-LD."""
-        address = self.publication.site_address(essay_path(essay.slug))
+        address = self.publication.site_address(essay_path(essay.slug, essay.folder))
         image, alt = self._shared_image(essay, builder)
         changed = max((note.day for note in sent.corrections.get(essay.slug, ())), default=None)
         first = rfc3339(sent.sent_at)
@@ -194,7 +228,7 @@ class PageRenderer:
             "publisher": {"@type": "Organization", "name": self.publication.name},
             "mainEntityOfPage": essay.canonical or address,
             "image": image,
-            "keywords": ", ".join(essay.topics),
+            "keywords": ", ".join(self.topic_labels(essay)),
         }  # fmt: skip
         return PageView(
             view="essay",
@@ -244,7 +278,7 @@ class PageRenderer:
             preheader=preheader,
             date=date,
             day=issue.id.day.isoformat(),
-            url=links.to(issue_path(str(issue.id))),
+            url=links.to(issue_path(str(issue.id), self.folder)),
             lang=builder.lang_attribute(issue.language),
             dir=direction(issue.language),
             essays=tuple(self.essay_view(sent, essay, builder, in_full=False) for essay in shown),
@@ -274,14 +308,14 @@ class PageRenderer:
             day=essay.date.isoformat(),
             minutes=reading_minutes(essay.body),
             summary=builder.typeset(essay.summary, essay.language),
-            url=builder.essay_url(essay.slug),
+            url=builder.essay_url(essay),
             lang=builder.lang_attribute(essay.language),
             dir=direction(essay.language),
             image=lead.image if lead else None,
             about_author=lead.about_author if lead else None,
             html=lead.html if lead else Markup(""),
             corrections=self.corrections(sent, essay, builder),
-            **essay_fields(essay, builder.strings, builder.typeset),
+            **builder.essay_fields(essay),
         )
 
     def corrections(
@@ -290,7 +324,8 @@ class PageRenderer:
         """Return the corrections of an essay, the newest last."""
         return tuple(
             CorrectionView(
-                builder.strings.long_date(note.day), builder.typeset(note.note, essay.language)
+                builder.strings.long_date(note.day),
+                builder.typeset(note.in_language(essay.language), essay.language),
             )
             for note in sent.corrections.get(essay.slug, ())
         )

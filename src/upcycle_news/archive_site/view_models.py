@@ -11,7 +11,7 @@ from urllib.parse import quote
 from markdown_it.token import Token
 from markupsafe import Markup
 
-from upcycle_news.models import Essay, Manifest, Publication
+from upcycle_news.models import Essay, Issue, Manifest, Publication
 from upcycle_news.models.archive_paths import (
     HOME,
     INDEX,
@@ -19,6 +19,7 @@ from upcycle_news.models.archive_paths import (
     event_path,
     image_path,
 )
+from upcycle_news.models.content import base_of
 from upcycle_news.rendering import markdown
 from upcycle_news.rendering.essay_fields import with_essay_fields
 from upcycle_news.rendering.images import DisplayedImage, inspect_image
@@ -37,10 +38,18 @@ from upcycle_news.rendering.view_models import (
 
 @dataclass(frozen=True)
 class EditorNote:
-    """An editor's dated note about a correction or a withdrawal of something sent."""
+    """An editor's dated note about a correction or a withdrawal of something sent.
+
+    `notes` are the same in further languages, by language.
+    """
 
     day: date
     note: str
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+    def in_language(self, language: str) -> str:
+        """Return the note in a language; as it was written first where it was not translated."""
+        return self.notes.get(base_of(language), self.note)
 
 
 @dataclass(frozen=True)
@@ -49,7 +58,8 @@ class SentIssue:
 
     `corrections` and `withdrawn` hold notes by the essay's slug; `withdrawal` is the note when the
     whole issue is withdrawn. `changed_at` is the time of the last of these, or `sent_at`. `revision_id`
-    is that of what was sent, whatever was corrected since.
+    is that of what was sent, whatever was corrected since. `whole` is the issue in all languages where the
+    manifest is that of one of them.
     """
 
     manifest: Manifest
@@ -59,6 +69,7 @@ class SentIssue:
     corrections: Mapping[str, tuple[EditorNote, ...]] = field(default_factory=dict)
     withdrawn: Mapping[str, EditorNote] = field(default_factory=dict)
     withdrawal: EditorNote | None = None
+    whole: Issue | None = None
 
 
 @dataclass(frozen=True)
@@ -109,10 +120,26 @@ class SiteView:
 
 
 @dataclass(frozen=True)
+class AlternateView:
+    """The same page in a language: its link, its whole `address` (or empty), and the language's own name.
+
+    `main` is the one for readers of none of the languages; `current` is the page itself.
+    """
+
+    language: str
+    name: str
+    url: str
+    address: str
+    main: bool = False
+    current: bool = False
+
+
+@dataclass(frozen=True)
 class PageView:
     """The page itself, for its head. `canonical` and `image` are whole addresses, or empty.
 
-    `dir` is the direction of its own words, ``ltr`` or ``rtl``.
+    `dir` is the direction of its own words, ``ltr`` or ``rtl``. `alternates` are the page in each of its
+    languages, itself among them; none where there is one language only.
     `data` is JSON-LD; a page that is not `indexed` asks search engines to leave it out.
     """
 
@@ -128,6 +155,7 @@ class PageView:
     changed: str = ""
     data: Markup = field(default_factory=Markup)
     indexed: bool = True
+    alternates: tuple[AlternateView, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -283,13 +311,14 @@ class SiteViewModelBuilder(ViewModelBuilder):
         )
         return Markup(html)  # noqa: S704  markdown-it escaped it, html is off
 
-    def essay_url(self, slug: str) -> str:
+    def essay_url(self, essay: Essay) -> str:
         """Return the link to the essay's page in the archive."""
-        return self.links.to(essay_path(slug))
+        return self.links.to(essay_path(essay.slug, essay.folder))
 
     def calendar_url(self, essay: Essay, number: int) -> str:
         """Return the link to the calendar file of an essay's event."""
-        return self.links.to(event_path(essay.slug, number)) if essay.slug else ""
+        path = event_path(essay.slug, number, essay.folder)
+        return self.links.to(path) if essay.slug else ""
 
     def displayed_image(self, source: str, line: int | None, path: str) -> DisplayedImage:
         """Return an image as a file of the archive; `images` collects those that are shown."""

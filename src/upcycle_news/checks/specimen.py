@@ -153,7 +153,7 @@ def _pages(manifest: Manifest) -> Iterator[SeenPage]:
         manifest.issue.language,
     )
     values = {
-        "action": "/x", "preferences": "/x", "topics": ("Bauen",), "labels": {"Bauen": "Bauen"},
+        "action": "/x", "preferences": "/x", "topics": ("Bauen",),
         "chosen": ("Bauen",), "days": 7,
         "change_waiting": True, "saved": True, "error": "page_bad_address",
     }  # fmt: skip

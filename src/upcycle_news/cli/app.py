@@ -245,6 +245,21 @@ SECRETS = {
         "Delete a token key that leaked: every link it signed ends at once, unsubscribe links too.",
     ),
 }
+TOKENS = {
+    "create": (
+        "tokens:create",
+        "Make a token for the HTTP API and print it: it is shown now and never again.",
+    ),
+    "list": (
+        "tokens:list_",
+        "List the tokens with scopes, end and the day of their last use; the tokens themselves are not kept.",
+    ),
+    "revoke": ("tokens:revoke", "Revoke a token: from now on every request with it is refused."),
+    "openapi": (
+        "tokens:openapi",
+        "Print the OpenAPI document of the HTTP API, as /api/v1/openapi.json has it.",
+    ),
+}
 DKIM = {
     "keygen": ("dkim:keygen", "Make a key for DKIM and print the DNS record that belongs to it."),
 }
@@ -334,6 +349,7 @@ class Commands(SectionedGroup):
             lazy_group("store", "The store: look at it, upgrade it, move it.", STORE),
             lazy_group("templates", "What mails and pages are made of.", TEMPLATES),
             lazy_group("secrets", "The keys that sign the readers' links.", SECRETS),
+            lazy_group("tokens", "Tokens of the HTTP API, for other programs.", TOKENS),
             lazy_group("dkim", "Sign mail with one's own key.", DKIM),
             lazy_group("alarms", "Notifications for operators and editors.", ALARMS),
             LazyCommand(

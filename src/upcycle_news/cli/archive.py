@@ -16,8 +16,29 @@ from upcycle_news.cli.output import (
     note,
     open_publication,
     print_json,
+    usage_error,
 )
 from upcycle_news.i18n.messages import localized
+
+NotesIn = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--note-in",
+        metavar="LANGUAGE=TEXT",
+        help="The note in a further language, such as en=…; may be given several times.",
+    ),
+]
+
+
+def _notes(written: list[str] | None) -> dict[str, str]:
+    """Return the notes of `--note-in` by language."""
+    notes = {}
+    for entry in written or ():
+        language, equals, text = entry.partition("=")
+        if not equals or not text.strip():
+            raise usage_error(localized("archive-note-in"))
+        notes[language.strip()] = text
+    return notes
 
 
 def build(
@@ -47,15 +68,16 @@ def correct(
     text: Annotated[
         str, typer.Option("--note", metavar="TEXT", help="What was corrected; readers see it.")
     ],
+    in_other: NotesIn = None,
 ) -> None:
     """Show an essay as its corrected file says it now, with a dated note above it.
 
-    The mail stays as it was sent. First correct the file in content/essays.
+    The mail stays as it was sent. First correct the file in content/essays, and those of its translations.
 
     Example: upcycle-news archive correct was-vom-bahnhof-bleibt --note "Gebaut 1962, nicht 1926."
     """
     with open_publication() as app:
-        report = app.archive.correct(essay, text, by=current_user())
+        report = app.archive.correct(essay, text, by=current_user(), notes=_notes(in_other))
     typer.echo(f"{display_path(report.folder)}: {in_language(report.summary)}")
     note(localized("archive-correct-next"))
 
@@ -67,6 +89,7 @@ def withdraw(
     ] = "",
     undo: Annotated[bool, typer.Option("--undo", help="Show it again.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    in_other: NotesIn = None,
 ) -> None:
     """Take an essay or an issue out of the archive, pictures and feed included.
 
@@ -77,6 +100,8 @@ def withdraw(
     with open_publication() as app:
         if not yes and not undo:
             confirm_or_abort(localized("archive-withdraw-question", what=what))
-        decide = app.archive.undo if undo else app.archive.withdraw
-        report = decide(what, text, by=current_user())
+        if undo:
+            report = app.archive.undo(what, text, by=current_user())
+        else:
+            report = app.archive.withdraw(what, text, by=current_user(), notes=_notes(in_other))
     typer.echo(f"{display_path(report.folder)}: {in_language(report.summary)}")

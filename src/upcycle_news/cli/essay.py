@@ -31,6 +31,10 @@ Day = Annotated[
     str | None, typer.Option("--date", metavar="YYYY-MM-DD", help="Its day; default: today.")
 ]
 Author = Annotated[str | None, typer.Option(metavar="NAME", help="Who wrote it.")]
+Translates = Annotated[
+    str | None,
+    typer.Option(metavar="ESSAY", help="The essay whose translation it is, by its name."),
+]
 
 
 def new(
@@ -43,16 +47,31 @@ def new(
         list[str] | None,
         typer.Option("--topic", metavar="TOPIC", help="May be given several times."),
     ] = None,
+    translates: Translates = None,
+    language: Annotated[
+        str | None, typer.Option(metavar="de|en", help="Default: the publication's.")
+    ] = None,
     open_it: Annotated[
         bool, typer.Option("--open", help="Open it in the editor that EDITOR names.")
     ] = False,
 ) -> None:
     """Make the file of a new essay as a draft, and print its path.
 
+    A translation lies beside its essay and shares its day, author, topics and links: ESSAY.en.md.
+
     Example: upcycle-news essay new "Was vom Bahnhof bleibt" --topic bestand
     """
+    if language not in (None, "de", "en"):
+        raise usage_error(localized("essay-language"))
     with open_publication() as app:
-        path = app.essays.new(title, day=_day(day), author=author, topics=topic or ())
+        path = app.essays.new(
+            title,
+            day=_day(day),
+            author=author,
+            topics=topic or (),
+            translates=translates or "",
+            language=language,
+        )
     typer.echo(display_path(path))
     if open_it:
         _open(path)
@@ -76,6 +95,7 @@ def import_(
     draft: Annotated[
         bool, typer.Option("--draft", help="As drafts, which are in no issue.")
     ] = False,
+    translates: Translates = None,
 ) -> None:
     """Turn manuscripts into essays in Markdown, and print their paths.
 
@@ -90,7 +110,13 @@ def import_(
         raise usage_error(localized("essay-language"))
     with open_publication() as app:
         results = app.essays.import_files(
-            files, title=title, day=_day(day), author=author, language=language, draft=draft
+            files,
+            title=title,
+            day=_day(day),
+            author=author,
+            language=language,
+            draft=draft,
+            translates=translates or "",
         )
         if len(results) == 1 and results[0].error is not None:
             raise results[0].error
@@ -240,6 +266,10 @@ def list_(as_json: JsonOption = False) -> None:
         else:
             essay, issue = entry.essay, str(entry.issue or "")
             typer.echo(f"{entry.status:<9} {issue:<12} {essay.date}  {essay.title}  {essay.source}")
+            for one in essay.translations:
+                # Below it, in the language of its own: what there is of it, and where.
+                status = one.status if one.status != essay.status else ""
+                typer.echo(f"{status:<9} {one.language:<12} {'':10}  {one.title}  {one.source}")
     for error in listed.errors:
         if as_json:
             place = {"file": error.where, "line": error.line, "problem": error.message}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ import typer
 from upcycle_news.cli.completion import issue_ids
 from upcycle_news.errors import UpcycleError
 from upcycle_news.i18n.messages import LocalizedText, localized, supported_language
-from upcycle_news.models import DeliveryState, Finding, IssueState, IssueStatus
+from upcycle_news.models import DeliveryState, Finding, IssueState, IssueStatus, VariantStatus
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -144,8 +144,16 @@ def format_status(status: IssueStatus, language: str) -> str:
     return text.in_language(language)
 
 
-def _status_line(status: IssueStatus) -> LocalizedText:
-    sent = localized("count-in-mailbox") if status.in_mailbox else localized("count-sent")
+def format_variant(variant: VariantStatus, language: str) -> str:
+    """Return the deliveries of one variant by state, on one line."""
+    readers = localized("status-readers", count=variant.audience).in_language(language)
+    states = (text.in_language(language) for text in _states(variant.counts, in_mailbox=False))
+    return f"{readers}: {', '.join(states)}"
+
+
+def _states(counts: Mapping[DeliveryState, int], *, in_mailbox: bool) -> tuple[LocalizedText, ...]:
+    """Return how many deliveries are in each state that some are in."""
+    sent = localized("count-in-mailbox") if in_mailbox else localized("count-sent")
     names = {
         DeliveryState.SENT: sent,
         DeliveryState.REJECTED: localized("count-rejected"),
@@ -156,11 +164,15 @@ def _status_line(status: IssueStatus) -> LocalizedText:
         DeliveryState.SENDING: localized("count-sending"),
         DeliveryState.QUEUED: localized("count-queued"),
     }
-    states = tuple(
+    return tuple(
         localized("status-state", count=count, name=name)
         for state, name in names.items()
-        if (count := status.counts.get(state, 0))
+        if (count := counts.get(state, 0))
     )
+
+
+def _status_line(status: IssueStatus) -> LocalizedText:
+    states = _states(status.counts, in_mailbox=status.in_mailbox)
     return localized(
         "status-line",
         issue=status.issue,

@@ -57,6 +57,29 @@ class PublicationSettings(Table):
         return ZoneInfo(self.timezone)
 
 
+class LanguageSettings(Table):
+    """`[languages.en]`: a language that readers may choose beside `publication.language`, and its words.
+
+    What is empty is as in `[publication]` and `[imprint]`, apart from the closing note.
+    """
+
+    de: Line = Field("", description="What pages in German call it; default: its own name.")
+    en: Line = Field("", description="What pages in English call it; default: its own name.")
+    name: Line = Field("", description="The name in the masthead.")
+    tagline: Line = Field("", description="One line below the name.")
+    closing_note: str = Field("", description="A sentence to the readers at the end of each issue.")
+    imprint: tuple[Line, ...] = Field((), description="The lines of the imprint.")
+    imprint_url: Url = Field("", description="The page of the imprint in this language.")
+    privacy_url: Url = Field("", description="The page about privacy in this language.")
+
+
+class TopicSettings(Table):
+    """`[topics.NAME]`: what readers see of a topic, by language; NAME is as in essays and feeds."""
+
+    de: Line = Field("", description="What pages and mails in German call it; default: NAME.")
+    en: Line = Field("", description="What pages and mails in English call it; default: NAME.")
+
+
 class SenderSettings(Table):
     """`[sender]`: who writes the mail."""
 
@@ -93,6 +116,10 @@ class AuthorSettings(Table):
     name: Line = Field(min_length=1, description="The name, as essays have it in `author`.")
     about: Line = Field("", description="One or two sentences about them.")
     portrait: Line = Field("", description="A picture below content/images.")
+    about_in: dict[Literal["de", "en"], Line] = Field(
+        default_factory=dict,
+        description='The same in further languages: `about_in = {en = "…"}`.',
+    )
 
 
 class IssueSettings(Table):
@@ -119,6 +146,21 @@ class IssueSettings(Table):
     )
     topics: tuple[Line, ...] = Field(
         (), description="Only to readers of these topics, and to those who chose none; empty: all."
+    )
+    untranslated: Literal["show", "leave_out", "refuse"] = Field(
+        "show",
+        description="Essays without a translation: shown in the language they have, left out for readers "
+        "of the other one (who get nothing where no essay is left), or an error.",
+    )
+    foreign_items: Literal["leave_out", "show"] = Field(
+        "leave_out",
+        description="Feed items in other languages, for readers of a language of `[languages]`.",
+    )
+    variants: int = Field(
+        256,
+        ge=1,
+        le=4096,
+        description="Variants by the readers' topics at the most; 1: everybody gets all items.",
     )
 
 
@@ -420,6 +462,11 @@ class WebSettings(Table):
     port: int = Field(8040, ge=0, le=65535, description="The port of the pages.")
     signups_per_hour: int = Field(
         20, ge=1, description="Sign-ups from one network (IPv4 /24, IPv6 /56) at the most."
+    )
+    api_requests_per_minute: int = Field(
+        120,
+        ge=1,
+        description="Requests to the HTTP API with one token; four times as many from one network.",
     )
     signup_origins: tuple[Origin, ...] = Field(
         (),

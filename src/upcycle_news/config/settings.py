@@ -12,9 +12,9 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -47,6 +47,7 @@ from upcycle_news.config.sections import (
     InboxSettings,
     IssueSettings,
     JournalSettings,
+    LanguageSettings,
     LogSettings,
     PublicationSettings,
     QuotaSettings,
@@ -55,6 +56,7 @@ from upcycle_news.config.sections import (
     SenderSettings,
     SourceSettings,
     TemplatesSettings,
+    TopicSettings,
     WebSettings,
     WindowSettings,
 )
@@ -91,6 +93,12 @@ class Settings(BaseSettings):
     state: Path = Field(Path("var"), description="Where everything generated lives.")
     store: str = Field("", description="sqlite:///… or postgresql+psycopg://…; default SQLite.")
     publication: PublicationSettings = Field(default_factory=PublicationSettings)
+    languages: dict[Literal["de", "en"], LanguageSettings] = Field(
+        default_factory=dict, description="Languages that readers may choose."
+    )
+    topics: dict[str, TopicSettings] = Field(
+        default_factory=dict, description="What readers see of topics."
+    )
     sender: SenderSettings = Field(default_factory=SenderSettings)
     imprint: ImprintSettings = Field(default_factory=ImprintSettings)
     channels: tuple[ChannelSettings, ...] = Field((), description="Where else you can be followed.")
@@ -119,6 +127,19 @@ class Settings(BaseSettings):
     templates: TemplatesSettings = Field(default_factory=TemplatesSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     doctor: DoctorSettings = Field(default_factory=DoctorSettings)
+
+    @field_validator("languages")
+    @classmethod
+    def _the_own_language_has_its_words_elsewhere(
+        cls, languages: dict[str, LanguageSettings], info: ValidationInfo
+    ) -> dict[str, LanguageSettings]:
+        publication = info.data.get("publication")
+        if publication is None:  # it has an error of its own
+            return languages
+        own = languages.get(publication.language)
+        if own is not None and own.model_fields_set - {"de", "en"}:
+            raise UnusableValueError(localized("value-language-own", name=publication.language))
+        return languages
 
     @field_validator("sources")
     @classmethod

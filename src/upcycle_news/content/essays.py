@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields, replace
 from datetime import date
 from pathlib import Path, PurePosixPath
@@ -22,9 +22,9 @@ from upcycle_news.fileio import (
     read_text,
     similar_name,
 )
-from upcycle_news.i18n.messages import LocalizedText, localized
+from upcycle_news.i18n.messages import LANGUAGES, LocalizedText, localized
 from upcycle_news.models import Essay, ImageRef
-from upcycle_news.models.content import LANGUAGE
+from upcycle_news.models.content import LANGUAGE, base_of
 from upcycle_news.models.front_matter import front_matter_keys
 from upcycle_news.text.excerpts import summary_of_markdown
 from upcycle_news.text.image_paths import path_below_images
@@ -39,7 +39,11 @@ PROSE = ("title", "author", "summary", *FRONT_MATTER["image"].beside)
 WORDED = ("topics", "extra")
 """Keys of lists and tables whose words readers see."""
 
+SHARED = ("date", "author", "topics", "pin", "ban", "status", "length")
+"""Keys that a translation may leave out: they are those of the essay, and have to agree with them."""
+
 _DATE_PREFIX = re.compile(r"^\d{4}-\d{2}-\d{2}-(?=.)")
+_LANGUAGE_SUFFIX = re.compile(rf"(?<=.)\.({'|'.join(LANGUAGES)})$")
 
 
 @dataclass(frozen=True)
@@ -53,9 +57,10 @@ class EssayCollection:
 def read_essays(content: Path, root: Path, default_language: str) -> EssayCollection:
     """Read ``content/essays/*.md`` in the order of their names; paths are shown relative to `root`.
 
-    Broken files become errors, never exceptions: an editor wants to see all of them at once.
+    ``slug.de.md`` and ``slug.en.md`` are one essay and a translation of it. Broken files become errors,
+    never exceptions: an editor wants to see all of them at once.
     """
-    essays: dict[str, Essay] = {}
+    essays: list[Essay] = []
     errors: list[ContentError] = []
     folder = content / "essays"
     try:
@@ -63,43 +68,100 @@ def read_essays(content: Path, root: Path, default_language: str) -> EssayCollec
     except OSError as error:
         reason = localized("folder-unreadable", reason=os_reason(error))
         return EssayCollection((), (ContentError(display_path(folder, root), None, reason),))
+    by_slug: dict[str, list[Path]] = {}
     for path in files:
-        if path.suffix != ".md" or path.name.startswith("."):
-            continue
-        where = display_path(path, root)
-        try:
-            essay, file_errors = _read(path, where, content / "images", default_language)
-        except ContentError as error:
-            essay, file_errors = None, [error]
-        if essay and essay.slug in essays:
-            other = essays[essay.slug].source
-            file_errors = [
-                ContentError(where, 1, localized("essay-same-name", other=other, slug=essay.slug))
-            ]
+        if path.suffix == ".md" and not path.name.startswith("."):
+            by_slug.setdefault(slug_of(path), []).append(path)
+    reader = _FileReader(root, content / "images", default_language)
+    for paths in by_slug.values():
+        essay, file_errors = reader.read_translations(_main_first(paths, default_language))
         errors += file_errors
-        if essay and not file_errors:
-            essays[essay.slug] = essay
-    return EssayCollection(tuple(essays.values()), tuple(errors))
+        if essay is not None:
+            essays.append(essay)
+    return EssayCollection(tuple(essays), tuple(errors))
+
+
+def _main_first(paths: Sequence[Path], default_language: str) -> list[Path]:
+    """Return the files of one slug with that of the main text first: the publication's language."""
+    own = base_of(default_language)
+    order = {own: 0, "": 1}
+    return sorted(paths, key=lambda path: order.get(language_of(path), 2))
 
 
 def slug_of(path: Path) -> str:
-    """Return the slug of an essay: the stem of its file name without a leading date."""
-    return unicodedata.normalize("NFC", _DATE_PREFIX.sub("", path.stem))
+    """Return the slug of an essay: the stem of its file name without a leading date and its language."""
+    stem = _LANGUAGE_SUFFIX.sub("", path.stem)
+    return unicodedata.normalize("NFC", _DATE_PREFIX.sub("", stem))
+
+
+def language_of(path: Path) -> str:
+    """Return the language that the name of a file says, ``en`` of ``slug.en.md``; empty for none."""
+    found = _LANGUAGE_SUFFIX.search(path.stem)
+    return found[1] if found else ""
+
+
+@dataclass(frozen=True)
+class _FileReader:
+    """Reads the files of essays; paths are shown relative to `root`."""
+
+    root: Path
+    images: Path
+    default_language: str
+
+    def read_translations(self, paths: Sequence[Path]) -> tuple[Essay | None, list[ContentError]]:
+        """Return the essay of the first file with the others as its translations, and all errors."""
+        main, errors = self._read_or_fail(paths[0])
+        translations: list[Essay] = []
+        for path in paths[1:]:
+            where = display_path(path, self.root)
+            essay, file_errors = self._read_or_fail(path, is_translation=True, main=main)
+            errors += file_errors
+            if essay is None:
+                continue
+            same = [
+                other
+                for other in ([main] if main else []) + translations
+                if base_of(other.language) == base_of(essay.language)
+            ]
+            if same:
+                text = localized("essay-same-name", other=same[0].source, slug=essay.slug)
+                errors.append(ContentError(where, 1, text))
+            else:
+                translations.append(replace(essay, folder=base_of(essay.language)))
+        return (main and replace(main, translations=tuple(translations))), errors
+
+    def _read_or_fail(
+        self, path: Path, *, is_translation: bool = False, main: Essay | None = None
+    ) -> tuple[Essay | None, list[ContentError]]:
+        where = display_path(path, self.root)
+        try:
+            return _read(path, where, self.images, self.default_language, is_translation, main)
+        except ContentError as error:
+            return None, [error]
 
 
 def _read(
-    path: Path, where: str, images: Path, default_language: str
+    path: Path,
+    where: str,
+    images: Path,
+    default_language: str,
+    is_translation: bool,
+    main: Essay | None,
 ) -> tuple[Essay | None, list[ContentError]]:
     parts = frontmatter.split_front_matter(where, read_text(path, where))
     head = FrontMatter(where, parts.head, KEYS, prose=PROSE, worded=WORDED, is_toml=parts.is_toml)
     if head.errors and not head.has("title") and not head.has("date"):
         return None, head.errors  # not parsed: "title is missing" would only confuse
-    values = _values(head)
+    values = _values(head, SHARED if is_translation else ())
     values["date"] = values["date"] or date.min
-    image = _image(head, images)
+    image = _image(head, images, main)
     _refuse_leftovers(head, values["extra"])
-    language = language_and_region(values["language"]) or default_language
+    named = language_of(path)
+    language = language_and_region(values["language"]) or named or default_language
     values["language"] = head.checked("language", language, _language_error)
+    if named and base_of(language) != named:
+        text = localized("translation-language", language=language, name=named)
+        head.add_error(head.line("language"), text)
     from upcycle_news.text.markdown.parser import plain_line  # late: commands that read no essay
 
     for name in ("title", "author", "summary"):  # no Markdown in a head, no entities in a subject
@@ -111,6 +173,8 @@ def _read(
             for name in ("alt", "caption", "credit")
         },
     )
+    if main is not None:
+        _share(head, values, main)
     _check_links(head, values["pin"])
     if values["canonical"] and not _is_page(values["canonical"]):
         head.add_error(
@@ -129,19 +193,45 @@ def _read(
     return (None if head.errors else essay), head.errors
 
 
+def _share(head: FrontMatter, values: dict[str, Any], main: Essay) -> None:
+    """Take from the essay what its translation leaves out; what has to agree and differs is an error.
+
+    A translation may be a draft longer than the essay: then there is none yet.
+    """
+    for key in SHARED:
+        own, of_main = values[key], getattr(main, key)
+        if head.has(key) and key not in ("status", "length") and _differs(own, of_main):
+            written = of_main if isinstance(of_main, str | date) else list(of_main)
+            text = localized(
+                "translation-differs", key=key, other=main.source, written=str(written)[:80]
+            )
+            head.add_error(head.line(key), text)
+        if not head.has(key) or key not in ("status", "length"):
+            values[key] = of_main
+
+
+def _differs(own: object, of_main: object) -> bool:
+    if isinstance(own, tuple) and isinstance(of_main, tuple):
+        return {str(one).casefold() for one in own} != {str(one).casefold() for one in of_main}
+    return own != of_main
+
+
 def _language_error(language: str) -> LocalizedText | None:
     return None if LANGUAGE.fullmatch(language) else localized("language-wrong")
 
 
-def _values(head: FrontMatter) -> dict[str, Any]:
-    """Read the fields of `Essay` that need nothing but their own key, as their types say."""
+def _values(head: FrontMatter, optional: Collection[str] = ()) -> dict[str, Any]:
+    """Read the fields of `Essay` that need nothing but their own key, as their types say.
+
+    What is required may be missing where it is `optional`.
+    """
     kinds = get_type_hints(Essay)
     values: dict[str, Any] = {}
     for field in fields(Essay):
         key = FRONT_MATTER.get(field.name)
         if key is None or key.beside:
             continue
-        if key.required:
+        if key.required and field.name not in optional:
             head.require(field.name, key.example)
         values[field.name] = head.value(field.name, kinds[field.name], _default(field), key.example)
     return values
@@ -202,11 +292,15 @@ def _check_links(head: FrontMatter, links: Sequence[str]) -> None:
             head.add_error(head.line("pin"), localized("pin-no-link", link=link[:60]))
 
 
-def _image(head: FrontMatter, images: Path) -> ImageRef | None:
+def _image(head: FrontMatter, images: Path, main: Essay | None) -> ImageRef | None:
     """Read ``image: x.jpg`` with ``image_alt: …``, or ``image: {path: x.jpg, alt: …}``.
 
-    ``image_caption`` and ``image_credit``, or ``caption`` and ``credit``, are the lines below it.
+    ``image_caption`` and ``image_credit``, or ``caption`` and ``credit``, are the lines below it. A
+    translation says with ``image_alt`` alone what the picture of its `main` essay shows.
     """
+    if not head.has("image") and head.has("image_alt") and main and main.image:
+        credit = head.text("image_credit") or main.image.credit
+        return ImageRef(main.image.path, head.text("image_alt"), head.text("image_caption"), credit)
     if not head.has("image"):
         for key in ("image_alt", "image_caption", "image_credit"):
             if head.has(key):
@@ -267,6 +361,26 @@ def scaffold_essay(
         ("status", "draft"),
     ]
     return join_front_matter(head, localized("essay-begins").in_language(language))
+
+
+def scaffold_translation(title: str, language: str, *, has_image: bool) -> str:
+    """Return the Markdown of a new draft translation, without what it has in common with its essay."""
+    head = [("title", yaml_quoted(title)), ("summary", '""')]
+    head += [("image_alt", '""')] if has_image else []
+    return join_front_matter(
+        [*head, ("status", "draft")], localized("essay-begins").in_language(language)
+    )
+
+
+def without_shared(text: str) -> str:
+    """Return the Markdown of an essay, as we write it, without the keys that its translation shares."""
+    begin, head, body = text.split("---\n", 2)
+    kept = [
+        line
+        for line in head.splitlines(keepends=True)
+        if line.partition(":")[0] not in ("date", "author", "topics", "pin", "ban", "length")
+    ]
+    return f"{begin}---\n{''.join(kept)}---\n{body}"
 
 
 def join_front_matter(head: list[tuple[str, str]], body: str) -> str:

@@ -21,9 +21,9 @@ from upcycle_news.content.essays import leftover, slug_of
 from upcycle_news.content.frontmatter import FrontMatter
 from upcycle_news.errors import ContentError, UpcycleError
 from upcycle_news.fileio import did_you_mean, display_path, list_folder, os_reason, read_text
-from upcycle_news.i18n.messages import LocalizedText, localized
+from upcycle_news.i18n.messages import LANGUAGES, LocalizedText, localized
 from upcycle_news.models import Essay, EssayPlace, IssueFile, IssueId
-from upcycle_news.models.content import LENGTHS, MAX_ANSWERS
+from upcycle_news.models.content import LENGTHS, MAX_ANSWERS, base_of
 from upcycle_news.models.front_matter import front_matter_keys
 from upcycle_news.text.sanitize import word_set
 from upcycle_news.text.urls import canonical_link
@@ -32,6 +32,9 @@ FOLDER = "issues"
 KEYS = front_matter_keys(IssueFile)
 _TEXTS = ("subject", "preheader", "greeting", "closing_note", "feeds_title", "question")
 _LISTS = ("leave_out", "pin")
+_NAME = re.compile(
+    rf"(\d{{4}}-\d{{2}}-\d{{2}}(?:-[1-9]\d?)?)(?:\.({'|'.join(LANGUAGES)}))?\.md", re.ASCII
+)
 
 _OTHER_NAMES = {
     other: key
@@ -70,10 +73,12 @@ class IssueFiles:
     """All files of issues that could be read, and the errors of the others.
 
     An error belongs to an issue, or to None: a file whose name has no day could be meant for any issue.
+    `translations` are the words of issues in further languages, by language.
     """
 
     files: Mapping[IssueId, ReadIssueFile] = field(default_factory=dict)
     errors: tuple[tuple[IssueId | None, ContentError], ...] = ()
+    translations: Mapping[IssueId, Mapping[str, ReadIssueFile]] = field(default_factory=dict)
 
     def of(self, issue: IssueId) -> ReadIssueFile | None:
         """Return the file of an issue, None without one; raises `ContentError` that names all errors."""
@@ -83,11 +88,15 @@ class IssueFiles:
             raise ContentError(first.where, first.line, first.text, more)
         return self.files.get(issue)
 
+    def translations_of(self, issue: IssueId) -> dict[str, IssueFile]:
+        """Return the words of an issue in further languages, by language."""
+        return {language: read.file for language, read in self.translations.get(issue, {}).items()}
+
 
 def read_issue_files(content: Path, root: Path, zone: ZoneInfo, language: str) -> IssueFiles:
     """Read ``content/issues``; paths are shown relative to `root`, times are on the clock of `zone`.
 
-    Broken files become errors, never exceptions. Hidden files, README files, copies that editors
+    ``2026-11-26.en.md`` has the words of ``2026-11-26.md`` in another language than `language`. Broken files become errors, never exceptions. Hidden files, README files, copies that editors
     leave behind (``…~``) and folders are no files of issues.
     """
     folder = content / FOLDER
@@ -96,24 +105,36 @@ def read_issue_files(content: Path, root: Path, zone: ZoneInfo, language: str) -
     except OSError as error:
         reason = localized("folder-unreadable", reason=os_reason(error))
         return IssueFiles({}, ((None, ContentError(display_path(folder, root), None, reason)),))
-    files: dict[IssueId, ReadIssueFile] = {}
+    own = base_of(language)
+    files: dict[tuple[IssueId, str], ReadIssueFile] = {}
     errors: list[tuple[IssueId | None, ContentError]] = []
     for path in paths:
         where = display_path(path, root)
-        issue, objection = _issue_of(path)
+        issue, named, objection = _issue_of(path)
         if objection is not None or issue is None:
             errors.append(
                 (issue, ContentError(where, 1, objection or localized("issue-file-name")))
             )
             continue
+        written_in = named or own
         try:
-            read, found = _read(path, where, issue, zone, language)
+            read, found = _read(
+                path, where, issue, zone, language if written_in == own else named, own
+            )
         except ContentError as error:
             read, found = None, [error]
+        if (other := files.get((issue, written_in))) is not None:
+            text = localized("issue-file-same", other=other.file.source)
+            found = [ContentError(where, 1, text)]
         errors += [(issue, error) for error in found]
         if read is not None and not found:
-            files[issue] = read
-    return IssueFiles(files, tuple(errors))
+            files[issue, written_in] = read
+    translations: dict[IssueId, dict[str, ReadIssueFile]] = {}
+    for (issue, written_in), read in files.items():
+        if written_in != own:
+            translations.setdefault(issue, {})[written_in] = read
+    main = {issue: read for (issue, written_in), read in files.items() if written_in == own}
+    return IssueFiles(main, tuple(errors), translations)
 
 
 def _is_meant(path: Path) -> bool:
@@ -121,23 +142,25 @@ def _is_meant(path: Path) -> bool:
     return not (name.startswith((".", "README")) or name.endswith("~") or path.is_dir())
 
 
-def _issue_of(path: Path) -> tuple[IssueId | None, LocalizedText | None]:
-    """Return the issue whose file this is, and what is wrong with its name."""
+def _issue_of(path: Path) -> tuple[IssueId | None, str, LocalizedText | None]:
+    """Return the issue whose file this is, the language in its name, and what is wrong with that name."""
     named = re.match(r"\d{4}-\d{2}-\d{2}(?:-[1-9]\d?(?![\w-]))?", path.name, re.ASCII)
     try:
         issue = IssueId.parse(named[0]) if named else None
     except UpcycleError:  # 2026-02-30 is no day
         issue = None
     if issue is None:
-        return None, localized("issue-file-name")
-    if path.name != f"{issue}.md":
-        return issue, localized("issue-file-name-near", name=f"{issue}.md")
-    return issue, None
+        return None, "", localized("issue-file-name")
+    parts = _NAME.fullmatch(path.name)
+    if parts is None or parts[1] != str(issue):
+        return issue, "", localized("issue-file-name-near", name=f"{issue}.md")
+    return issue, parts[2] or "", None
 
 
 def _read(
-    path: Path, where: str, issue: IssueId, zone: ZoneInfo, language: str
+    path: Path, where: str, issue: IssueId, zone: ZoneInfo, language: str, own: str
 ) -> tuple[ReadIssueFile | None, list[ContentError]]:
+    """Return the file and what is wrong with it; one in another language than `own` has words only."""
     text = read_text(path, where)
     if not text.startswith(("---", "+++")):
         raise ContentError(where, 1, localized("issue-file-head-missing"))
@@ -152,6 +175,11 @@ def _read(
     )
     from upcycle_news.text.markdown.parser import plain_line  # late: commands that read no issue
 
+    if base_of(language) != own:
+        for key in KEYS:
+            if key not in _TEXTS and head.has(key):
+                elsewhere = localized("issue-file-key-of-both", key=key, main=f"{issue}.md")
+                head.add_error(head.line(key), elsewhere)
     lines = {(key, ""): head.line(key) for key in KEYS if head.has(key)}
     values: dict[str, Any] = {}
     for key in _TEXTS:

@@ -6,7 +6,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from upcycle_news.curation.selection import Candidate, SelectionLimits, select_candidates
+from upcycle_news.curation.selection import (
+    Candidate,
+    SelectionLimits,
+    is_pinned,
+    select_candidates,
+)
 from upcycle_news.curation.vocabulary import Vocabulary
 from upcycle_news.errors import NothingNew
 from upcycle_news.i18n.messages import LocalizedText, localized
@@ -23,6 +28,8 @@ from upcycle_news.models import (
 )
 from upcycle_news.text.excerpts import excerpt
 from upcycle_news.text.sanitize import neutralise_braces, truncate
+from upcycle_news.text.typography import base_language
+from upcycle_news.text.urls import canonical_link
 
 SENTENCE = 140
 """Characters of an excerpt for each sentence that it may have."""
@@ -49,6 +56,25 @@ class Limits:
         return SelectionLimits(self.items, self.per_feed, self.per_section, self.max_age_days)
 
 
+@dataclass(frozen=True)
+class LanguageRules:
+    """The languages of an issue, the publication's `own` and the `further` ones, and what they hold.
+
+    `leaves_out`: essays without a translation are left out, instead of shown in the language that they
+    have; `own_items`: of the feed items only those of the language, and those that editors pinned.
+    """
+
+    own: str = ""
+    further: tuple[str, ...] = ()
+    leaves_out: bool = False
+    own_items: bool = True
+
+    def is_for_all(self, essay: Essay, language: str) -> bool:
+        """Tell whether an essay is in no language of the publication, and is told in this one."""
+        known = {base_language(one) for one in (self.own, *self.further)}
+        return language == self.own and base_language(essay.language) not in known
+
+
 def compose(
     *,
     id: IssueId,  # the word of the design; it shadows a builtin that is not needed here
@@ -65,37 +91,107 @@ def compose(
     file: IssueFile | None = None,
     overruled: tuple[str, ...] = (),
     withheld: int = 0,
+    rules: LanguageRules = LanguageRules(),
+    files: Mapping[str, IssueFile] = {},
 ) -> Issue:
     """Choose essays and the items that belong to them; raises `NothingNew` when there is no issue.
 
     `published` are slugs, `used` keys and canonical links of items of earlier issues. `file` is what
     editors wrote for this issue; which essays it names is decided before, their order and lengths here.
-    So many essays are `withheld` by the files of issues.
+    So many essays are `withheld` by the files of issues. `files` are the words of its file by further language.
     """
     chosen = choose_essays(essays, published, id.day, _places(file))[: limits.essays]
-    decided = select_candidates(
-        chosen,
-        candidates,
-        used,
-        feeds,
-        limits.selection,
-        id.day,
-        vocabulary,
-        excluded,
-        rejections,
-        file.pin if file else (),
-    )
-    waiting = sum(_is_news(candidate) for candidate in decided)
+    pins = file.pin if file else ()
+    waiting = 0
+
+    def select(told: Sequence[Essay], items: Sequence[FeedItem]) -> tuple[Related, ...]:
+        nonlocal waiting
+        decided = select_candidates(
+            told,
+            items,
+            used,
+            feeds,
+            limits.selection,
+            id.day,
+            vocabulary,
+            excluded,
+            rejections,
+            pins,
+        )
+        waiting = max(waiting, sum(_is_news(candidate) for candidate in decided))
+        return tuple(
+            replace(candidate.as_related(), story=excerpt_story(candidate.story, limits.excerpt))
+            for candidate in decided
+            if candidate.chosen
+        )
+
+    picked = {language: select(essays_in(chosen, language, rules), candidates)}
     if not chosen and not (limits.items_only and waiting):
         raise NothingNew(_nothing_new(id.day, essays, published, waiting, limits, withheld))
-    picked = tuple(
-        replace(candidate.as_related(), story=excerpt_story(candidate.story, limits.excerpt))
-        for candidate in decided
-        if candidate.chosen
-    )
-    if not chosen and not picked:
+    for further in rules.further:
+        picked[further] = (
+            select(
+                essays_in(chosen, further, rules),
+                items_in(candidates, further, (*pins, *(pin for one in chosen for pin in one.pin))),
+            )
+            if rules.own_items
+            else picked[language]
+        )
+    if not chosen and not any(picked.values()):
         raise NothingNew(_nothing_new(id.day, essays, published, 0, limits, withheld))
-    return _issue(id, language, chosen, picked, file, overruled)
+    return _in_languages(id, language, chosen, picked, file, overruled, rules, files)
+
+
+def essays_in(chosen: Sequence[Essay], language: str, rules: LanguageRules) -> tuple[Essay, ...]:
+    """Return the essays of an issue for readers of a language, each in it or else as it is."""
+    told = []
+    for essay in chosen:
+        translation = essay.in_language(language)
+        if translation is not None:
+            told.append(replace(translation, length=essay.length, translations=()))
+        elif not rules.leaves_out or rules.is_for_all(essay, language):
+            told.append(replace(essay, translations=()))
+    return tuple(told)
+
+
+def items_in(
+    candidates: Sequence[FeedItem], language: str, pins: Sequence[str]
+) -> tuple[FeedItem, ...]:
+    """Return the items in a language, and those that are pinned whatever their language."""
+    links = frozenset(map(canonical_link, pins))
+    return tuple(
+        item
+        for item in candidates
+        if base_language(item.language) == base_language(language) or is_pinned(item, links)
+    )
+
+
+def _in_languages(
+    id: IssueId,
+    language: str,
+    chosen: tuple[Essay, ...],
+    picked: Mapping[str, tuple[Related, ...]],
+    file: IssueFile | None,
+    overruled: tuple[str, ...],
+    rules: LanguageRules,
+    files: Mapping[str, IssueFile],
+) -> Issue:
+    """Return the issue with its translations; a language in which there is nothing to tell has none."""
+    issues = [
+        _issue(
+            id,
+            one,
+            told,
+            picked.get(one, ()),
+            file if one == language else files.get(one),
+            overruled,
+        )
+        for one in (language, *rules.further)
+        if (told := essays_in(chosen, one, rules)) or (not chosen and picked.get(one))
+    ]
+    main, *others = issues
+    translations = tuple(replace(one, folder=base_language(one.language)) for one in others)
+    return replace(main, translations=translations)
 
 
 def recompose(
@@ -106,6 +202,8 @@ def recompose(
     published: Collection[str],
     limits: Limits,
     file: IssueFile | None = None,
+    rules: LanguageRules = LanguageRules(),
+    files: Mapping[str, IssueFile] = {},
 ) -> Issue:
     """Return an issue with its essays and its `file` as they are now, and the feed items that it has.
 
@@ -114,9 +212,13 @@ def recompose(
     """
     day = issue.id.day
     chosen = choose_essays(essays, published, day, _places(file))[: limits.essays]
-    if not chosen and not (limits.items_only and issue.related):
+    related = {base_language(one.language): one.related for one in issue.in_languages}
+    if not chosen and not (limits.items_only and any(related.values())):
         raise NothingNew(_nothing_new(day, essays, published, len(issue.related), limits))
-    return _issue(issue.id, language, chosen, issue.related, file, issue.overruled)
+    picked = {
+        one: related.get(base_language(one), issue.related) for one in (language, *rules.further)
+    }
+    return _in_languages(issue.id, language, chosen, picked, file, issue.overruled, rules, files)
 
 
 def _issue(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from difflib import SequenceMatcher, unified_diff
 from typing import Literal
 
@@ -15,6 +15,7 @@ from upcycle_news.models import (
     Essay,
     EssayPlace,
     ImageRef,
+    Issue,
     IssueFile,
     Manifest,
     Related,
@@ -57,6 +58,8 @@ class ManifestDiff:
 
     An item whose text alone was changed by its publisher is in `items`; `settings` are those that
     show in a mail, `file` is that of the issue. `order`: the same essays lead and follow in another order.
+    `translations` are the differences of the issue in further languages, by language, without pictures,
+    templates and settings.
     """
 
     subject: TextChange | None = None
@@ -73,6 +76,7 @@ class ManifestDiff:
     pictures: tuple[tuple[str, str], ...] = ()
     templates: tuple[TextChange, ...] = ()
     settings: tuple[TextChange, ...] = ()
+    translations: tuple[tuple[str, ManifestDiff], ...] = ()
 
     def __bool__(self) -> bool:
         """Return True if there is any difference."""
@@ -87,6 +91,11 @@ class ManifestDiff:
         if not changes:  # an essay brings its own subject and preheader, and so does a file
             texts = (self.subject, self.preheader, self.greeting)
             changes += [text.name for text in texts if text is not None]
+        for language, difference in self.translations:
+            changes += [f"{change} ({language})" for change in difference.manual_changes()]
+            # Whoever reads in it got another text until now, or nothing.
+            added = [f"essay {essay.slug} ({language})" for essay in difference.essays_in]
+            changes += added
         changes += [f"templates/{template.name}" for template in self.templates]
         changes += [f"content/images/{path}" for path, _ in self.pictures]
         return [*changes, "newsletter.toml"] if self.settings else changes
@@ -94,19 +103,41 @@ class ManifestDiff:
 
 def diff_manifests(old: Manifest, new: Manifest) -> ManifestDiff:
     """Return what is different in `new`."""
-    old_essays = {essay.slug: essay for essay in old.issue.essays}
-    new_essays = {essay.slug: essay for essay in new.issue.essays}
-    old_items = {_identity(related): related for related in old.issue.related}
-    new_items = {_identity(related): related for related in new.issue.related}
+    return replace(
+        _diff_issues(old.issue, new.issue),
+        pictures=tuple(_pictures(old.images, new.images)),
+        templates=_texts(old.templates, new.templates),
+        settings=_texts(_flat(asdict(old.publication)), _flat(asdict(new.publication))),
+        translations=tuple(_translations(old.issue, new.issue)),
+    )
+
+
+def _translations(old: Issue, new: Issue) -> Iterator[tuple[str, ManifestDiff]]:
+    """Yield the differences in each further language; one that only one of them has is compared with nothing."""
+    before = {issue.language: issue for issue in old.translations}
+    after = {issue.language: issue for issue in new.translations}
+    for language in sorted({*before, *after}):
+        nothing = Issue(new.id, language, "", "", ())
+        difference = _diff_issues(before.get(language, nothing), after.get(language, nothing))
+        if difference:
+            yield language, difference
+
+
+def _diff_issues(old: Issue, new: Issue) -> ManifestDiff:
+    """Return what is different in the issue itself, in its main language."""
+    old_essays = {essay.slug: essay for essay in old.essays}
+    new_essays = {essay.slug: essay for essay in new.essays}
+    old_items = {_identity(related): related for related in old.related}
+    new_items = {_identity(related): related for related in new.related}
     common = [slug for slug in new_essays if slug in old_essays]
     return ManifestDiff(
-        subject=_changed("subject", old.issue.subject, new.issue.subject),
-        preheader=_changed("preheader", old.issue.preheader, new.issue.preheader),
-        greeting=_changed("greeting", old.issue.greeting, new.issue.greeting),
+        subject=_changed("subject", old.subject, new.subject),
+        preheader=_changed("preheader", old.preheader, new.preheader),
+        greeting=_changed("greeting", old.greeting, new.greeting),
         file=_changed(
-            (new.issue.file or old.issue.file or IssueFile("")).source,
-            _file_text(old.issue.file),
-            _file_text(new.issue.file),
+            (new.file or old.file or IssueFile("")).source,
+            _file_text(old.file),
+            _file_text(new.file),
         ),
         essays_in=tuple(essay for slug, essay in new_essays.items() if slug not in old_essays),
         essays_out=tuple(essay for slug, essay in old_essays.items() if slug not in new_essays),
@@ -121,9 +152,6 @@ def diff_manifests(old: Manifest, new: Manifest) -> ManifestDiff:
             {key: _item_text(item) for key, item in old_items.items() if key in new_items},
             {key: _item_text(item) for key, item in new_items.items() if key in old_items},
         ),
-        pictures=tuple(_pictures(old.images, new.images)),
-        templates=_texts(old.templates, new.templates),
-        settings=_texts(_flat(asdict(old.publication)), _flat(asdict(new.publication))),
     )
 
 

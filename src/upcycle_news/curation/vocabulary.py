@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,11 @@ def load_vocabulary(path: Path, root: Path) -> Vocabulary:
     where = display_path(path, root)
     if not exists(path):
         return Vocabulary()
-    text = read_text(path, where)
+    return _parse(read_text(path, where), where)
+
+
+@lru_cache(maxsize=4)  # issues are composed again and again, and the words are thousands
+def _parse(text: str, where: str) -> Vocabulary:
     data = parse_toml(text, where, localized("vocabulary-example"))
     file = _VocabularyFile(where, text)
     everyday = file.entries("", EVERYDAY, data.pop(EVERYDAY, ""))

@@ -4,6 +4,7 @@ Packages import these models, not one another. All datetimes are aware and in UT
 days in the publication's time zone.
 """
 
+from upcycle_news.models.api_tokens import ApiScope, ApiToken, Retry, RetryVerdict
 from upcycle_news.models.bounces import Bounce
 from upcycle_news.models.content import (
     DateSource,
@@ -34,8 +35,10 @@ from upcycle_news.models.delivery import (
     Rate,
     Relay,
     SmtpReply,
+    VariantStatus,
     Verdict,
 )
+from upcycle_news.models.events import Event, EventKind
 from upcycle_news.models.issue import (
     Author,
     Channel,
@@ -44,6 +47,7 @@ from upcycle_news.models.issue import (
     Manifest,
     Placeholder,
     Publication,
+    PublicationTexts,
     RenderedIssue,
 )
 from upcycle_news.models.personal_data import PersonalData
@@ -61,13 +65,17 @@ from upcycle_news.models.subscriber import (
     Unsubscribe,
     UnsubscribeMethod,
 )
+from upcycle_news.models.variants import Choice, Variant, Variants
 
 __all__ = [
     "MAILBOX",
     "AddressChange",
+    "ApiScope",
+    "ApiToken",
     "Author",
     "Bounce",
     "Channel",
+    "Choice",
     "ClaimResult",
     "ClaimStatus",
     "ConfirmationMailKind",
@@ -80,6 +88,8 @@ __all__ = [
     "Envelope",
     "Essay",
     "EssayPlace",
+    "Event",
+    "EventKind",
     "Feed",
     "FeedItem",
     "Finding",
@@ -96,11 +106,14 @@ __all__ = [
     "PersonalData",
     "Placeholder",
     "Publication",
+    "PublicationTexts",
     "Question",
     "Rate",
     "Related",
     "Relay",
     "RenderedIssue",
+    "Retry",
+    "RetryVerdict",
     "Signup",
     "SmtpReply",
     "Story",
@@ -111,5 +124,8 @@ __all__ = [
     "Told",
     "Unsubscribe",
     "UnsubscribeMethod",
+    "Variant",
+    "VariantStatus",
+    "Variants",
     "Verdict",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from hashlib import sha256
 
 from upcycle_news.models import InlineImage
@@ -34,16 +35,21 @@ _RESERVED = frozenset(
         *(FEED, SITEMAP, ROBOTS, STYLE, MISSING, INDEX),
         # What the web server answers beside the archive.
         *PERSONAL,
-        *("subscribe", "signup.js", "bounces", "metrics", "healthz", QUESTION),
+        *("subscribe", "signup.js", "bounces", "events", "metrics", "healthz", QUESTION),
     }
 )
 
 _SUFFIXES = {"image/png": "png", "image/jpeg": "jpg", "image/gif": "gif"}
 
 
-def issue_path(issue: str) -> str:
-    """Return the path of an issue's page, ``archive/2026-11-26/``."""
-    return f"{ARCHIVE}{issue}/"
+def in_folder(path: str, folder: str) -> str:
+    """Return a path in the folder of a language, ``en/archive/``; without a folder, the path itself."""
+    return f"{folder}/{path}" if folder else path
+
+
+def issue_path(issue: str, folder: str = "") -> str:
+    """Return the path of an issue's page, ``archive/2026-11-26/``, or ``en/archive/2026-11-26/``."""
+    return in_folder(f"{ARCHIVE}{issue}/", folder)
 
 
 def revision_path(issue: str) -> str:
@@ -56,14 +62,14 @@ def question_path(issue: str) -> str:
     return f"{QUESTION}/{issue}"
 
 
-def essay_path(slug: str) -> str:
-    """Return the path of an essay's page, named after its file."""
-    return f"{ESSAYS}{slug.lstrip('.') or 'essay'}/"
+def essay_path(slug: str, folder: str = "") -> str:
+    """Return the path of an essay's page, named after its file; a translation's is in its `folder`."""
+    return in_folder(f"{ESSAYS}{slug.lstrip('.') or 'essay'}/", folder)
 
 
-def event_path(slug: str, number: int) -> str:
+def event_path(slug: str, number: int, folder: str = "") -> str:
     """Return the path of the calendar file of an essay's event; events are numbered from 1."""
-    return f"{essay_path(slug)}event-{number}.ics"
+    return f"{essay_path(slug, folder)}event-{number}.ics"
 
 
 def hosted_name(image: InlineImage) -> str:
@@ -81,6 +87,12 @@ def file_of(path: str) -> str:
     return f"{path}{INDEX}" if path == HOME or path.endswith("/") else path
 
 
-def is_reserved(path: str) -> bool:
-    """Tell whether a path is one of the archive's own or of the web server's, whatever its case."""
-    return path.split("/", 1)[0].casefold() in _RESERVED
+def is_reserved(path: str, folders: Collection[str] = ()) -> bool:
+    """Tell whether a path is one of the archive's own or of the web server's, whatever its case.
+
+    `folders` are those of further languages, which have the same names in them.
+    """
+    first, slash, rest = path.casefold().partition("/")
+    if slash and first in folders:
+        first = rest.partition("/")[0]
+    return first in _RESERVED

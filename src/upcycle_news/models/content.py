@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Literal, Self, get_args
 
@@ -14,6 +14,11 @@ from upcycle_news.models.front_matter import front_matter
 
 # A language tag in essays and feeds.toml: `de`, `de-AT`.
 LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Z]{2})?")
+
+
+def base_of(language: str) -> str:
+    """Return a language without its region: ``de`` of ``de-AT``."""
+    return language.partition("-")[0]
 
 
 @dataclass(frozen=True, order=True)
@@ -79,6 +84,8 @@ class Essay:
     A field with `front_matter` is a key of the file's front matter; its type says how it is read.
     `length` is None where the publication's setting decides; `extra` holds fields of the
     publication's own: texts, whole numbers, true or false, and lists and tables of these.
+    `translations` are the same essay in other languages, under the same slug, and without any in an
+    issue, which has an issue for each language. `folder` is that of its page in the archive: empty, or a language's.
     """
 
     slug: str
@@ -159,6 +166,18 @@ class Essay:
             "canonical: https://example.org/essay",
         ),
     )
+    translations: tuple[Essay, ...] = ()
+    folder: str = ""
+
+    def in_language(self, language: str) -> Essay | None:
+        """Return the essay, or the translation of it, whose language is this one, whatever its region.
+
+        None where there is none, and for a translation that is a draft.
+        """
+        for essay in (self, *self.translations):
+            if base_of(essay.language) == base_of(language):
+                return essay if essay is self or essay.status == "ready" else None
+        return None
 
 
 @dataclass(frozen=True)
@@ -339,11 +358,19 @@ class IssueFile:
 
 @dataclass(frozen=True)
 class Told:
-    """A correction that readers are told of: an essay's slug, when it was made, and the editors' note."""
+    """A correction that readers are told of: an essay's slug, when it was made, and the editors' note.
+
+    `notes` are pairs of a further language and the note in it.
+    """
 
     essay: str
     at: datetime
     note: str
+    notes: tuple[tuple[str, str], ...] = ()
+
+    def note_in(self, language: str) -> str:
+        """Return the note in a language; as it was written first where it was not translated."""
+        return dict(self.notes).get(base_of(language), self.note)
 
 
 @dataclass(frozen=True)
@@ -353,6 +380,8 @@ class Issue:
     `greeting` is what the editors say to the readers before the essays, as Markdown; mostly empty. `file`
     is the file of the issue that the contents follow, and `overruled` are its keys that a run, a command
     or Prefect's form overruled. `told` are the corrections that a correction tells its readers of.
+    `translations` are the same issue in other languages, each whole and without any of its own; `folder`
+    is that of its pages in the archive, empty for the main one and the language for a translation.
     """
 
     id: IssueId
@@ -366,6 +395,38 @@ class Issue:
     file: IssueFile | None = None
     overruled: tuple[str, ...] = ()
     told: tuple[Told, ...] = ()
+    translations: tuple[Issue, ...] = ()
+    folder: str = ""
+
+    @property
+    def in_languages(self) -> tuple[Issue, ...]:
+        """The issue in each of its languages, the main one first; none of them has translations."""
+        return (replace(self, translations=()), *self.translations)
+
+    @property
+    def all_essays(self) -> tuple[Essay, ...]:
+        """The essays of all languages, each slug once, in the first language that has it."""
+        essays: dict[str, Essay] = {}
+        for issue in self.in_languages:
+            for essay in issue.essays:
+                essays.setdefault(essay.slug, essay)
+        return tuple(essays.values())
+
+    @property
+    def all_related(self) -> tuple[Related, ...]:
+        """The stories of all languages, each once; their places are the numbers that editors see."""
+        stories: dict[str, Related] = {}
+        for issue in self.in_languages:
+            for related in issue.related:
+                stories.setdefault(related.story.lead.canonical, related)
+        return tuple(stories.values())
+
+    def in_language(self, language: str) -> Issue | None:
+        """Return the issue in a language, whatever its region; None where there is no such issue."""
+        for issue in self.in_languages:
+            if base_of(issue.language) == base_of(language):
+                return issue
+        return None
 
     @property
     def question(self) -> Question | None:

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from upcycle_news.errors import UpcycleError
 from upcycle_news.models.subscriber import EmailAddress
+from upcycle_news.models.variants import Variant
 
 
 class DeliveryState(StrEnum):
@@ -28,7 +29,10 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True)
 class Delivery:
-    """One issue to one subscriber, as stored. `address` is None once the subscriber was erased."""
+    """One issue to one subscriber, as stored. `address` is None once the subscriber was erased.
+
+    `variant` is the number of what they get among the revision's variants.
+    """
 
     issue: str
     subscriber: int
@@ -37,6 +41,7 @@ class Delivery:
     code: int | None
     reason: str
     at: datetime
+    variant: int = 0
 
     def as_dict(self) -> dict[str, str | int | None]:
         """Return the JSON object of `issue status --list`."""
@@ -55,6 +60,7 @@ class LeasedDelivery:
     """A delivery that one worker, and no other, may send now.
 
     `refused_before`: it was put off after a permanent refusal, so another one says nothing new.
+    `variant` is the number of what it gets among the revision's variants.
     """
 
     delivery: int
@@ -64,6 +70,7 @@ class LeasedDelivery:
     attempt: int
     queued_at: datetime
     refused_before: bool = False
+    variant: int = 0
 
 
 @dataclass(frozen=True, repr=False)
@@ -213,10 +220,64 @@ class IssueState(StrEnum):
 
 
 @dataclass(frozen=True)
+class VariantStatus:
+    """Delivery counts of one of an issue's variants, by its number and what it is."""
+
+    number: int
+    variant: Variant
+    audience: int
+    counts: Mapping[DeliveryState, int]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON object in `issue status`."""
+        topics = self.variant.topics
+        return {
+            "number": self.number,
+            "variant": self.variant.key,
+            "language": self.variant.language,
+            "topics": None if topics is None else list(topics),
+            "audience": self.audience,
+            **{state: self.counts.get(DeliveryState(state), 0) for state in _COUNTED},
+        }
+
+
+_COUNTED = ("queued", "sending", "sent", "deferred", "rejected", "unknown", "suppressed",
+            "cancelled")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LanguageStatus:
+    """Delivery counts of an issue in one of its languages: the sum of the variants in it."""
+
+    language: str
+    audience: int
+    counts: Mapping[DeliveryState, int]
+
+    @property
+    def closed(self) -> bool:
+        """True when all deliveries in the language are final, and as many as its audience."""
+        waiting = sum(self.counts.get(state, 0) for state in _WAITING)
+        return waiting == 0 and self.audience == sum(self.counts.values())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON object in `issue status`."""
+        return {
+            "language": self.language,
+            "audience": self.audience,
+            **{state: self.counts.get(DeliveryState(state), 0) for state in _COUNTED},
+            "closed": self.closed,
+        }
+
+
+_WAITING = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.DEFERRED)
+
+
+@dataclass(frozen=True)
 class IssueStatus:
     """Delivery counts of an issue, checked against the audience stored when it was queued.
 
     `in_mailbox`: they are of the embedded mailbox on this machine, and no reader has the issue.
+    `variants` has the same for each variant of an issue that has several; they add up to it.
     """
 
     issue: str
@@ -225,19 +286,38 @@ class IssueStatus:
     counts: Mapping[DeliveryState, int]
     state: IssueState
     in_mailbox: bool = field(default=False, compare=False)
+    variants: tuple[VariantStatus, ...] = field(default=(), compare=False)
 
-    def as_dict(self) -> dict[str, str | int | bool]:
-        """Return the counts as the JSON of `issue status`; the keys and their order are stable."""
-        order = ("queued", "sending", "sent", "deferred", "rejected", "unknown", "suppressed",
-                 "cancelled")  # fmt: skip
+    def as_dict(self) -> dict[str, Any]:
+        """Return the counts as the JSON of `issue status`; the keys and their order are stable.
+
+        The last ones, `variants` and `languages`, are there for an issue that has several.
+        """
+        variants = [variant.as_dict() for variant in self.variants]
+        languages = [one.as_dict() for one in self.languages]
         return {
             "issue": self.issue,
             "hash": self.revision_id,
             "audience": self.audience,
-            **{state: self.counts.get(DeliveryState(state), 0) for state in order},
+            **{state: self.counts.get(DeliveryState(state), 0) for state in _COUNTED},
             "closed": self.closed,
             "state": self.state.value,
+            **({"variants": variants} if variants else {}),
+            **({"languages": languages} if len(languages) > 1 else {}),
         }
+
+    @property
+    def languages(self) -> tuple[LanguageStatus, ...]:
+        """The counts of each language of an issue with several variants; they add up to the whole."""
+        sums: dict[str, LanguageStatus] = {}
+        for one in self.variants:
+            language = one.variant.language
+            before = sums.get(language, LanguageStatus(language, 0, {}))
+            counts = dict(before.counts)
+            for state, count in one.counts.items():
+                counts[state] = counts.get(state, 0) + count
+            sums[language] = LanguageStatus(language, before.audience + one.audience, counts)
+        return tuple(sums.values())
 
     @property
     def sent(self) -> int:
@@ -247,8 +327,7 @@ class IssueStatus:
     @property
     def waiting(self) -> int:
         """The number of deliveries that are queued, sending or deferred."""
-        states = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.DEFERRED)
-        return sum(self.counts.get(state, 0) for state in states)
+        return sum(self.counts.get(state, 0) for state in _WAITING)
 
     @property
     def closed(self) -> bool:

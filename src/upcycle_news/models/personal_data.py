@@ -73,6 +73,7 @@ class PersonalData:
                     "code": row.code,
                     "reason": row.reason,
                     "at": _iso(row.at),
+                    "variant": row.variant,
                 }
                 for row in self.deliveries
             ],

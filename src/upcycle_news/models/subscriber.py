@@ -187,8 +187,9 @@ class Consent:
     """A consent record: its source and wording, and when it was given, confirmed and ended.
 
     `mailed_at` is when the confirmation mail was sent, `token_hash` proves the link in it, `ip` is
-    kept only if the settings say so. `chosen_language` and `chosen_topics` are what was chosen on the form,
-    as long as the confirmation has not made it the subscriber's own.
+    kept only if the settings say so. `text` is what was agreed to, where another program asked for it.
+    `chosen_language` and `chosen_topics` are what was chosen on the form, as long as the confirmation has
+    not made it the subscriber's own.
     """
 
     purpose: str
@@ -200,6 +201,7 @@ class Consent:
     ended_at: datetime | None = None
     token_hash: str = ""
     ip: str = ""
+    text: str = ""
     chosen_language: str | None = None
     chosen_topics: tuple[str, ...] | None = None
 

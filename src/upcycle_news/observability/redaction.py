@@ -26,7 +26,10 @@ _ADDRESS = re.compile(
 _PERSONAL_PATH = re.compile(
     r"/(confirm|unsubscribe|preferences|address|preview|report)/[^\s\"'<>]+"
 )
-_TOKEN = re.compile(r"(?<![A-Za-z0-9_-])(?:[A-Za-z0-9_-]{43}|[A-Za-z0-9_-]{51})(?![A-Za-z0-9_-])")
+# Of signed links, and of the HTTP API (`ucn_`, services/api_tokens).
+_TOKEN = re.compile(
+    r"(?<![A-Za-z0-9_-])(?:(?:ucn_)?[A-Za-z0-9_-]{43}|[A-Za-z0-9_-]{51})(?![A-Za-z0-9_-])"
+)
 _KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*", re.DOTALL)
 _LOGIN = re.compile(r"(?i)\b((?:proxy-)?authorization|cookie|password|secret)(\s*[:=]\s*)\S.*")
 

@@ -55,7 +55,11 @@ li b {{ color: var(--warn); }}
 li.error b {{ color: var(--bad); }}
 li span {{ display: block; }}
 code {{ color: var(--soft); font: 13px/1.4 Menlo, Consolas, "Liberation Mono", monospace; }}
-ul.why li {{ border-color: var(--line); }}
+ul.why li, .variants li {{ border-color: var(--line); }}
+.variants a {{ color: inherit; }}
+.variants strong {{ color: var(--ink); }}
+.variants ul {{ columns: 22em; column-gap: 24px; max-width: none; }}
+.variants li {{ break-inside: avoid; margin: 0 0 8px; }}
 details {{ margin-top: 12px; color: var(--soft); }}
 .ready {{ color: var(--good); font-weight: 600; margin-top: 12px; }}
 meter {{ width: 160px; max-width: 100%; vertical-align: middle; }}
@@ -115,7 +119,8 @@ class PreviewPart:
     """A rendered issue as a preview page shows it.
 
     `related`: its feed items, whose reasons are shown to editors only. `note` is a remark on it, and
-    `diff` a unified diff of its text part; both are shown if they are not empty.
+    `diff` a unified diff of its text part; both are shown if they are not empty. `variants` are those of
+    the issue, if it has several.
     """
 
     rendered: RenderedIssue
@@ -123,6 +128,21 @@ class PreviewPart:
     related: Sequence[Related] = ()
     note: str = ""
     diff: str = ""
+    variants: Sequence[VariantLink] = ()
+
+
+@dataclass(frozen=True)
+class VariantLink:
+    """A variant as a preview page names it: how many items it has, and how many readers get it.
+
+    `href` leads to its page and is empty where there is none; `shown`: it is the one on this page.
+    """
+
+    label: LocalizedText
+    items: int
+    readers: int
+    href: str = ""
+    shown: bool = False
 
 
 def preview_page(
@@ -132,16 +152,17 @@ def preview_page(
     language: str,
     refresh: int | None = None,
     related: Sequence[Related] = (),
+    variants: Sequence[VariantLink] = (),
 ) -> str:
     """Return one self-contained page, without scripts, that shows an issue and its findings.
 
     `language`: of the page's own texts, for editors. `refresh`: seconds after which a browser
     reloads the file, while an editor works on it. `related`: the issue's feed items, whose reasons
-    are shown to editors only.
+    are shown to editors only. `variants`: what other readers get, to choose from.
     """
     return _document(
         f"{rendered.issue} · {rendered.subject}",
-        _part(PreviewPart(rendered, findings, related), language, "h1"),
+        _part(PreviewPart(rendered, findings, related, variants=variants), language, "h1"),
         language=language,
         refresh=refresh,
     )
@@ -192,6 +213,7 @@ def _part(part: PreviewPart, language: str, heading: str) -> str:
     clean = localized("preview-ready") if heading == "h1" else localized("preview-no-findings")
     remarks = [
         f"<p>{escape(part.note)}</p>" if part.note else "",
+        _variants(part.variants, translate),
         _findings(part.findings, translate, clean),
         _reasons(part.related, translate),
         _diff(part.diff, translate),
@@ -287,6 +309,33 @@ def with_colour_scheme(html: str, dark: bool) -> str:
     scheme = "dark" if dark else "light"
     html = html.replace(_DARK, "@media all" if dark else "@media not all")
     return re.sub(r"color-scheme: light dark", f"color-scheme: {scheme}", html)
+
+
+def _variants(variants: Sequence[VariantLink], translate: Callable[[LocalizedText], str]) -> str:
+    """Return a list of the variants with their readers, closed unless they are few."""
+    if not variants:
+        return ""
+    count = sum(variant.readers for variant in variants)
+    title = localized("preview-variants", variants=len(variants), count=count)
+    opened = " open" if len(variants) <= 8 else ""
+    lines = []
+    for variant in variants:
+        name = translate(variant.label)
+        if variant.shown:
+            name = f'<strong aria-current="page">{name}</strong>'
+        elif variant.href:
+            name = f'<a href="{escape(variant.href)}">{name}</a>'
+        items = localized("request-items", count=variant.items)
+        readers = localized("preview-variant-readers", count=variant.readers)
+        lines.append(f"<li>{name} <span>{translate(items)} · {translate(readers)}</span></li>")
+    return "\n".join(
+        (
+            f'<details class="variants"{opened}><summary>{translate(title)}</summary>',
+            "<ul>",
+            *lines,
+            "</ul></details>",
+        )
+    )
 
 
 def _reasons(related: Sequence[Related], translate: Callable[[LocalizedText], str]) -> str:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import quopri
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
-from upcycle_news.models import Manifest, Publication, RenderedIssue
+from upcycle_news.models import IssueId, Manifest, Publication, RenderedIssue
 from upcycle_news.rendering.mjml import render_mjml
 from upcycle_news.rendering.template_filling import fill_template
-from upcycle_news.rendering.template_strings import read_template_strings
+from upcycle_news.rendering.template_strings import TemplateStrings, read_template_strings
 from upcycle_news.rendering.theme import read_theme
-from upcycle_news.rendering.view_models import build_template_context
+from upcycle_news.rendering.view_models import TemplateContext, build_template_context
 from upcycle_news.text.typography import normalise_text
 
 WARN_HTML_BYTES = 80_000
@@ -41,41 +41,95 @@ def render(manifest: Manifest) -> RenderedIssue:
     Raises `TemplateError` for templates that do not work and `ContentError` for essays that cannot
     be shown, with file and line where they are known.
     """
+    return render_issue(manifest)[1]
+
+
+def render_issue(manifest: Manifest) -> tuple[IssueTemplates, RenderedIssue]:
+    """Return what `render` does, and what its templates were filled with."""
     length = manifest.publication.length
     if manifest.issue.essays:
         length = manifest.issue.essays[0].length or length
-    rendered = _render(manifest, in_full=length != "teaser")
+    templates = IssueTemplates.of(manifest, in_full=length != "teaser")
+    rendered = templates.render()
     if length == "auto" and encoded_size(rendered.html) > WARN_HTML_BYTES:
-        return _render(manifest, in_full=False)
-    return rendered
+        templates = IssueTemplates.of(manifest, in_full=False)
+        return templates, templates.render()
+    return templates, rendered
 
 
-def _render(manifest: Manifest, *, in_full: bool) -> RenderedIssue:
-    templates = manifest.templates
-    language = manifest.issue.language
-    strings = read_template_strings(templates, language)
-    if manifest.issue.file and (feeds_title := manifest.issue.file.feeds_title):
-        strings = strings.saying("related", feeds_title)
-    context = build_template_context(manifest, strings, in_full=in_full)
-    variables = {
-        **context.template_variables(),
-        "t": strings,
-        "theme": read_theme(templates),
-    }
+@dataclass(frozen=True)
+class FilledTemplates:
+    """The templates of a mail with everything filled in, before MJML becomes HTML."""
 
-    mjml = fill_template(templates, HTML_TEMPLATE, variables)
-    css = inline_css(templates, variables)
-    plain = fill_template(templates, TEXT_TEMPLATE, variables)
-    return RenderedIssue(
-        issue=manifest.issue.id,
-        language=language,
-        subject=context.issue.subject,
-        html=render_mjml(mjml, language=language, css=css, templates=templates),
-        text=normalise_text_part(plain),
-        mjml=mjml,
-        # What a template leaves out does not travel with the mail.
-        images=tuple(image for image in context.images if f"cid:{image.cid}" in mjml),
-    )
+    mjml: str
+    css: str
+    text: str
+
+
+@dataclass(frozen=True)
+class IssueTemplates:
+    """The templates of an issue, and what is filled in; the feed items may be others (`with_stories`)."""
+
+    issue: IssueId
+    language: str
+    templates: Mapping[str, str]
+    strings: TemplateStrings
+    context: TemplateContext
+
+    @classmethod
+    def of(cls, manifest: Manifest, *, in_full: bool) -> Self:
+        """Return those of a manifest; `in_full` as for `build_template_context`."""
+        language = manifest.issue.language
+        strings = read_template_strings(manifest.templates, language)
+        if manifest.issue.file and (feeds_title := manifest.issue.file.feeds_title):
+            strings = strings.saying("related", feeds_title)
+        context = build_template_context(manifest, strings, in_full=in_full)
+        return cls(manifest.issue.id, language, manifest.templates, strings, context)
+
+    def with_stories(self, numbers: Collection[int]) -> Self:
+        """Return the same with some of the feed items only, by their places."""
+        stories = enumerate(self.context.related)
+        chosen = tuple(story for number, story in stories if number in numbers)
+        return replace(self, context=replace(self.context, related=chosen))
+
+    def fill(self) -> FilledTemplates:
+        """Fill the templates in; raises `TemplateError`."""
+        variables = {
+            **self.context.template_variables(),
+            "t": self.strings,
+            "theme": read_theme(self.templates),
+        }
+        return FilledTemplates(
+            mjml=fill_template(self.templates, HTML_TEMPLATE, variables),
+            css=inline_css(self.templates, variables),
+            text=normalise_text_part(fill_template(self.templates, TEXT_TEMPLATE, variables)),
+        )
+
+    def to_html(self, filled: FilledTemplates) -> str:
+        """Return the HTML part of filled templates; raises `TemplateError`."""
+        return render_mjml(
+            filled.mjml, language=self.language, css=filled.css, templates=self.templates
+        )
+
+    def rendered(self, filled: FilledTemplates, html: str) -> RenderedIssue:
+        """Return the mail of filled templates and their HTML part."""
+        return RenderedIssue(
+            issue=self.issue,
+            language=self.language,
+            subject=self.context.issue.subject,
+            html=html,
+            text=filled.text,
+            mjml=filled.mjml,
+            # What a template leaves out does not travel with the mail.
+            images=tuple(
+                image for image in self.context.images if f"cid:{image.cid}" in filled.mjml
+            ),
+        )
+
+    def render(self) -> RenderedIssue:
+        """Fill the templates and return the mail; raises `TemplateError`."""
+        filled = self.fill()
+        return self.rendered(filled, self.to_html(filled))
 
 
 def inline_css(templates: Mapping[str, str], variables: Mapping[str, Any]) -> str:

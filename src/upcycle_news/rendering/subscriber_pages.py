@@ -64,7 +64,13 @@ class PageRenderer:
         return base64.b64encode(hashlib.sha256(self.style.encode()).digest()).decode()
 
     def render(self, view: str, language: str, **values: Any) -> str:
-        """Return the page `view` (a name that the template knows) with its values."""
+        """Return the page `view` (a name that the template knows) with its values.
+
+        `language_names` and `topic_labels` are what readers of the language see of languages and topics.
+        """
+        publication = self._publication.in_language(language)
+        own_words = self._strings[language]
+        topics = values.get("topics", ())
         is_newer = view in NEWER_VIEWS and BUNDLED in self._templates
         return fill_template(
             self._templates,
@@ -74,9 +80,16 @@ class PageRenderer:
                 "root": self.root,
                 "language": language,
                 "languages": LANGUAGES,
-                "publication": self._publication,
+                "issue_languages": self._publication.languages,
+                "language_names": {
+                    one: self._publication.language_label(one, language)
+                    or own_words(f"language_{one}")
+                    for one in LANGUAGES
+                },
+                "topic_labels": {one: publication.topic_label(one, language) for one in topics},
+                "publication": publication,
                 "style": Markup(self.style),  # noqa: S704  our own sheet, checked above
-                "t": self._strings[language],
+                "t": own_words,
                 "typeset": lambda text: self._typesetter(text, language),
                 **values,
             },

@@ -29,6 +29,7 @@ from upcycle_news.models.archive_paths import (
     essay_path,
     event_path,
     image_path,
+    in_folder,
     issue_path,
 )
 from upcycle_news.rendering import markdown, plaintext
@@ -277,13 +278,14 @@ def subject(manifest: Manifest) -> str:
 
 def _links(manifest: Manifest, subject: str) -> Links:
     publication, issue = manifest.publication, str(manifest.issue.id.original)
+    folder, form = manifest.issue.folder, f"{manifest.publication.public_url}/subscribe"
     reply = publication.reply_to or publication.sender_address
     return Links(
         unsubscribe=Placeholder.UNSUBSCRIBE.value,
         preferences=Placeholder.PREFERENCES.value,
-        online=publication.site_address(issue_path(issue)),
-        archive=publication.site_address(ARCHIVE),
-        subscribe=f"{publication.public_url}/subscribe" if publication.public_url else "",
+        online=publication.site_address(issue_path(issue, folder)),
+        archive=publication.site_address(in_folder(ARCHIVE, folder)),
+        subscribe=(f"{form}?lang={folder}" if folder else form) if publication.public_url else "",
         reply=f"mailto:{quote(reply, safe='@')}?subject={quote(f'Re: {subject}')}" if reply else "",
     )
 
@@ -353,7 +355,8 @@ class ViewModelBuilder:
 
     def calendar_url(self, essay: Essay, number: int) -> str:
         """Return the URL of the calendar file of an essay's event; empty without an archive."""
-        return self.publication.site_address(event_path(essay.slug, number)) if essay.slug else ""
+        path = event_path(essay.slug, number, essay.folder)
+        return self.publication.site_address(path) if essay.slug else ""
 
     def teaser(self, essay: Essay) -> TeaserView:
         return TeaserView(
@@ -367,17 +370,22 @@ class ViewModelBuilder:
             "byline": one_line(essay.author),
             "date": self.strings.long_date(essay.date),
             "minutes": reading_minutes(essay.body),
-            "url": self.essay_url(essay.slug),
+            "url": self.essay_url(essay),
             "lang": self.lang_attribute(essay.language),
             "dir": direction(essay.language),
             "image": self.image(essay),
             "about_author": self.about_author(essay),
-            **essay_fields(essay, self.strings, self.typeset),
+            **self.essay_fields(essay),
         }
 
-    def essay_url(self, slug: str) -> str:
+    def essay_fields(self, essay: Essay) -> dict[str, Any]:
+        """Return the declared fields of an essay as templates print them, topics by their labels."""
+        labels = (self.publication.topic_label(one, essay.language) for one in essay.topics)
+        return essay_fields(replace(essay, topics=tuple(labels)), self.strings, self.typeset)
+
+    def essay_url(self, essay: Essay) -> str:
         """Return the URL of the whole essay; empty without an archive."""
-        return self.publication.site_address(essay_path(slug))
+        return self.publication.site_address(essay_path(essay.slug, essay.folder))
 
     def story(self, related: Related) -> StoryView:
         item = related.story.lead

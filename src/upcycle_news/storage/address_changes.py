@@ -197,7 +197,7 @@ def confirm(
         connection.execute(
             delete(pending_suppressions).where(pending_suppressions.c.subscriber_id == row.id)
         )
-        suppressions.lift_on_resubscribe(connection, store, new)
+        suppressions.lift_on_resubscribe(connection, store, new, now=now)
         if old.key != new.key:
             # An old list must not bring the old address back; its owner's own consent may.
             moved = Suppression(

@@ -188,7 +188,9 @@ def _suppress_after(
                 last_hard[result.issue] = index
                 bounced.setdefault(result.issue, []).append(result.delivery)
     for issue, of_deliveries in bounced.items():
-        kept_back = refusal_guard.keep_back_waves_of_reports(connection, issue, of_deliveries)
+        kept_back = refusal_guard.keep_back_waves_of_reports(
+            connection, issue, of_deliveries, now=now
+        )
         index = last_hard[issue]
         results[index] = replace(results[index], kept_back=kept_back)
     return results

@@ -31,7 +31,7 @@ class CorrectionKind(StrEnum):
 class Correction:
     """One decision. `essay` is a slug, empty for the whole issue; `corrected` the essay's new text.
 
-    `images` are the corrected essay's images by their paths.
+    `images` are the corrected essay's images by their paths, `notes` the note in further languages.
     """
 
     issue: IssueId
@@ -42,6 +42,7 @@ class Correction:
     at: datetime
     corrected: Essay | None = None
     images: Mapping[str, bytes] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 def add_correction(store: Store, correction: Correction) -> None:
@@ -56,6 +57,7 @@ def add_correction(store: Store, correction: Correction) -> None:
                 kind=correction.kind,
                 essay=correction.essay,
                 note=correction.note,
+                notes=dict(correction.notes),
                 content=content,
                 images=images,
                 decided_by=correction.by,
@@ -79,6 +81,7 @@ def all_corrections(store: Store) -> tuple[Correction, ...]:
             kind=CorrectionKind(row.kind),
             essay=row.essay,
             note=row.note,
+            notes=row.notes,
             by=row.decided_by,
             at=row.decided_at,
             corrected=_ESSAY.validate_json(row.content) if row.content else None,

@@ -123,6 +123,16 @@ def list_deliveries(store: Store, issue: IssueId, state: DeliveryState) -> Itera
             yield read_delivery(row, None if row.email is None else EmailAddress(row.email))
 
 
+def variant_of(store: Store, issue: IssueId, subscriber: int) -> int | None:
+    """Return the number of the variant that a subscriber's delivery is of; None without a delivery."""
+    query = select(deliveries.c.variant).where(
+        deliveries.c.issue_id == str(issue), deliveries.c.subscriber_id == subscriber
+    )
+    with store.reading() as connection:
+        number = connection.scalar(query)
+    return None if number is None else int(number)
+
+
 def read_delivery(row: Row[Any], address: EmailAddress | None) -> Delivery:
     """Return the value of a row, with its subscriber's address unless they were erased."""
     return Delivery(
@@ -133,4 +143,5 @@ def read_delivery(row: Row[Any], address: EmailAddress | None) -> Delivery:
         code=row.code,
         reason=row.reason,
         at=row.changed_at,
+        variant=row.variant,
     )

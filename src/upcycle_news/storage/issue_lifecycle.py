@@ -25,8 +25,10 @@ from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select,
 
 from upcycle_news.errors import IssueError
 from upcycle_news.i18n.messages import LocalizedText, localized
-from upcycle_news.models import DeliveryState, IssueId, IssueState
+from upcycle_news.models import DeliveryState, EventKind, IssueId, IssueState
 from upcycle_news.observability.logging import Log
+from upcycle_news.observability.redaction import redact
+from upcycle_news.storage import event_log
 from upcycle_news.storage.schema import (
     deliveries,
     issue_events,
@@ -34,6 +36,7 @@ from upcycle_news.storage.schema import (
     issues,
     recent_refusals,
     relay_stats,
+    variant_sums,
 )
 
 log = Log(__name__)
@@ -205,6 +208,43 @@ def _apply(
         connection.execute(update(issues).where(issues.c.id == issue).values(**values))
     states = {"from_state": before, "to_state": after}
     connection.execute(insert(issue_events).values(issue_id=issue, event=event, **states, **about))
+    if (kind := _TOLD.get(event)) is not None:
+        event_log.append(
+            connection, kind, at=about["at"], issue=issue, detail=_detail(event, about, values)
+        )
+
+
+_TOLD = {
+    IssueEvent.APPROVED: EventKind.ISSUE_APPROVED,
+    IssueEvent.REJECTED: EventKind.ISSUE_REJECTED,
+    IssueEvent.SENT_BEFORE_RESTORE: EventKind.ISSUE_CANCELLED,
+    IssueEvent.QUEUED: EventKind.ISSUE_SENT,
+    IssueEvent.PAUSED: EventKind.ISSUE_PAUSED,
+    IssueEvent.STOPPED: EventKind.ISSUE_STOPPED,
+    IssueEvent.RESUMED: EventKind.ISSUE_RESUMED,
+    IssueEvent.RESUMED_PAST_GUARD: EventKind.ISSUE_RESUMED,
+    IssueEvent.CLOSED: EventKind.ISSUE_CLOSED,
+    IssueEvent.REOPENED: EventKind.ISSUE_REOPENED,
+    IssueEvent.CANCELLED: EventKind.ISSUE_CANCELLED,
+    IssueEvent.TAKEN_BACK: EventKind.ISSUE_TAKEN_BACK,
+}
+"""What other programs are told of an issue, and as what."""
+
+
+def _detail(
+    event: IssueEvent, about: Mapping[str, Any], values: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """Return what other programs are told besides: never who did it, nor what a person wrote as reason."""
+    if event in _DECISIONS:
+        return {"revision": about["revision_id"]}
+    if event is IssueEvent.QUEUED:
+        return {"revision": about["revision_id"], "audience": values.get("audience", 0)}
+    if event is IssueEvent.STOPPED:  # the program's own sentence, with the relay's reply
+        return {"reason": redact(about["reason"])}
+    if event is IssueEvent.CLOSED:
+        sums = {state.value: values.get(state.value, 0) for state in FINAL}
+        return {"audience": sum(sums.values()), **sums}
+    return {}
 
 
 def _refusal(issue: str, event: IssueEvent, state: IssueState) -> LocalizedText:
@@ -522,7 +562,7 @@ def take_back(connection: Connection, issue: str, *, by: str, now: datetime, rea
         columns={**columns, **nothing_sent},
     )
     connection.execute(delete(deliveries).where(deliveries.c.issue_id == issue))
-    for table in (issue_relays, relay_stats, recent_refusals):
+    for table in (issue_relays, relay_stats, recent_refusals, variant_sums):
         connection.execute(delete(table).where(table.c.issue_id == issue))
 
 
@@ -546,6 +586,32 @@ def count_deliveries(connection: Connection, issue: str) -> dict[DeliveryState, 
         .group_by(deliveries.c.state)
     )
     return {DeliveryState(state): number for state, number in rows}
+
+
+def record_variants(connection: Connection, issue: str, readers: Mapping[int, int]) -> None:
+    """Record how many deliveries each variant of an issue has that is queued now."""
+    connection.execute(delete(variant_sums).where(variant_sums.c.issue_id == issue))
+    none_ended = dict.fromkeys((state.value for state in FINAL), 0)
+    connection.execute(
+        insert(variant_sums),
+        [
+            {"issue_id": issue, "variant": number, "audience": count, **none_ended}
+            for number, count in sorted(readers.items())
+        ],
+    )
+
+
+def count_variants(connection: Connection, issue: str) -> dict[int, dict[DeliveryState, int]]:
+    """Count an issue's deliveries by variant and state: reads every row of it."""
+    rows = connection.execute(
+        select(deliveries.c.variant, deliveries.c.state, func.count())
+        .where(deliveries.c.issue_id == issue)
+        .group_by(deliveries.c.variant, deliveries.c.state)
+    )
+    counts: dict[int, dict[DeliveryState, int]] = {}
+    for variant, state, number in rows:
+        counts.setdefault(variant, {})[DeliveryState(state)] = number
+    return counts
 
 
 def close_if_done(connection: Connection, issue: str, *, now: datetime) -> bool:
@@ -591,6 +657,7 @@ def _store_sums(connection: Connection, row: Row[Any], *, now: datetime) -> bool
         )
         return False
     sums = {state.value: counts.get(state, 0) for state in FINAL}
+    _store_variant_sums(connection, row.id)
     advance(
         connection,
         row.id,
@@ -603,6 +670,19 @@ def _store_sums(connection: Connection, row: Row[Any], *, now: datetime) -> bool
     connection.execute(delete(recent_refusals).where(recent_refusals.c.issue_id == row.id))
     log.info("issue closed", issue=row.id, audience=row.audience, **sums)
     return True
+
+
+def _store_variant_sums(connection: Connection, issue: str) -> None:
+    """Store how the deliveries of each variant ended, of an issue that has several."""
+    has_variants = select(variant_sums.c.variant).where(variant_sums.c.issue_id == issue).limit(1)
+    if connection.execute(has_variants).first() is None:
+        return
+    for number, counts in count_variants(connection, issue).items():
+        connection.execute(
+            update(variant_sums)
+            .where(variant_sums.c.issue_id == issue, variant_sums.c.variant == number)
+            .values({state.value: counts.get(state, 0) for state in FINAL})
+        )
 
 
 def stored_sums(row: Row[Any]) -> dict[DeliveryState, int]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Row,
     Select,
@@ -16,8 +16,6 @@ from sqlalchemy import (
     delete,
     func,
     insert,
-    literal,
-    null,
     or_,
     select,
 )
@@ -31,11 +29,14 @@ from upcycle_news.models import (
     IssueState,
     IssueStatus,
     Manifest,
-    SubscriberStatus,
+    Variants,
+    VariantStatus,
 )
+from upcycle_news.models.variants import issue_of, number_of
 from upcycle_news.storage import issue_lifecycle as lifecycle
-from upcycle_news.storage import issue_relays, refusal_guard, send_hold
+from upcycle_news.storage import issue_relays, manifest_json, refusal_guard, send_hold
 from upcycle_news.storage import revisions as revision_rows
+from upcycle_news.storage.audience import VariantOf, queue_deliveries
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.issue_lifecycle import SYSTEM, IssueEvent, RecordedEvent
 from upcycle_news.storage.schema import (
@@ -43,11 +44,10 @@ from upcycle_news.storage.schema import (
     issues,
     relay_stats,
     revisions,
-    subscribers,
     used_content,
 )
 from upcycle_news.storage.schema import issue_relays as issue_relays_table
-from upcycle_news.storage.suppressions import suppression_reason_sql
+from upcycle_news.storage.schema import variant_sums as variant_sums_table
 
 
 @dataclass(frozen=True)
@@ -204,9 +204,11 @@ def enqueue(
         _raise_unless_approved(connection, issue, revision_id, approval, now)
         if issue.correction:
             _raise_unless_correctable(connection, issue, relay)
-        audience = _queue_subscribers(
-            connection, issue, now, revision.manifest.publication.readers_of
+        manifest = revision.manifest
+        readers = queue_deliveries(
+            connection, issue, manifest.publication.readers_of, variant_chooser(manifest), now=now
         )
+        audience = sum(readers.values())
         if audience == 0:
             raise IssueError(nobody_to_send_to(issue))
         lifecycle.advance(
@@ -218,11 +220,20 @@ def enqueue(
             revision_id=revision_id,
             columns={"enqueued_at": now, "audience": audience},
         )
+        if manifest.variants:
+            lifecycle.record_variants(connection, str(issue), readers)
         if relay:
             issue_relays.record_queued(connection, str(issue), relay)
         if not issue.correction:  # which tells nothing new
-            record_used_content(connection, revision.manifest)
+            record_used_content(connection, manifest, variants=readers)
     return audience
+
+
+def variant_chooser(manifest: Manifest) -> VariantOf | None:
+    """Return what says which of a manifest's variants a choice gets; None where there is one only."""
+    if manifest.variants == Variants():
+        return None
+    return partial(number_of, manifest.issue, manifest.variants)
 
 
 def nobody_to_send_to(issue: IssueId) -> LocalizedText:
@@ -310,80 +321,24 @@ def take_back_from_mailbox(
     return True
 
 
-def count_audience(store: Store, topics: Collection[str], *, issue: IssueId | None = None) -> int:
-    """Return how many deliveries an issue on `topics` (empty: for all) would have now.
+def record_used_content(
+    connection: Connection, manifest: Manifest, variants: Collection[int] | None = None
+) -> None:
+    """Record what an issue tells, in place of what it told when it was taken back from the mailbox.
 
-    A correction goes to those who got the issue that it corrects.
+    An item counts as told when one of these `variants` has it (None: any, as where nobody knows which went
+    out): others may be in a later issue.
     """
-    with store.reading() as connection:
-        chosen = connection.scalars(select(subscribers.c.topics).where(*_may_receive(issue)))
-        return sum(not topics or wants(selection, topics) for selection in chosen)
-
-
-def _may_receive(issue: IssueId | None = None) -> tuple[ColumnElement[bool], ...]:
-    """Return the conditions for getting an issue; a correction goes only to whom its issue was accepted for."""
-    conditions = (
-        subscribers.c.status == SubscriberStatus.CONFIRMED,
-        suppression_reason_sql().is_(None),
-    )
-    if issue is None or not issue.correction:
-        return conditions
-    got = select(deliveries.c.subscriber_id).where(
-        deliveries.c.issue_id == str(issue.original), deliveries.c.state == DeliveryState.SENT
-    )
-    return (*conditions, subscribers.c.id.in_(got))
-
-
-def wants(chosen: Collection[str], topics: Collection[str]) -> bool:
-    """Return whether a subscriber who chose these topics (none: all) gets an issue on `topics`."""
-    wanted = {topic.casefold() for topic in topics}
-    return not chosen or bool(wanted & {topic.casefold() for topic in chosen})
-
-
-def _queue_subscribers(
-    connection: Connection, issue: IssueId, now: datetime, topics: Collection[str]
-) -> int:
-    audience = select(
-        literal(str(issue)),
-        subscribers.c.id,
-        literal(DeliveryState.QUEUED.value),
-        literal(0),
-        literal(""),
-        literal(""),
-        literal(now, deliveries.c.queued_at.type),
-        literal(now, deliveries.c.changed_at.type),
-        null(),
-    ).where(*_may_receive(issue))
-    columns = ["issue_id", "subscriber_id", "state", "attempts", "enhanced", "reason"]
-    columns += ["queued_at", "changed_at", "next_at"]
-    connection.execute(insert(deliveries).from_select(columns, audience.order_by(subscribers.c.id)))
-    # Counted, because with Postgres an INSERT … SELECT does not tell how many rows it made.
-    count = select(func.count()).where(deliveries.c.issue_id == str(issue))
-    if topics:
-        _remove_other_topics(connection, issue, topics)
-    return int(connection.scalar(count) or 0)
-
-
-def _remove_other_topics(connection: Connection, issue: IssueId, topics: Collection[str]) -> None:
-    """Remove subscribers who chose only other topics; the queue is not committed yet."""
-    rows = connection.execute(
-        select(deliveries.c.id, subscribers.c.topics)
-        .join(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
-        .where(deliveries.c.issue_id == str(issue))
-    )
-    others = [row.id for row in rows if not wants(row.topics, topics)]
-    for start in range(0, len(others), 500):
-        connection.execute(
-            delete(deliveries).where(deliveries.c.id.in_(others[start : start + 500]))
-        )
-
-
-def record_used_content(connection: Connection, manifest: Manifest) -> None:
-    """Record what an issue tells, in place of what it told when it was taken back from the mailbox."""
     issue = manifest.issue
+    numbers = range(len(manifest.variants.all) or 1) if variants is None else variants
+    told = {
+        related
+        for number in numbers
+        for related in issue_of(issue, manifest.variants, number).related
+    }
     connection.execute(delete(used_content).where(used_content.c.issue_id == str(issue.id)))
-    values = {("essay", essay.slug) for essay in issue.essays}
-    for related in issue.related:
+    values = {("essay", essay.slug) for essay in issue.all_essays}
+    for related in told:
         for item in related.story.items:
             values |= {("item", item.key), ("link", item.canonical)}
     if values:
@@ -560,6 +515,34 @@ def status(store: Store, issue: IssueId) -> IssueStatus | None:
         counts,
         IssueState(row.state),
         in_mailbox=in_mailbox,
+    )
+
+
+def variant_sums(store: Store, issue: IssueId) -> tuple[VariantStatus, ...]:
+    """Return the sums by state of each variant of a queued issue that has several; else none.
+
+    Those of a closed issue are stored; of any other its deliveries are counted.
+    """
+    query = select(variant_sums_table).where(variant_sums_table.c.issue_id == str(issue))
+    with store.reading() as connection:
+        rows = connection.execute(query.order_by(variant_sums_table.c.variant)).all()
+        if not rows:
+            return ()
+        closed_at, manifest = connection.execute(
+            select(issues.c.closed_at, revisions.c.manifest)
+            .join(revisions, revisions.c.issue_id == issues.c.id)
+            .where(issues.c.id == str(issue), revisions.c.revision_id == issues.c.revision_id)
+        ).one()
+        counted = None if closed_at else lifecycle.count_variants(connection, str(issue))
+    variants = manifest_json.variants_of(manifest)
+    return tuple(
+        VariantStatus(
+            row.variant,
+            variants.all[row.variant],
+            row.audience,
+            lifecycle.stored_sums(row) if counted is None else counted.get(row.variant, {}),
+        )
+        for row in rows
     )
 
 

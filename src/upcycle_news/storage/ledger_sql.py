@@ -41,6 +41,7 @@ def _select_unleased(*conditions: Any) -> Select[Any]:
             deliveries.c.subscriber_id,
             deliveries.c.attempts,
             deliveries.c.code,
+            deliveries.c.variant,
             deliveries.c.queued_at,
             subscribers.c.email,
             subscribers.c.name,
@@ -189,6 +190,7 @@ def leased_delivery(row: Row[Any]) -> LeasedDelivery:
         attempt=row.attempts + 1,
         queued_at=row.queued_at,
         refused_before=(row.code or 0) >= 500,
+        variant=row.variant,
     )
 
 

@@ -11,10 +11,22 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from upcycle_news.models import Author, Channel, Issue, Manifest, Publication, Question
+from upcycle_news.models import (
+    Author,
+    Channel,
+    Issue,
+    Manifest,
+    Publication,
+    PublicationTexts,
+    Question,
+    Variant,
+    Variants,
+)
 
 FORMAT = 1
 _ISSUE = TypeAdapter(Issue)
+_AUTHORS = TypeAdapter(tuple[Author, ...])
+_TEXTS = TypeAdapter(tuple[PublicationTexts, ...])
 _LISTS = ("imprint", "hosts", "readers_of")
 
 
@@ -28,6 +40,8 @@ def encode(manifest: Manifest) -> tuple[str, dict[str, bytes]]:
         "templates": dict(manifest.templates),
         "images": images,
     }
+    if manifest.variants != Variants():
+        content["variants"] = asdict(manifest.variants)
     text = json.dumps(content, ensure_ascii=False, sort_keys=True, indent=1)
     return text, {images[path]: data for path, data in manifest.images.items()}
 
@@ -37,13 +51,36 @@ def decode(text: str, blobs: Mapping[str, bytes]) -> Manifest:
     content = json.loads(text)
     publication = content["publication"]
     publication |= {key: tuple(publication.get(key, ())) for key in _LISTS}
-    for key, kind in (("channels", Channel), ("authors", Author)):
-        publication[key] = tuple(kind(**one) for one in publication.get(key, ()))
+    publication["channels"] = tuple(Channel(**one) for one in publication.get("channels", ()))
+    publication["authors"] = _AUTHORS.validate_python(publication.get("authors", ()))
+    for key in ("topic_labels", "language_labels"):
+        publication[key] = tuple(map(tuple, publication.get(key, ())))
+    publication["texts"] = _TEXTS.validate_python(publication.get("texts", ()))
     return Manifest(
         issue=_ISSUE.validate_python(content["issue"]),
         publication=Publication(**publication),
         templates=content["templates"],
         images={path: blobs[image_hash] for path, image_hash in content["images"].items()},
+        variants=_variants(content),
+    )
+
+
+def variants_of(text: str) -> Variants:
+    """Return the variants that a manifest's JSON names; without any for an issue that has one only."""
+    return _variants(json.loads(text))
+
+
+def _variants(content: Mapping[str, Any]) -> Variants:
+    stored = content.get("variants")
+    if stored is None:
+        return Variants()
+    return Variants(
+        tuple(stored["offered"]),
+        tuple(
+            Variant(one["language"], None if one["topics"] is None else tuple(one["topics"]))
+            for one in stored["all"]
+        ),
+        tuple(stored["languages"]),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, delete, func, select
@@ -25,7 +26,7 @@ from upcycle_news.storage.suppressions import (
     HARD_BOUNCE,
     REFUSED,
     lift,
-    suppress,
+    suppress_many,
     suppression_reason_sql,
 )
 
@@ -37,7 +38,9 @@ _COLUMNS = ("reason", "source", "detail", "issue_id", "delivery_id", "created_at
 _CHUNK = 500
 
 
-def keep_back(connection: Connection, issue: str, of_deliveries: Collection[int]) -> int:
+def keep_back(
+    connection: Connection, issue: str, of_deliveries: Collection[int], *, now: datetime
+) -> int:
     """Turn the suppressions that these deliveries led to into pending ones; return how many."""
     insert_ignore = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     count = 0
@@ -46,14 +49,17 @@ def keep_back(connection: Connection, issue: str, of_deliveries: Collection[int]
             insert_ignore(pending_suppressions).on_conflict_do_nothing(),
             [{name: row._mapping[name] for name in ("subscriber_id", *_COLUMNS)} for row in rows],
         )
-        count += len(lift(connection, [row.email_key for row in rows], reasons=_KEPT_BACK))
+        keys = [row.email_key for row in rows]
+        count += len(lift(connection, keys, now=now, reasons=_KEPT_BACK))
     return count
 
 
-def take_back(connection: Connection, issue: str, of_deliveries: Collection[int]) -> None:
+def take_back(
+    connection: Connection, issue: str, of_deliveries: Collection[int], *, now: datetime
+) -> None:
     """Delete the suppressions that these deliveries led to, pending ones as well."""
     for rows in _suppressed_for(connection, issue, of_deliveries):
-        lift(connection, [row.email_key for row in rows], reasons=_KEPT_BACK)
+        lift(connection, [row.email_key for row in rows], now=now, reasons=_KEPT_BACK)
     for chunk in _chunks(of_deliveries):
         connection.execute(
             delete(pending_suppressions).where(
@@ -139,7 +145,7 @@ def confirm_pending(store: Store, issue: str = "") -> int:
     with store.writing() as connection:
         rows = connection.execute(_select_pending(issue)).all()
         confirmed = [replace(_suppression(row), source=SuppressionSource.COMMAND) for row in rows]
-        count = sum(suppress(connection, suppression) for suppression in confirmed)
+        count = suppress_many(connection, confirmed)
         _delete_pending(connection, issue)
     return count
 
@@ -163,7 +169,7 @@ def drop_pending_of(store: Store, email: EmailAddress) -> bool:
         )
 
 
-def undo_of_issue(store: Store, issue: str) -> int:
+def undo_of_issue(store: Store, issue: str, *, now: datetime) -> int:
     """Lift what bounces and refusals of an issue suppressed, and drop what waits; return how many.
 
     Also what was confirmed. Complaints stay, and so does whatever people and lists suppressed.
@@ -175,7 +181,7 @@ def undo_of_issue(store: Store, issue: str) -> int:
             )
         ).all()
         for start in range(0, len(keys), _CHUNK):
-            lift(connection, keys[start : start + _CHUNK])
+            lift(connection, keys[start : start + _CHUNK], now=now)
         waiting = len(connection.execute(_select_pending(issue)).all())
         _delete_pending(connection, issue)
     return len(keys) + waiting

@@ -13,6 +13,7 @@ from upcycle_news.models import (
     Consent,
     DeliveryState,
     EmailAddress,
+    EventKind,
     PersonalData,
     Subscriber,
     SubscriberStatus,
@@ -21,6 +22,7 @@ from upcycle_news.models import (
 )
 from upcycle_news.models.personal_data import WelcomeDelivery
 from upcycle_news.storage import address_changes as changes
+from upcycle_news.storage import event_log
 from upcycle_news.storage import suppressions as suppression_rows
 from upcycle_news.storage.bounces import read_bounce
 from upcycle_news.storage.database import Store
@@ -98,6 +100,7 @@ def _consent(row: Row[Any]) -> Consent:
         ended_at=row.ended_at,
         token_hash=row.token_hash,
         ip=row.ip,
+        text=row.text,
         chosen_language=row.chosen_language,
         chosen_topics=None if row.chosen_topics is None else tuple(row.chosen_topics),
     )
@@ -118,7 +121,7 @@ def erase_subscriber(store: Store, email: EmailAddress, *, now: datetime) -> boo
             return False
         for one in numbers:
             present = connection.scalar(select(subscribers.c.email).where(subscribers.c.id == one))
-            erase_rows(connection, one)
+            erase_rows(connection, one, now=now)
             if present is not None:
                 suppression_rows.erase_suppressed_address(
                     connection, store, EmailAddress(present), now=now
@@ -159,7 +162,7 @@ def forget_left(store: Store, *, before: datetime, now: datetime) -> int:
             for row in rows:
                 email = EmailAddress(row.email)
                 _keep_proofs(connection, row.id, suppression_rows.hash_key(store, email))
-                erase_rows(connection, row.id)
+                erase_rows(connection, row.id, now=now)
                 suppression_rows.erase_suppressed_address(connection, store, email, now=now)
         forgotten += len(rows)
         if len(rows) < _AT_ONCE:
@@ -171,6 +174,7 @@ def forget_left(store: Store, *, before: datetime, now: datetime) -> int:
 
 _PROVING = (
     "purpose", "source", "wording", "token_hash", "given_at", "mailed_at", "confirmed_at", "ended_at",
+    "text",
 )  # fmt: skip
 
 
@@ -191,7 +195,7 @@ def consent_proofs_of(store: Store, email: EmailAddress) -> tuple[Consent, ...]:
     return tuple(Consent(ip="", **{name: getattr(row, name) for name in _PROVING}) for row in rows)
 
 
-def erase_rows(connection: Connection, number: int) -> None:
+def erase_rows(connection: Connection, number: int, *, now: datetime) -> None:
     """Delete a subscriber and every text that might identify them; counts stay for the sums."""
     connection.execute(
         update(bounces).where(bounces.c.subscriber_id == number).values(raw=None, reason="")
@@ -210,3 +214,4 @@ def erase_rows(connection: Connection, number: int) -> None:
         delete(pending_suppressions).where(pending_suppressions.c.subscriber_id == number)
     )
     connection.execute(delete(subscribers).where(subscribers.c.id == number))
+    event_log.append(connection, EventKind.SUBSCRIBER_FORGOTTEN, at=now, subscriber=number)

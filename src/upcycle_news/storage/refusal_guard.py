@@ -80,11 +80,11 @@ def check(
     if wave is None:
         return None
     if is_past_guard(connection, issue) or not _must_stop(connection, issue, wave):
-        pending_suppressions.keep_back(connection, issue, wave.doubtful)
+        pending_suppressions.keep_back(connection, issue, wave.doubtful, now=now)
         return None
     reason = _stop_reason(issue, wave, last).in_language(language)
     _queue_again(connection, issue, wave.deliveries, now=now)
-    pending_suppressions.take_back(connection, issue, wave.deliveries)
+    pending_suppressions.take_back(connection, issue, wave.deliveries, now=now)
     lifecycle.advance(connection, issue, IssueEvent.STOPPED, by=SYSTEM, now=now, reason=reason)
     return GuardStop(reason, wave.deliveries)
 
@@ -219,7 +219,7 @@ def put_off(connection: Connection, issue: str, *, until: datetime, now: datetim
 
 
 def keep_back_waves_of_reports(
-    connection: Connection, issue: str, of_deliveries: Collection[int]
+    connection: Connection, issue: str, of_deliveries: Collection[int], *, now: datetime
 ) -> int:
     """Keep back the suppressions of the waves of hard bounces that these deliveries are part of.
 
@@ -235,7 +235,9 @@ def keep_back_waves_of_reports(
         if suspicious:
             outcomes = _outcomes_between(connection, issue, first, last)
             doubtful |= find_waves_around(outcomes, suspicious, reach=_NEIGHBOURS)
-    return pending_suppressions.keep_back(connection, issue, doubtful) if doubtful else 0
+    if not doubtful:
+        return 0
+    return pending_suppressions.keep_back(connection, issue, doubtful, now=now)
 
 
 def _count_near(refused: Sequence[int], delivery: int) -> int:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, and_, func, insert, select, update
 
 from upcycle_news.models import (
     InlineImage,
@@ -16,16 +17,20 @@ from upcycle_news.models import (
     Manifest,
     Question,
     RenderedIssue,
+    Variants,
 )
 from upcycle_news.storage import issue_lifecycle as lifecycle
-from upcycle_news.storage import manifest_json
+from upcycle_news.storage import manifest_json, text_delta
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import (
+    approval_requests,
     blobs,
+    issue_events,
     issues,
     renderings,
     revisions,
     used_content,
+    variant_renderings,
 )
 
 
@@ -158,6 +163,38 @@ def load_revision(store: Store, issue: IssueId, revision_id: str | None = None) 
     )
 
 
+def decided_variants(store: Store, issue: IssueId) -> tuple[tuple[str, Variants], ...]:
+    """Return the revisions of an issue that somebody is asked about, or has decided about, newest first.
+
+    Each with its variants: what is composed again from the same inputs keeps them. An approval counts
+    while it holds.
+    """
+    query = (
+        select(revisions.c.revision_id, revisions.c.manifest)
+        .where(revisions.c.issue_id == str(issue))
+        .order_by(revisions.c.created_at.desc(), revisions.c.id.desc())
+    )
+    asked = select(approval_requests.c.revision_id).where(
+        approval_requests.c.issue_id == str(issue), approval_requests.c.answer == ""
+    )
+    events = issue_events.c
+    about = select(events.revision_id).where(
+        events.issue_id == str(issue),
+        events.event.in_([lifecycle.IssueEvent.APPROVED, lifecycle.IssueEvent.REJECTED]),
+    )
+    with store.reading() as connection:
+        waiting = set(connection.scalars(asked))
+        decided = {
+            one
+            for one in set(connection.scalars(about))
+            if lifecycle.decision_about(connection, str(issue), one) is not None
+        }
+        if not waiting | decided:
+            return ()
+        rows = connection.execute(query.where(revisions.c.revision_id.in_(waiting | decided))).all()
+    return tuple((row.revision_id, manifest_json.variants_of(row.manifest)) for row in rows)
+
+
 def not_before(store: Store, issue: IssueId) -> datetime | None:
     """Return the time before which the file of an issue's newest revision lets nothing be sent."""
     query = (
@@ -213,57 +250,116 @@ def open_images(store: Store) -> frozenset[str]:
         )
 
 
-def save_rendering(store: Store, revision_id: str, rendered: RenderedIssue) -> None:
-    """Store the rendering of a revision; the first one stays."""
-    images = {sha256(image.data).hexdigest(): image for image in rendered.images}
+def save_renderings(
+    store: Store, revision_id: str, variants: Variants, rendered: Sequence[RenderedIssue]
+) -> None:
+    """Store the renderings of a revision, one for each variant; the first ones stay.
+
+    The others are stored as what they share with the one of all items in their language.
+    """
+    images = {
+        sha256(image.data).hexdigest(): image.data for one in rendered for image in one.images
+    }
+    first = rendered[0]
     with store.writing() as connection:
-        number = connection.scalar(_revision_number(rendered.issue, revision_id))
+        number = connection.scalar(_revision_number(first.issue, revision_id))
         existing = select(renderings.c.revision_id).where(renderings.c.revision_id == number)
         if connection.execute(existing).first():
             return
-        save_images(connection, {key: image.data for key, image in images.items()})
-        connection.execute(
-            insert(renderings).values(
-                revision_id=number,
-                language=rendered.language,
-                subject=rendered.subject,
-                html=rendered.html,
-                text=rendered.text,
-                mjml=rendered.mjml,
-                images=[
-                    {"cid": image.cid, "content_type": image.content_type, "sha256": key}
-                    for key, image in images.items()
-                ],
-            )
+        save_images(connection, images)
+        row = {"revision_id": number, **_columns(first)}
+        row |= {"html": first.html, "text": first.text, "mjml": first.mjml}
+        connection.execute(insert(renderings).values(**row))
+        rows = []
+        for place, one in enumerate(rendered[1:], 1):
+            base = variants.base_of(place)
+            rows.append({"revision_id": number, "variant": place, "base": base, **_columns(one)})
+            for part in _PARTS:
+                shared = text_delta.encode(getattr(rendered[base], part), getattr(one, part))
+                rows[-1][part] = shared
+        if rows:
+            connection.execute(insert(variant_renderings), rows)
+
+
+_PARTS = ("html", "text", "mjml")
+
+
+def _columns(rendered: RenderedIssue) -> dict[str, Any]:
+    """Return what is stored of a rendering beside its texts."""
+    return {
+        "language": rendered.language,
+        "subject": rendered.subject,
+        "images": [
+            {
+                "cid": image.cid,
+                "content_type": image.content_type,
+                "sha256": sha256(image.data).hexdigest(),
+            }
+            for image in rendered.images
+        ],
+    }
+
+
+def load_rendering(
+    store: Store, issue: IssueId, revision_id: str, variant: int = 0
+) -> RenderedIssue | None:
+    """Return the stored rendering of a revision's variant; None when it was never rendered."""
+    return StoredRenderings(store, issue, revision_id).load(variant)
+
+
+class StoredRenderings:
+    """The renderings of a revision. What its variants have in common is read once and kept."""
+
+    def __init__(self, store: Store, issue: IssueId, revision_id: str) -> None:
+        """Read those of this revision, when they are asked for."""
+        self._store, self._issue, self._revision_id = store, issue, revision_id
+        self._texts: dict[int, dict[str, str]] = {}  # of variants that others are stored beside
+        self._images: dict[str, bytes] = {}  # by their SHA-256
+
+    def load(self, variant: int) -> RenderedIssue | None:
+        """Return the rendering of a variant; None when there is none."""
+        with self._store.reading() as connection:
+            number = connection.scalar(_revision_number(self._issue, self._revision_id))
+            row, texts = self._load(connection, number, variant)
+            if row is None:
+                return None
+            self._load_images(connection, [image["sha256"] for image in row.images])
+        return RenderedIssue(
+            issue=self._issue,
+            language=row.language,
+            subject=row.subject,
+            **texts,
+            images=tuple(
+                InlineImage(image["cid"], image["content_type"], self._images[image["sha256"]])
+                for image in row.images
+            ),
         )
 
-
-def load_rendering(store: Store, issue: IssueId, revision_id: str) -> RenderedIssue | None:
-    """Return the stored rendering of a revision; None when it was never rendered."""
-    number = _revision_number(issue, revision_id).scalar_subquery()
-    with store.reading() as connection:
-        row = connection.execute(
-            select(renderings).where(renderings.c.revision_id == number)
-        ).first()
+    def _load(
+        self, connection: Connection, number: int | None, variant: int
+    ) -> tuple[Row[Any] | None, dict[str, str]]:
+        """Return the row of a variant, and its texts."""
+        if variant == 0:
+            query: Select[Any] = select(renderings).where(renderings.c.revision_id == number)
+        else:
+            query = select(variant_renderings).where(
+                variant_renderings.c.revision_id == number, variant_renderings.c.variant == variant
+            )
+        row = connection.execute(query).first()
         if row is None:
-            return None
-        hashes = [image["sha256"] for image in row.images]
-        data = {
-            blob.sha256: blob.data
-            for blob in connection.execute(select(blobs).where(blobs.c.sha256.in_(hashes)))
-        }
-    return RenderedIssue(
-        issue=issue,
-        language=row.language,
-        subject=row.subject,
-        html=row.html,
-        text=row.text,
-        mjml=row.mjml,
-        images=tuple(
-            InlineImage(image["cid"], image["content_type"], data[image["sha256"]])
-            for image in row.images
-        ),
-    )
+            return None, {}
+        if variant == 0:
+            return row, {part: getattr(row, part) for part in _PARTS}
+        if row.base not in self._texts:
+            self._texts[row.base] = self._load(connection, number, row.base)[1]
+        base = self._texts[row.base]
+        return row, {part: text_delta.decode(base[part], getattr(row, part)) for part in _PARTS}
+
+    def _load_images(self, connection: Connection, hashes: Sequence[str]) -> None:
+        missing = [image_hash for image_hash in hashes if image_hash not in self._images]
+        if missing:
+            rows = connection.execute(select(blobs).where(blobs.c.sha256.in_(missing)))
+            self._images |= {row.sha256: row.data for row in rows}
 
 
 def _revision_number(issue: IssueId, revision_id: str) -> Select[tuple[int]]:

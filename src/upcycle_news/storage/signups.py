@@ -18,10 +18,11 @@ from upcycle_news.models import (
     ConfirmationMailKind,
     ConfirmationResult,
     EmailAddress,
+    EventKind,
     Signup,
     SubscriberStatus,
 )
-from upcycle_news.storage import confirmation_mails, suppressions
+from upcycle_news.storage import confirmation_mails, event_log, suppressions
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import confirmation_mails as confirmation_mail_rows
 from upcycle_news.storage.schema import consents, subscribers
@@ -189,7 +190,8 @@ def confirm(
                 consents.c.subscriber_id == number, consents.c.confirmed_at.is_(None)
             )
         )
-        suppressions.lift_on_resubscribe(connection, store, EmailAddress(address))
+        event_log.append(connection, EventKind.SUBSCRIBER_CONFIRMED, at=now, subscriber=number)
+        suppressions.lift_on_resubscribe(connection, store, EmailAddress(address), now=now)
     return ConfirmationResult.NOW
 
 

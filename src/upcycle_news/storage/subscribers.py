@@ -11,7 +11,14 @@ from typing import Any
 from sqlalchemy import Connection, Row, Text, cast, insert, literal, select, update
 
 from upcycle_news.i18n.messages import LocalizedText, localized
-from upcycle_news.models import EmailAddress, Subscriber, SubscriberStatus, UnsubscribeMethod
+from upcycle_news.models import (
+    EmailAddress,
+    EventKind,
+    Subscriber,
+    SubscriberStatus,
+    UnsubscribeMethod,
+)
+from upcycle_news.storage import event_log
 from upcycle_news.storage import suppressions as suppression_rows
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import (
@@ -57,17 +64,21 @@ def add_subscribers(
     dry_run: bool,
     language: str = "de",
     override_preferences: bool = False,
+    given_at: datetime | None = None,
+    consent_text: str = "",
     progress: Callable[[int], None] = lambda _: None,
 ) -> AddReport:
     """Add or update confirmed subscribers whose consent is documented by `source`.
 
     `language` is that of new subscribers without one; `progress` is called with how many more are
     done. Language and topics that subscribers chose themselves stay unless `override_preferences`.
+    `given_at` is when they consented (default: now), `consent_text` to which words, where that is known.
     Unsubscribed, suppressed and unconfirmed addresses are skipped. One transaction: a list is
     added whole or not at all.
     """
     report = AddReport()
     seen: set[str] = set()
+    consent = {"source": source, "given_at": given_at or now, "text": consent_text}
     with store.writing() as connection:
         for chunk in chunks(new):
             fresh = _update_known(store, connection, chunk, seen, report, override_preferences)
@@ -76,7 +87,7 @@ def add_subscribers(
                     subscriber if subscriber.language else replace(subscriber, language=language)
                     for subscriber in fresh
                 ]
-                _insert(store, connection, fresh, source=source, now=now)
+                _insert(store, connection, fresh, consent, now=now)
                 report.added += len(fresh)
             progress(len(chunk))
         if dry_run:
@@ -166,8 +177,8 @@ def _insert(
     store: Store,
     connection: Connection,
     new: list[NewSubscriber],
+    consent: Mapping[str, Any],
     *,
-    source: str,
     now: datetime,
 ) -> None:
     connection.execute(
@@ -175,21 +186,23 @@ def _insert(
         [new_row(store, subscriber, SubscriberStatus.CONFIRMED, now) for subscriber in new],
     )
     keys = [subscriber.email.key for subscriber in new]
-    consent = {
+    proof = {
         "purpose": "newsletter",
-        "source": source,
         "wording": "",
         "token_hash": "",
         "ip": "",
-        "given_at": now,
         "confirmed_at": now,
+        **consent,
     }
-    columns = [literal(value, consents.c[name].type) for name, value in consent.items()]
+    columns = [literal(value, consents.c[name].type) for name, value in proof.items()]
     connection.execute(
         insert(consents).from_select(
-            ["subscriber_id", *consent],
+            ["subscriber_id", *proof],
             select(subscribers.c.id, *columns).where(subscribers.c.email_key.in_(keys)),
         )
+    )
+    event_log.append_for_each(
+        connection, EventKind.SUBSCRIBER_CONFIRMED, subscribers.c.email_key.in_(keys), at=now
     )
 
 
@@ -332,6 +345,13 @@ def unsubscribe_ids(
                 for one in now_left
             ],
         )
+        event_log.append_for_ids(
+            connection,
+            EventKind.SUBSCRIBER_LEFT,
+            sorted(now_left),
+            at=now,
+            detail={"method": method.value},
+        )
         changed |= set(now_left)
     return frozenset(changed)
 
@@ -366,6 +386,32 @@ def set_preferences(
             .where(subscribers.c.id == subscriber.id)
             .values(language=language, topics=list(topics), preferences_set_at=now)
         )
+
+
+def change(store: Store, number: int, values: Mapping[str, Any], *, now: datetime) -> bool:
+    """Change columns of a subscriber: name, language, topics, groups; False when there is none.
+
+    Language and topics count as chosen: no imported list replaces them.
+    """
+    if {"language", "topics"} & set(values):
+        values = {**values, "preferences_set_at": now}
+    with store.writing() as connection:
+        return bool(
+            connection.execute(
+                update(subscribers).where(subscribers.c.id == number).values(**values)
+            ).rowcount
+        )
+
+
+def page(
+    store: Store, *, after: int, limit: int, status: SubscriberStatus | None = None
+) -> tuple[Subscriber, ...]:
+    """Return at most `limit` subscribers with ids above `after`, by their ids."""
+    query = select(subscribers).where(subscribers.c.id > after).order_by(subscribers.c.id)
+    if status is not None:
+        query = query.where(subscribers.c.status == status)
+    with store.reading() as connection:
+        return tuple(_subscriber(row) for row in connection.execute(query.limit(limit)))
 
 
 def _subscriber(row: Row[Any]) -> Subscriber:

@@ -14,11 +14,12 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, ScalarSelect, delete, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, delete, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningInsert
 
-from upcycle_news.models import EmailAddress, Suppression, SuppressionSource
+from upcycle_news.models import EmailAddress, EventKind, Suppression, SuppressionSource
+from upcycle_news.storage import event_log
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import address_changes, deliveries, subscribers, suppressions
 
@@ -115,6 +116,7 @@ def suppress_several(connection: Connection, wanted: Sequence[Suppression]) -> f
     for replaceable, rows in alike.items():
         # Not `rowcount`: it is -1 for an INSERT in Postgres.
         new |= set(connection.scalars(_insert(connection.dialect.name, replaceable), rows))
+    _tell_suppressed(connection, (one for one in wanted if one.key in new))
     return frozenset(new)
 
 
@@ -137,6 +139,45 @@ def _values(suppression: Suppression) -> dict[str, Any]:
     }
 
 
+def suppress_many(connection: Connection, new: Iterable[Suppression]) -> int:
+    """Store suppressions, of several for one key the first, as `suppress_several` does; returns how many are new."""
+    count = 0
+    chunk: dict[str, Suppression] = {}
+    for suppression in new:
+        chunk.setdefault(suppression.key, suppression)
+        if len(chunk) == _CHUNK:
+            count += len(suppress_several(connection, list(chunk.values())))
+            chunk = {}
+    return count + len(suppress_several(connection, list(chunk.values())))
+
+
+def _tell_suppressed(connection: Connection, new: Iterable[Suppression]) -> None:
+    """Append the events of new suppressions: one for each subscriber, one statement for each kind of key."""
+    alike: dict[tuple[SuppressionSource, str, datetime], list[str]] = {}
+    for one in new:
+        alike.setdefault((one.source, one.issue, one.at), []).append(one.key)
+    for (source, issue, at), keys in alike.items():
+        for those in _subscribers_with(keys):
+            event_log.append_for_each(
+                connection,
+                EventKind.SUBSCRIBER_SUPPRESSED,
+                those,
+                at=at,
+                issue=issue,
+                detail={"source": source.value},
+            )
+
+
+def _subscribers_with(keys: Iterable[str]) -> Iterator[ColumnElement[bool]]:
+    """Yield conditions for the subscribers with these keys: one for each column, which has an index or not."""
+    by_column: dict[str, list[str]] = {}
+    for key in keys:
+        column = {"@": "domain_key", "#": "hash_key"}.get(key[:1], "email_key")
+        by_column.setdefault(column, []).append(key)
+    for column, those in sorted(by_column.items()):
+        yield subscribers.c[column].in_(those)
+
+
 @cache
 def _insert(dialect: str, replaceable: tuple[str, ...]) -> ReturningInsert[tuple[str]]:
     """Return the statement of `suppress_several`, built once: a list may have a hundred thousand lines."""
@@ -155,17 +196,26 @@ def _insert(dialect: str, replaceable: tuple[str, ...]) -> ReturningInsert[tuple
 
 
 def lift(
-    connection: Connection, keys: Collection[str], *, reasons: Collection[str] = ()
+    connection: Connection, keys: Collection[str], *, now: datetime, reasons: Collection[str] = ()
 ) -> tuple[Suppression, ...]:
     """Delete the suppressions of these keys and return them; with `reasons` only those for one of them.
 
-    All deleting goes through here.
+    All deleting goes through here. Subscribers who are not suppressed any more are told as events.
     """
     statement = delete(suppressions).where(suppressions.c.email_key.in_(keys))
     if reasons:
         statement = statement.where(suppressions.c.reason.in_(reasons))
-    rows = connection.execute(statement.returning(*suppressions.c))
-    return tuple(_suppression(row) for row in rows)
+    lifted = tuple(
+        _suppression(row) for row in connection.execute(statement.returning(*suppressions.c))
+    )
+    for those in _subscribers_with(one.key for one in lifted):
+        event_log.append_for_each(
+            connection,
+            EventKind.SUBSCRIBER_UNSUPPRESSED,
+            those & suppression_reason_sql().is_(None),
+            at=now,
+        )
+    return lifted
 
 
 @dataclass(frozen=True)
@@ -290,22 +340,23 @@ def suppress_all(
 ) -> int:
     """Suppress addresses and ``@domains``, all or none; returns how many are new."""
     with store.writing() as connection:
-        return sum(
-            suppress(connection, Suppression(key, reason, source, at=now, detail=detail))
-            for key in keys
+        return suppress_many(
+            connection, (Suppression(key, reason, source, at=now, detail=detail) for key in keys)
         )
 
 
-def unsuppress(store: Store, key: str, email: EmailAddress | None = None) -> bool:
+def unsuppress(store: Store, key: str, email: EmailAddress | None = None, *, now: datetime) -> bool:
     """Lift a suppression, and that of the hash of `email` with it; returns whether there was one."""
     keys = {key, *((email.key, hash_key(store, email)) if email else ())} - {""}
     with store.writing() as connection:
-        return bool(lift(connection, keys))
+        return bool(lift(connection, keys, now=now))
 
 
-def lift_on_resubscribe(connection: Connection, store: Store, email: EmailAddress) -> None:
+def lift_on_resubscribe(
+    connection: Connection, store: Store, email: EmailAddress, *, now: datetime
+) -> None:
     """Lift the suppressions that the subscriber's own new consent lifts."""
-    lift(connection, [email.key, hash_key(store, email)], reasons=LIFTED_BY_CONSENT)
+    lift(connection, [email.key, hash_key(store, email)], now=now, reasons=LIFTED_BY_CONSENT)
 
 
 def erase_suppressed_address(
@@ -317,7 +368,7 @@ def erase_suppressed_address(
     else than the erasure, and no new consent may lift it. What might identify a person goes.
     """
     forgotten = Suppression("", FORGOTTEN, SuppressionSource.ERASURE, at=now)
-    lifted = lift(connection, [email.key])
+    lifted = lift(connection, [email.key], now=now)
     before = lifted[0] if lifted else forgotten
     suppress(
         connection,
@@ -342,6 +393,26 @@ def all_suppressions(store: Store) -> Iterator[Suppression]:
     """Yield every suppression, oldest first."""
     with store.reading() as connection:
         yield from suppressions_in(connection)
+
+
+def page(store: Store, *, skip: int, limit: int) -> tuple[Suppression, ...]:
+    """Return at most `limit` suppressions, oldest first, without the first `skip`."""
+    query = select(suppressions).order_by(suppressions.c.created_at, suppressions.c.email_key)
+    with store.reading() as connection:
+        return tuple(
+            _suppression(row) for row in connection.execute(query.limit(limit).offset(skip))
+        )
+
+
+def find(store: Store, key: str, email: EmailAddress | None = None) -> Suppression | None:
+    """Return the suppression with this key; with `email` that of the address, its domain or its hash."""
+    with store.reading() as connection:
+        if email is not None:
+            return suppression_of(connection, store, email)
+        row = connection.execute(
+            select(suppressions).where(suppressions.c.email_key == key)
+        ).first()
+    return None if row is None else _suppression(row)
 
 
 def suppressions_in(connection: Connection) -> Iterator[Suppression]:

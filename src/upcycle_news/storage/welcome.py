@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,10 +10,10 @@ from sqlalchemy import Row, exists, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from upcycle_news.i18n.messages import localized
-from upcycle_news.models import DeliveryState, SubscriberStatus
+from upcycle_news.models import Choice, DeliveryState, SubscriberStatus
 from upcycle_news.models.welcome import SERIES, WelcomeRevision
+from upcycle_news.storage.audience import VariantOf
 from upcycle_news.storage.database import Store
-from upcycle_news.storage.issues import wants
 from upcycle_news.storage.schema import (
     consents,
     deliveries,
@@ -153,13 +153,13 @@ def queue_due(
     since: datetime,
     now: datetime,
     issue: str = "",
-    topics: Collection[str] = (),
+    variant_of: VariantOf = lambda _: 0,
 ) -> int:
     """Queue a step for each reader for whom it is due; returns for how many.
 
     Readers who confirmed by a link, the step's time ago or longer, but so that it was due after `since`.
-    Nobody for whom it was queued before; with `issue` nobody in that issue's audience, and with `topics`
-    nobody who chose only others.
+    Nobody for whom it was queued before; with `issue` nobody in that issue's audience, and nobody for whose
+    choice `variant_of` has no variant of it.
     """
     confirmed = exists().where(
         consents.c.subscriber_id == subscribers.c.id,
@@ -176,7 +176,7 @@ def queue_due(
     in_audience = exists().where(
         deliveries.c.issue_id == issue, deliveries.c.subscriber_id == subscribers.c.id
     )
-    query = select(subscribers.c.id, subscribers.c.topics).where(
+    query = select(subscribers.c.id, subscribers.c.language, subscribers.c.topics).where(
         subscribers.c.status == SubscriberStatus.CONFIRMED,
         suppression_reason_sql().is_(None),
         confirmed,
@@ -194,9 +194,9 @@ def queue_due(
     )
     with store.writing() as connection:
         rows = [
-            {**values, "subscriber_id": row.id}
+            {**values, "subscriber_id": row.id, "variant": variant}
             for row in connection.execute(query.order_by(subscribers.c.id))
-            if not topics or wants(row.topics, topics)
+            if (variant := variant_of(Choice(row.language, tuple(row.topics)))) is not None
         ]
         return len(connection.scalars(statement, rows).all()) if rows else 0
 

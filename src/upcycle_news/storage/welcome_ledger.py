@@ -95,6 +95,7 @@ class WelcomeLedger:
         return (
             select(
                 _rows.id, _rows.subscriber_id, _rows.attempts, _rows.code, _rows.queued_at,
+                _rows.variant,
                 _rows.state, _rows.worker_id, subscribers.c.email, subscribers.c.name,
                 subscribers.c.status, suppression_reason_sql().label("suppressed"),
                 in_audience.label("in_audience"),

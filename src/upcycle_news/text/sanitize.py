@@ -32,6 +32,8 @@ def normalise_whitespace(text: str) -> str:
     Joiners stay where they say how something is written (Unicode 23.2, UTS #51 ED-16): one of them
     between letters or emoji. So do the tags behind a black flag, which make it a region's.
     """
+    if text.isascii() and text.isprintable():  # most words of most texts: nothing to look for
+        return " ".join(text.split())
     text = _INVISIBLE.sub(lambda match: match[1] or "", text)
     return unicodedata.normalize("NFC", " ".join(drop_stray_joiners(text).split()))
 

@@ -31,6 +31,7 @@ from upcycle_news.web.handlers import (
     show_report,
     signup_script,
 )
+from upcycle_news.web.http_api.endpoint import HttpApi, below_root
 from upcycle_news.web.metrics import MetricsEndpoint, PeerMiddleware
 from upcycle_news.web.questions import QuestionPages
 from upcycle_news.web.rate_limit import BodyTooLarge, NetworkRateLimit
@@ -100,6 +101,7 @@ def create_app(publication: App | None = None, *, mail_seconds: float = MAIL_SEC
     async def picture(request: Request) -> Response:
         return await show_picture(handlers, request)
 
+    http_api = HttpApi(publication, handlers, per_minute=settings.api_requests_per_minute)
     event_endpoints = EventEndpoints(publication, handlers)
 
     async def bounces(request: Request) -> Response:
@@ -180,7 +182,12 @@ def create_app(publication: App | None = None, *, mail_seconds: float = MAIL_SEC
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
-    asgi: Any = app  # Starlette and uvicorn name the same protocol differently
+
+    async def asgi(scope: Any, receive: Any, send: Any) -> None:
+        """Hand over what is below the API's root: a route of Starlette takes no path with a line break."""
+        is_api = scope["type"] == "http" and below_root(scope["path"])
+        await (http_api if is_api else app)(scope, receive, send)
+
     believing = ProxyHeadersMiddleware(asgi, trusted_hosts=list(settings.trusted_proxies))
     return PeerMiddleware(believing)
 

@@ -17,6 +17,7 @@ from starlette.routing import Route
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
 
 from upcycle_news.errors import UpcycleError
+from upcycle_news.i18n.messages import LANGUAGES
 from upcycle_news.models.archive_paths import (
     ARCHIVE,
     ESSAYS,
@@ -135,6 +136,8 @@ class ArchivePages:
             return self._answer(request, name, file)
         if await self._handlers.run_in_thread(self._written, f"{name}/"):
             return _with_slash(request)
+        if _name(f"/{name}") is not None:  # a page in a further language, which may be in the store
+            return await self.show(request)
         return await self._missing(request)
 
     async def _missing(self, request: Request) -> Response:
@@ -207,8 +210,8 @@ def _with_slash(request: Request) -> Response:
 
 def _media_type(name: str, file: Path) -> str:
     """Return the type of a file of the archive by its name."""
-    if name in _TYPES:
-        return _TYPES[name]
+    if (own := name.removeprefix(_folder(name))) in _TYPES:
+        return _TYPES[own]
     known = _TYPES_BY_SUFFIX.get(file.suffix.lower())
     return known or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
 
@@ -216,6 +219,13 @@ def _media_type(name: str, file: Path) -> str:
 def _name(path: str) -> str | None:
     """Return the name of a page within the archive, or None for a path that is none."""
     name = path.removeprefix("/").removesuffix(INDEX)
-    if name in _TYPES or _REVISION.match(name) or _EVENT.match(name):
+    own = name.removeprefix(_folder(name))
+    if own in _TYPES or _REVISION.match(own) or _EVENT.match(own):
         return name
-    return name if _PAGES.match(name) and not re.search(r"(?:^|/)\.", name) else None
+    return name if _PAGES.match(own) and not re.search(r"(?:^|/)\.", own) else None
+
+
+def _folder(name: str) -> str:
+    """Return the folder of a further language that a name begins with, ``en/``, or an empty text."""
+    first, slash, _ = name.partition("/")
+    return f"{first}/" if slash and first in LANGUAGES else ""

@@ -77,14 +77,12 @@ class Handlers:
         error: str = "",
     ) -> Response:
         language = language or self._language(request)
-        labels = self.app.subscribers.topic_labels(language)
         return self._page(
             request,
             "subscribe",
             status,
             language,
-            topics=tuple(labels),
-            labels=labels,
+            topics=tuple(self.app.subscribers.topic_labels(language)),
             chosen=chosen,
             error=error,
         )
@@ -238,7 +236,6 @@ class Handlers:
             subscriber.language,
             action=self._path("preferences", request.path_params["token"]),
             topics=preferences.offered,
-            labels=self.app.subscribers.topic_labels(subscriber.language),
             chosen=subscriber.topics,
             change_waiting=preferences.change_waiting,
             **values,
@@ -391,7 +388,11 @@ _LINKED_HEADERS = {
 
 async def show_preview(handlers: Handlers, request: Request) -> Response:
     """Return the page of a preview link; 404 for a token that is altered, foreign or expired."""
-    return await _show_linked(handlers, request, handlers.app.issues.linked_preview)
+    written = request.query_params.get("variant", "")
+    variant = int(written) if re.fullmatch(r"[0-9]{1,4}", written) else 0
+    return await _show_linked(
+        handlers, request, lambda token: handlers.app.issues.linked_preview(token, variant)
+    )
 
 
 async def show_report(handlers: Handlers, request: Request) -> Response:

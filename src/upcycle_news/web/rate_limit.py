@@ -86,10 +86,10 @@ class NetworkRateLimit:
 
     def allows(self, address: str) -> bool:
         """Count a request from `address`; False when its network has reached the limit."""
-        return self._requests.allows(_network(address))
+        return self._requests.allows(network_of(address))
 
 
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
     """Return the network whose addresses one client can usually use: IPv4 /24, IPv6 /56."""
     try:
         ip = ipaddress.ip_address(address)

@@ -264,7 +264,7 @@ def test_a_store_is_never_copied_over_another_store(
     add(other, "fremd@example.org")
     other.close()
     error = publication.run("store", "copy", "--to", f"sqlite:///{tmp_path}/other.db", code=1).err
-    assert "ist nicht leer (subscribers" in error
+    assert "ist nicht leer (events, subscribers" in error
     own = f"sqlite:///{publication.home}/var/upcycle.db"
     error = publication.run("store", "copy", "--to", own, code=1).err
     assert "Das ist der Speicher selbst; nennen Sie einen anderen" in error

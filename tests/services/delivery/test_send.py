@@ -29,7 +29,7 @@ from upcycle_news.services.issues.render import render_revision
 from upcycle_news.services.runs import steps
 from upcycle_news.services.runs.deliver import deliver_with_progress
 from upcycle_news.services.runs.pending import pending_issues
-from upcycle_news.storage import deliveries, issues, workers
+from upcycle_news.storage import audience, deliveries, issues, workers
 from upcycle_news.storage.subscribers import NewSubscriber
 
 from ...delivery.memory_ledger import Clock
@@ -620,5 +620,5 @@ def test_nobody_to_send_to_leaves_the_issue_open(publication: Publication) -> No
     issue, rendered = approve_issue(context)
     with pytest.raises(IssueError, match="nobody to send to"):
         send.enqueue(context, rendered)
-    assert issues.count_audience(context.store, ()) == 0
+    assert audience.count_audience(context.store, ()) == 0
     assert current_issue(context) == issue

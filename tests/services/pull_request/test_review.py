@@ -12,6 +12,7 @@ from PIL import Image
 
 from tests.publications import Publication
 from tests.services.pull_request.test_workflows import git
+from tests.two_languages import ENGLISH, make_bilingual, write_translated
 from upcycle_news.checks import issue as issue_checks
 from upcycle_news.services.pull_request import review as review_module
 
@@ -38,6 +39,20 @@ def test_a_changed_essay_is_shown_with_what_changed(branch: Publication) -> None
     assert "Geändert: content/essays/2024-05-02-was-vom-bahnhof-bleibt.md" in page
     assert "<del>-Der Bahnhof bleibt stehen.</del>" in page
     assert "<ins>+Der Bahnhof bleibt offen.</ins>" in page
+
+
+def test_a_translation_is_shown_in_its_own_mail(branch: Publication) -> None:
+    make_bilingual(branch)
+    write_translated(branch)
+    git(branch.home, "add", "-A")
+    git(branch.home, "commit", "-q", "-m", "two languages")
+    git(branch.home, "branch", "-f", "main")
+    write_translated(branch, ENGLISH.replace("for ever", "for years"))
+    page = page_of(branch)
+    assert "content/essays/2026-11-20-schraube.en.md" in page
+    assert "<ins>+Whoever uses screws can “undo” things. Glue holds for years.</ins>" in page
+    assert "Conversion Post" in page
+    assert page.count("<article>") == 1  # the German text is as it was
 
 
 def test_a_branch_that_changes_nothing_says_so(branch: Publication) -> None:

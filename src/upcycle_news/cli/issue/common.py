@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from upcycle_news.cli.completion import essay_slugs
-from upcycle_news.cli.output import format_status, note, print_json
+from upcycle_news.cli.output import format_status, format_variant, note, print_json
 from upcycle_news.models import IssueId, IssueStatus
 
 if TYPE_CHECKING:  # completing a word loads this module, and must not load the store
@@ -49,6 +49,8 @@ def print_status(
         print_json(status.as_dict() | asked)
     else:
         typer.echo(format_status(status, app.language))
+        for variant in status.variants:
+            typer.echo(f"  {variant.variant.key}: {format_variant(variant, app.language)}")
         for sentence in () if question is None else question.sentences():
             typer.echo(sentence.in_language(app.language))
     if mailbox is not None:

@@ -110,6 +110,9 @@ def _difference_lines(difference: ManifestDiff, lines: bool) -> Iterator[str | L
         for change in texts:
             yield f"  {in_language(label):<10} {change.name}"
             yield from _text_lines(change, lines)
+    for language, translation in difference.translations:
+        yield localized("diff-translation", language=language)
+        yield from _difference_lines(translation, lines)
 
 
 def _text_lines(change: TextChange, lines: bool) -> Iterator[str]:

@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
 from upcycle_news.cli.issue.common import EssayOption
 from upcycle_news.cli.output import IssueArgument, JsonOption, open_publication, print_json
 from upcycle_news.i18n.messages import LocalizedText, localized
 
+if TYPE_CHECKING:
+    from upcycle_news.api.issues import ReaderExplanation
+
 
 def explain(
-    issue: IssueArgument = None, essay: EssayOption = None, as_json: JsonOption = False
+    issue: IssueArgument = None,
+    essay: EssayOption = None,
+    subscriber: Annotated[
+        int | None,
+        typer.Option(
+            "--subscriber",
+            metavar="ID",
+            min=1,
+            help="Show what this subscriber gets of the issue, or got; default: the newest issue.",
+        ),
+    ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Show every candidate with its score, the words it shares, and why it is in or out.
 
     Example: upcycle-news issue explain 2026-11-26
     """
     with open_publication() as app:
+        if subscriber is not None:
+            _print_reader(app.issues.explain_reader(subscriber, issue), app.language, as_json)
+            return
         candidates = app.issues.explain(issue, essay or ())
     for candidate in candidates:
         if as_json:
@@ -36,3 +55,15 @@ def explain(
             parts.append(localized("explain-identity", identity=candidate.identity))
         said = [part.in_language(app.language) for part in parts if part is not None]
         typer.echo("            " + "; ".join([lead.feed, *said]))
+
+
+def _print_reader(explained: ReaderExplanation, language: str, as_json: bool) -> None:
+    """Print which variant a subscriber gets, and each item with the reason why it is in it or not."""
+    if as_json:
+        print_json(explained.as_dict(language))
+        return
+    typer.echo(explained.text().in_language(language))
+    for item in explained.items:
+        place = localized("explain-in") if item.gets else localized("explain-out")
+        typer.echo(f"{place.in_language(language):<4}  {item.related.story.lead.title}")
+        typer.echo(f"      {item.why.in_language(language)}")

@@ -53,6 +53,14 @@ def preview(
             "--pictures", help="Take pictures with Chromium: phone and desktop, light and dark."
         ),
     ] = False,
+    variant: Annotated[
+        str,
+        typer.Option(
+            "--variant",
+            metavar="KEY",
+            help="Show what readers of these topics get, by the number or key in the list of variants.",
+        ),
+    ] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Compose and render an issue; files lie under var/issues/ISSUE/.
@@ -63,10 +71,31 @@ def preview(
         home, language = app.settings.home, app.language
         stamps = _stamps(home)
         if not watch:
-            _preview(app, issue, essay, collect, open_it, as_json, None, pictures=pictures)
+            _preview(
+                app,
+                issue,
+                essay,
+                collect,
+                open_it,
+                as_json,
+                None,
+                pictures=pictures,
+                variant=variant,
+            )
             return
     try:
-        _watch(home, stamps, issue, essay, collect, open_it, as_json, language, pictures=pictures)
+        _watch(
+            home,
+            stamps,
+            issue,
+            essay,
+            collect,
+            open_it,
+            as_json,
+            language,
+            pictures=pictures,
+            variant=variant,
+        )
     except KeyboardInterrupt:
         note(localized("preview-no-longer-watched").in_language(language))
 
@@ -82,12 +111,23 @@ def _watch(
     language: str,
     *,
     pictures: bool,
+    variant: str,
 ) -> None:
     """Preview once, and again after every save; errors are printed, and the next save tries again."""
     while True:
         try:
             with open_publication() as app:
-                _preview(app, issue, essay, collect, open_it, as_json, _REFRESH, pictures=pictures)
+                _preview(
+                    app,
+                    issue,
+                    essay,
+                    collect,
+                    open_it,
+                    as_json,
+                    _REFRESH,
+                    pictures=pictures,
+                    variant=variant,
+                )
             collect = open_it = False  # once is enough
         except UpcycleError as error:
             note(str(error))
@@ -123,10 +163,16 @@ def _preview(
     refresh: int | None,
     *,
     pictures: bool,
+    variant: str,
 ) -> None:
     try:
         shown = app.issues.preview(
-            issue, essay or (), collect=collect, on_collected=note_feed_failures, refresh=refresh
+            issue,
+            essay or (),
+            collect=collect,
+            on_collected=note_feed_failures,
+            refresh=refresh,
+            variant=variant,
         )
     except NothingNew:
         if as_json:
@@ -154,6 +200,7 @@ def _preview(
 def print_preview(app: App, shown: IssuePreview) -> None:
     """Print contents and findings of a preview, and where its files lie."""
     _print_contents(shown, app.language)
+    _print_variants(shown, app.language)
     for finding in shown.findings:
         message = finding.in_language(app.language)
         typer.echo(f"  {finding.where}: {finding.level} {finding.code} {message}")
@@ -173,12 +220,33 @@ def _print_contents(shown: IssuePreview, language: str) -> None:
     typer.echo(title.in_language(language))
     if content.file is not None:
         _print_line(localized("preview-file"), content.file.source, language)
-    for number, essay in enumerate(content.essays):
+    for told in content.translations:
+        in_this = localized("preview-language", language=told.language)
+        _print_line(in_this, told.subject, language)
+    for number, essay in enumerate(content.all_essays):
         place = localized("preview-leads") if number == 0 else localized("preview-then")
         _print_line(place, essay.title, language)
-    for related in content.related:
+    for related in content.all_related:
         because = f" ({', '.join(related.reasons)})" if related.reasons else ""
         _print_line(localized("preview-item"), f"{related.story.lead.title}{because}", language)
+
+
+def _print_variants(shown: IssuePreview, language: str) -> None:
+    """Print the variants of an issue that has several, with their keys and readers."""
+    readers = shown.readers
+    if len(readers.variants) > 1:
+        for one in sorted(readers.variants, key=lambda one: (-one.readers, one.number)):
+            items = localized("request-items", count=one.items)
+            count = localized("preview-variant-readers", count=one.readers)
+            mark = "*" if one.number == shown.rendered.variant else " "
+            facts = f"{items.in_language(language)}, {count.in_language(language)}"
+            typer.echo(f" {mark}{one.number:>4}  {one.variant.key}: {facts}")
+    if readers.others:
+        others = localized("request-variants-others", count=readers.others)
+        typer.echo(f"  {others.in_language(language)}")
+    for without, count_ in sorted(readers.without.items()):
+        text = localized("request-without", language=without, count=count_)
+        typer.echo(f"  {text.in_language(language)}")
 
 
 def _print_line(label: LocalizedText, text: str, language: str) -> None:

@@ -290,7 +290,7 @@ def _print_proofs(proofs: Iterable[ConsentRecord], *, as_json: bool) -> None:
 
 def _print_consent(row: dict[str, Any]) -> None:
     typer.echo(f"consent     {row['given_at']} {row['purpose']}: {row['source']}")
-    for key in ("wording", "confirmed_at", "ended_at", "ip"):
+    for key in ("text", "wording", "confirmed_at", "ended_at", "ip"):
         if row[key]:
             typer.echo(f"  {key:<9} {row[key]}")
 

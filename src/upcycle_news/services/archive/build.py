@@ -19,8 +19,8 @@ from upcycle_news.archive_site.atom_sitemap import tag_uri
 from upcycle_news.archive_site.view_models import EditorNote, SentIssue, SiteConfig
 from upcycle_news.errors import IssueError, UpcycleError
 from upcycle_news.fileio import os_reason, write_atomically
-from upcycle_news.i18n.messages import LocalizedText, localized
-from upcycle_news.models import DeliveryState, IssueId, IssueState, Manifest
+from upcycle_news.i18n.messages import LANGUAGES, LocalizedText, localized
+from upcycle_news.models import DeliveryState, Essay, Issue, IssueId, IssueState, Manifest
 from upcycle_news.models.archive_paths import (
     ARCHIVE,
     ESSAYS,
@@ -28,6 +28,7 @@ from upcycle_news.models.archive_paths import (
     IMAGES,
     essay_path,
     file_of,
+    in_folder,
     issue_path,
     revision_path,
 )
@@ -195,12 +196,15 @@ def build_for(context: AppContext, path: str) -> bool:
 
     Another machine may have sent it. A build takes long: asking for what never was must not cause one.
     """
-    folder, _, name = path.partition("/")
+    first, _, rest = path.partition("/")
+    language, below = (first, rest) if first in LANGUAGES else ("", path)
+    folder, _, name = below.partition("/")
     name = name.partition("/")[0]
     if name:
         page = f"{folder}/{name}/"
         known = _is_issue(context, name) if page.startswith(ARCHIVE) else _is_essay(context, name)
-        if not known or (context.archive_folder / file_of(page)).is_file():
+        file = file_of(in_folder(page, language))
+        if not known or (context.archive_folder / file).is_file():
             return False
     _build(context, None, None)
     return True
@@ -366,17 +370,24 @@ def _unaccounted_files(
         return set()
     known = [revision for row in rows if row.frozen and (revision := load(row)) is not None]
     essays = {
-        file_of(essay_path(essay.slug)) for one in known for essay in one.manifest.issue.essays
+        file_of(essay_path(essay.slug, essay.folder))
+        for one in known
+        for issue in one.manifest.issue.in_languages
+        for essay in issue.essays
     }
-    kept = {
-        file for issue in foreign for file in (file_of(issue_path(issue)), revision_path(issue))
-    }
+    folders = ("", *LANGUAGES)  # which languages it had nobody can say, either
+    kept = {file_of(issue_path(issue, folder)) for issue in foreign for folder in folders}
+    kept |= {revision_path(issue) for issue in foreign}
     return kept | {
-        FEED,
+        *(in_folder(FEED, language) for language in folders),
         *(
             path
             for path in read_listing(folder) | hosted_images(folder)
-            if path.startswith(IMAGES) or (path.startswith(ESSAYS) and path not in essays)
+            if path.startswith(IMAGES)
+            or (
+                path.startswith(tuple(in_folder(ESSAYS, language) for language in folders))
+                and path not in essays
+            )
         ),
     }
 
@@ -386,20 +397,30 @@ def apply_corrections(
 ) -> SentIssue:
     """Return an issue with its corrections and withdrawals applied, in their order."""
     for decision in decisions:
-        note = EditorNote(decision.at.astimezone(zone).date(), decision.note)
+        note = EditorNote(decision.at.astimezone(zone).date(), decision.note, decision.notes)
         sent = replace(_applied(sent, decision, note), changed_at=decision.at)
     return sent
 
 
+def corrected(issue: Issue, essay: Essay) -> Issue:
+    """Return the issue with the essay's text as it is now, in the language in which the issue has it."""
+
+    def text_of(shown: Essay) -> Essay:
+        now = essay.in_language(shown.language) if shown.slug == essay.slug else None
+        return replace(now, translations=(), folder=shown.folder) if now is not None else shown
+
+    return replace(issue, essays=tuple(map(text_of, issue.essays)))
+
+
 def _applied(sent: SentIssue, decision: corrections.Correction, note: EditorNote) -> SentIssue:
     if decision.kind is CorrectionKind.CORRECTION and decision.corrected is not None:
-        issue = sent.manifest.issue
-        essays = tuple(
-            decision.corrected if essay.slug == decision.essay else essay for essay in issue.essays
-        )
+        issue, essay = sent.manifest.issue, decision.corrected
         manifest = replace(
             sent.manifest,
-            issue=replace(issue, essays=essays),
+            issue=replace(
+                corrected(issue, essay),
+                translations=tuple(corrected(one, essay) for one in issue.translations),
+            ),
             images={**sent.manifest.images, **decision.images},
         )
         notes = (*sent.corrections.get(decision.essay, ()), note)

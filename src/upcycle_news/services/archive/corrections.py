@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.archive_site.view_models import SentIssue
 from upcycle_news.content.essays import read_essays
 from upcycle_news.errors import IssueError, UpcycleError
-from upcycle_news.i18n.messages import localized
-from upcycle_news.models import Essay
+from upcycle_news.i18n.messages import LANGUAGES, localized
+from upcycle_news.models import Essay, Issue
 from upcycle_news.services.archive import build
 from upcycle_news.services.content.images import load_essay_images
 from upcycle_news.storage import corrections
 from upcycle_news.storage.corrections import Correction, CorrectionKind
 
 
-def correct(context: AppContext, slug: str, note: str, *, by: str) -> build.ArchiveReport:
-    """Replace an essay in the archive by its present file, with a note above it; rebuilds the archive.
+def correct(
+    context: AppContext, slug: str, note: str, *, by: str, notes: Mapping[str, str] = {}
+) -> build.ArchiveReport:
+    """Replace an essay in the archive by its present files, with a note above it; rebuilds the archive.
 
-    Raises `IssueError` for an essay that was not sent, is withdrawn, or has not changed.
+    `notes` are the note in further languages, by language. Raises `IssueError` for an essay that was not sent, is withdrawn, or has not changed.
     """
     sent = _find_issue(build.sent_issues(context), slug)
     if slug in sent.withdrawn or sent.withdrawal:
         raise IssueError(localized("archive-essay-withdrawn", slug=slug))
     essay = _read_essay(context, slug)
-    images = load_essay_images(context, (essay,))
-    (shown_essay,) = (shown for shown in sent.manifest.issue.essays if shown.slug == slug)
+    images = load_essay_images(context, (essay, *essay.translations))
     same_images = all(sent.manifest.images.get(path) == data for path, data in images.items())
-    if same_images and _visible_part(essay) == _visible_part(shown_essay):
+    if same_images and not _differs(sent.manifest.issue, essay):
         raise IssueError(localized("archive-same-text", source=essay.source))
     return _record(
         context,
@@ -42,12 +43,19 @@ def correct(context: AppContext, slug: str, note: str, *, by: str) -> build.Arch
             at=context.clock(),
             corrected=essay,
             images=images,
+            notes=_notes(notes),
         ),
     )
 
 
 def withdraw(
-    context: AppContext, name: str, note: str, *, by: str, undo: bool = False
+    context: AppContext,
+    name: str,
+    note: str,
+    *,
+    by: str,
+    undo: bool = False,
+    notes: Mapping[str, str] = {},
 ) -> build.ArchiveReport:
     """Withdraw an essay (by slug) or a whole issue (by id), or undo that; rebuilds the archive.
 
@@ -62,7 +70,8 @@ def withdraw(
         raise IssueError(text if undo else localized("withdrawn-already", name=name))
     kind = CorrectionKind.RETURN if undo else CorrectionKind.WITHDRAWAL
     issue, essay = sent.manifest.issue.id, "" if whole else name
-    return _record(context, Correction(issue, kind, essay, _one_line(note), by, context.clock()))
+    decision = Correction(issue, kind, essay, _one_line(note), by, context.clock())
+    return _record(context, replace(decision, notes=_notes(notes)))
 
 
 def _record(context: AppContext, correction: Correction) -> build.ArchiveReport:
@@ -73,9 +82,9 @@ def _record(context: AppContext, correction: Correction) -> build.ArchiveReport:
 def _find_issue(shown: Sequence[SentIssue], slug: str) -> SentIssue:
     """Return the newest issue with this essay; raises `IssueError` when there is none."""
     for sent in reversed(shown):
-        if any(essay.slug == slug for essay in sent.manifest.issue.essays):
+        if any(essay.slug == slug for essay in sent.manifest.issue.all_essays):
             return sent
-    known = [essay.slug for sent in shown for essay in sent.manifest.issue.essays]
+    known = [essay.slug for sent in shown for essay in sent.manifest.issue.all_essays]
     names = ", ".join(sorted(known)[:20]) or "none"
     raise IssueError(localized("archive-essay-unknown", slug=slug[:80], names=names))
 
@@ -93,9 +102,27 @@ def _read_essay(context: AppContext, slug: str) -> Essay:
     raise UpcycleError(localized("archive-essay-gone", slug=slug))
 
 
+def _differs(issue: Issue, essay: Essay) -> bool:
+    """Tell whether an essay reads otherwise than an issue has it, in any of its languages."""
+    shown = (one for told in issue.in_languages for one in told.essays if one.slug == essay.slug)
+    pairs = ((one, essay.in_language(one.language)) for one in shown)
+    return any(now and _visible_part(now) != _visible_part(one) for one, now in pairs)
+
+
 def _visible_part(essay: Essay) -> Essay:
     """Return the essay without its file's place and what matters for selection only."""
-    return replace(essay, source="", body_line=1, status="ready", pin=(), ban=(), length=None)
+    return replace(
+        essay, source="", body_line=1, status="ready", pin=(), ban=(), length=None,
+        translations=(), folder="",
+    )  # fmt: skip
+
+
+def _notes(notes: Mapping[str, str]) -> dict[str, str]:
+    """Return the note in further languages; raises `UpcycleError` for a language that there is none of."""
+    for language in notes:
+        if language not in LANGUAGES:
+            raise UpcycleError(localized("archive-note-language", language=language[:20]))
+    return {language: _one_line(note) for language, note in notes.items()}
 
 
 def _one_line(note: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from upcycle_news.app.context import AppContext
@@ -71,12 +71,15 @@ def _files(context: AppContext) -> Iterator[tuple[str, Path, LocalizedText | Non
         parts = PurePosixPath(name).parts
         if any(part.startswith(".") for part in (parts[1:] if parts[0] == _WELL_KNOWN else parts)):
             continue
-        yield name, path, _problem(folder, path, name, seen)
+        further = context.publication.languages[1:]
+        yield name, path, _problem(folder, path, name, seen, further)
         seen.add(name)
 
 
-def _problem(folder: Path, path: Path, name: str, seen: set[str]) -> LocalizedText | None:
-    if is_reserved(name):
+def _problem(
+    folder: Path, path: Path, name: str, seen: set[str], languages: Sequence[str]
+) -> LocalizedText | None:
+    if is_reserved(name, languages):
         return localized("static-reserved", name=name)
     if name in seen:
         return localized("static-twice", name=name)

@@ -12,9 +12,12 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.checks.essay import check_essay
 from upcycle_news.checks.pictures import PictureInput, check_picture
 from upcycle_news.checks.templates import check_templates, extra_names_shown, names_of_extra
+from upcycle_news.checks.topics import check_labels, check_topics
+from upcycle_news.checks.translations import check_essay_languages
+from upcycle_news.config.settings import FILE_NAME
 from upcycle_news.content.essays import EssayCollection, read_essays
 from upcycle_news.errors import ContentError, NothingNew, PlacedError, UpcycleError
-from upcycle_news.fileio import did_you_mean, files_below
+from upcycle_news.fileio import did_you_mean, exists, files_below, line_of, read_text
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Essay, Finding, IssueId
 from upcycle_news.services.archive.static_files import static_findings
@@ -83,7 +86,43 @@ def check_everything(context: AppContext, issue: IssueId) -> tuple[Finding, ...]
 def _essays(check_input: PublicationInput) -> Iterator[Finding]:
     yield from (_finding("essay", error) for error in check_input.essays.errors)
     for essay in check_input.essays.essays:
-        yield from _check_essay(check_input.context, essay)
+        for text in (essay, *essay.translations):
+            yield from _check_essay(check_input.context, text)
+
+
+@publication_check
+def _translations(check_input: PublicationInput) -> Iterator[Finding]:
+    """Check the translations of the essays that were in no issue yet."""
+    context = check_input.context
+    for essay in _unpublished(context, check_input.essays.essays):
+        yield from check_essay_languages(essay, context.publication.languages)
+
+
+@publication_check
+def _topics(check_input: PublicationInput) -> Iterator[Finding]:
+    """Check the topics of feeds and of essays that were in no issue yet, and the labels of topics."""
+    context = check_input.context
+    settings = context.settings
+    known = tuple(dict.fromkeys((*settings.audience.topics, *settings.topics)))
+    for essay in _unpublished(context, check_input.essays.essays):
+        where = f"{essay.source}:{line_of_head(context, essay, 'topics')}"
+        yield from check_topics(essay.topics, known, where)
+    try:
+        feeds = load_publication_feeds(context)
+    except UpcycleError:
+        return  # which another check tells
+    source = read_text(settings.home / settings.feeds.file, settings.feeds.file) if feeds else ""
+    for number, feed in enumerate(feeds):
+        line = line_of(source, ("feeds", number, "topics")) or 1
+        yield from check_topics(feed.topics, known, f"{settings.feeds.file}:{line}")
+    toml = settings.home / FILE_NAME
+    written = read_text(toml, FILE_NAME) if exists(toml) else ""
+
+    def place(topic: str) -> str:
+        line = line_of(written, ("topics", topic)) or line_of(written, ("audience", "topics")) or 1
+        return f"{FILE_NAME}:{line}"
+
+    yield from check_labels(settings.audience.topics, context.publication, place)
 
 
 @publication_check
@@ -169,9 +208,10 @@ def _templates(check_input: PublicationInput) -> Iterator[Finding]:
     except UpcycleError as error:
         yield _finding("template", error)
         return
-    extra = None if collection.errors else names_of_extra(collection.essays)
+    texts = [one for essay in collection.essays for one in (essay, *essay.translations)]
+    extra = None if collection.errors else names_of_extra(texts)
     yield from check_templates(templates, extra)
-    yield from _misspelt_fields(context, collection.essays, extra_names_shown(templates))
+    yield from _misspelt_fields(context, texts, extra_names_shown(templates))
 
 
 @publication_check

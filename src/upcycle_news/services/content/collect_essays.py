@@ -143,7 +143,8 @@ class _Collection:
         self.rows = list(collected_posts.read_all(context.store))
         home, language = context.settings.home, context.settings.publication.language
         found = read_essays(context.content_folder, home, language).essays
-        self.essays = {canonical_link(essay.canonical): essay for essay in found if essay.canonical}
+        texts = (one for essay in found for one in (essay, *essay.translations))
+        self.essays = {canonical_link(text.canonical): text for text in texts if text.canonical}
         files = (context.content_folder / "essays").glob("*.md")
         self.files = {slug_of_name(path.stem): display_path(path, home) for path in files}
         self.slugs = {*self.files}

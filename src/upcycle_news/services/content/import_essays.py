@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from upcycle_news.app.context import AppContext
+from upcycle_news.content.essays import without_shared
 from upcycle_news.content.manuscripts import kinds
 from upcycle_news.content.manuscripts.compose import (
     ComposedEssay,
@@ -31,7 +32,12 @@ from upcycle_news.errors import ContentError, UpcycleError
 from upcycle_news.fileio import os_reason, read_given_file, write_atomically
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.rendering.images import open_image
-from upcycle_news.services.content.new_essay import refuse_taken_title, write_essay
+from upcycle_news.services.content.new_essay import (
+    TranslationPlace,
+    place_of_translation,
+    refuse_taken_title,
+    write_essay,
+)
 
 _SUFFIXES = {
     b"\x89PNG\r\n\x1a\n": ".png",
@@ -67,16 +73,23 @@ def import_essays(
     author: str | None = None,
     language: str | None = None,
     draft: bool = False,
+    translates: str = "",
 ) -> tuple[ImportedFile, ...]:
     """Write each file, and each manuscript of a folder, as an essay that is ready, or as a draft.
 
-    What one file is refused for is in its result; the others are imported. Raises `UpcycleError` for
+    What one file is refused for is in its result; the others are imported. `translates` is the slug of
+    the essay whose translation the one file is. Raises `UpcycleError` for
     a language whose typography is not known, and for one title of several files.
     """
     if language is not None and language not in LANGUAGES:
         raise UpcycleError(localized("import-language", language=language[:20]))
     if title is not None and (len(files) != 1 or files[0].is_dir()):
         raise UpcycleError(localized("import-one-title"))
+    place = place_of_translation(context, translates, language) if translates else None
+    if place is not None:
+        if len(files) != 1 or files[0].is_dir():
+            raise UpcycleError(localized("import-one-translation"))
+        language = place.language
     results = []
     for file in files:
         for each in _manuscripts(file):
@@ -90,7 +103,7 @@ def import_essays(
                 day_is_given=day is not None,
                 status="draft" if draft else "ready",
             )
-            results.append(_import(context, each, request, in_folder=each != file))
+            results.append(_import(context, each, request, place, in_folder=each != file))
     if not any(result.essay or result.error for result in results):
         raise UpcycleError(localized("import-no-manuscript", folder=", ".join(map(str, files))))
     return tuple(results)
@@ -108,14 +121,19 @@ def _manuscripts(file: Path) -> list[Path]:
 
 
 def _import(
-    context: AppContext, file: Path, request: ImportRequest, *, in_folder: bool
+    context: AppContext,
+    file: Path,
+    request: ImportRequest,
+    place: TranslationPlace | None,
+    *,
+    in_folder: bool,
 ) -> ImportedFile:
     try:
         data = _read(file)
         if in_folder and picture_suffix(data):
             return ImportedFile(file)
         essay = _compose(context, file, data, request)
-        return ImportedFile(file, _write(context, essay), notes=essay.notes)
+        return ImportedFile(file, _write(context, essay, place), notes=essay.notes)
     except UpcycleError as error:
         return ImportedFile(file, error=error)
 
@@ -222,9 +240,13 @@ def _picture_namer(context: AppContext, day: date) -> Callable[[str, bytes], str
     return name
 
 
-def _write(context: AppContext, essay: ComposedEssay) -> Path:
-    """Write pictures and essay; if the essay cannot be written, neither are its pictures."""
-    refuse_taken_title(context, essay.title, essay.day)
+def _write(context: AppContext, essay: ComposedEssay, place: TranslationPlace | None) -> Path:
+    """Write pictures and essay; if the essay cannot be written, neither are its pictures.
+
+    A translation goes to its `place`, without what it has in common with its essay.
+    """
+    if place is None:
+        refuse_taken_title(context, essay.title, essay.day)
     folder = context.content_folder / "images"
     written: list[Path] = []
     try:
@@ -232,6 +254,9 @@ def _write(context: AppContext, essay: ComposedEssay) -> Path:
             if not (folder / name).exists():
                 write_atomically(folder / name, data, exclusive=True)
                 written.append(folder / name)
+        if place is not None:
+            write_atomically(place.path, without_shared(essay.text).encode(), exclusive=True)
+            return place.path
         return write_essay(context, essay.title, essay.day, essay.text)
     except UpcycleError:
         for path in written:

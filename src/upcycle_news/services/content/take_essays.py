@@ -132,7 +132,8 @@ def _merge(context: AppContext, row: CollectedPost, draft: Draft) -> TakenDraft:
 def _essay_of(context: AppContext, row: CollectedPost) -> Path | None:
     """Return the file of the essay that was made of a post: by its canonical address, else its name."""
     home, language = context.settings.home, context.settings.publication.language
-    for essay in read_essays(context.content_folder, home, language).essays:
+    essays = read_essays(context.content_folder, home, language).essays
+    for essay in (text for one in essays for text in (one, *one.translations)):
         if essay.canonical and canonical_link(essay.canonical) == row.canonical:
             return home / essay.source
     path = context.content_folder / "essays" / f"{row.name}.md"

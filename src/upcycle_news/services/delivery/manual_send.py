@@ -23,12 +23,15 @@ from upcycle_news.services.issues.render import (
     raise_on_settings,
     render_revision,
 )
+from upcycle_news.services.issues.revisions import raise_unless_newest
+from upcycle_news.services.issues.variants import readership
 from upcycle_news.services.journal.consistency import raise_if_sending_refused
 from upcycle_news.storage import (
     approvals,
     issues,
     revisions,
 )
+from upcycle_news.storage import audience as audiences
 from upcycle_news.storage.issue_lifecycle import SYSTEM
 from upcycle_news.storage.issues import NewApproval
 from upcycle_news.storage.revisions import Revision
@@ -114,6 +117,25 @@ def queue_issue(
     return Queued(issue, rendered)
 
 
+def queue_approved(context: AppContext, issue: IssueId, revision_id: str, *, by: str) -> Queued:
+    """Queue the revision of an issue that is approved; nothing is composed, and nobody is asked.
+
+    Raises as `queue_issue` does, and `IssueError` for a revision that is not the newest, or not approved.
+    """
+    row = issues.get(context.store, issue)
+    if row is not None and row.frozen and not is_unsent(context, issue):
+        if row.state is IssueState.CANCELLED:
+            raise IssueError(localized("deliver-cancelled", issue=issue))
+        if row.revision_id != revision_id:
+            raise IssueError(localized("issue-queued-otherwise", issue=str(issue)))
+    else:
+        raise_unless_newest(context, issue, revision_id)
+        decision = approvals.last_decision(context.store, issue, revision_id)
+        if decision is None or not decision.approved:
+            raise IssueError(localized("send-not-approved", issue=str(issue)))
+    return queue_issue(context, issue, approver=Approver(by), collect=False)
+
+
 def _approved(context: AppContext, issue: IssueId) -> RenderedRevision | None:
     """Return the newest revision, rendered, if it is approved; raises `IssueError` if it is outdated."""
     newest = revisions.load_revision(context.store, issue)
@@ -131,7 +153,7 @@ def _take_back(context: AppContext, issue: IssueId, approver: Approver) -> None:
     """Take an issue back from the mailbox, unless it could not be queued now anyway."""
     _raise_if_nobody_approves(issue, approver)
     raise_on_settings(context, issue)
-    if not issues.count_audience(context.store, context.publication.readers_of, issue=issue):
+    if not audiences.count_audience(context.store, context.publication.readers_of, issue=issue):
         raise IssueError(issues.nobody_to_send_to(issue))
     take_back_if_unsent(context, issue, by=approver.name)
 
@@ -141,10 +163,10 @@ def _agreed(context: AppContext, revision: Revision, approver: Approver) -> Rend
     _raise_if_nobody_approves(revision.issue, approver)
     rendered = render_revision(context, revision)
     raise_on_errors(rendered)
-    audience = count_audience(context, revision)
-    if not audience:
+    readers = count_audience(context, revision)
+    if not readers:
         raise IssueError(issues.nobody_to_send_to(revision.issue))
-    if approver.asks is not None and not approver.always and not approver.asks(revision, audience):
+    if approver.asks is not None and not approver.always and not approver.asks(revision, readers):
         raise IssueError(localized("send-declined", issue=str(revision.issue)))
     return rendered
 
@@ -181,5 +203,4 @@ def send_question(context: AppContext, revision: Revision, audience: int) -> Loc
 
 def count_audience(context: AppContext, revision: Revision) -> int:
     """Return how many deliveries a revision would have now."""
-    topics = revision.manifest.publication.readers_of
-    return issues.count_audience(context.store, topics, issue=revision.issue)
+    return readership(context, revision).audience

@@ -36,7 +36,7 @@ def send_test(
             relay,
             revision_id=revision.revision_id,
         )
-        compose_message = message_composer(context, template, mailing, 0, relay)
+        compose_message = message_composer(context, lambda _: template, mailing, 0, relay)
         connection = open_connection(relay)
         try:
             for number, address in enumerate(recipients, start=1):

@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from upcycle_news.app.context import AppContext
@@ -23,6 +24,7 @@ from upcycle_news.models import (
     Envelope,
     IssueId,
     LeasedDelivery,
+    Manifest,
     Publication,
     Relay,
     RenderedIssue,
@@ -67,15 +69,18 @@ class Mailing:
     revision_id: str
     queued_at: datetime | None
     content: RenderedIssue
-    publication: Publication
+    manifest: Manifest
+
+    @property
+    def publication(self) -> Publication:
+        """The settings that show in its mails."""
+        return self.manifest.publication
 
     @classmethod
     def of(cls, row: IssueRow, rendered: RenderedRevision) -> Mailing:
         """Return the mailing of an issue whose frozen revision is loaded already."""
-        publication = rendered.revision.manifest.publication
-        return cls(
-            row.id, row.number, row.revision_id, row.enqueued_at, rendered.content, publication
-        )
+        manifest = rendered.revision.manifest
+        return cls(row.id, row.number, row.revision_id, row.enqueued_at, rendered.content, manifest)
 
 
 def load_mailing(context: AppContext, row: IssueRow) -> Mailing:
@@ -83,8 +88,31 @@ def load_mailing(context: AppContext, row: IssueRow) -> Mailing:
     content = revisions.load_rendering(context.store, row.id, row.revision_id)
     revision = revisions.load_revision(context.store, row.id, row.revision_id)
     assert content is not None and revision is not None, "queued without a rendering"
-    publication = revision.manifest.publication
-    return Mailing(row.id, row.number, row.revision_id, row.enqueued_at, content, publication)
+    return Mailing(row.id, row.number, row.revision_id, row.enqueued_at, content, revision.manifest)
+
+
+KEPT_TEMPLATES = 32
+"""Variants whose encoded message a worker keeps. Deliveries are queued in the order of their variants."""
+
+
+def variant_templates(
+    context: AppContext, mailing: Mailing, relay: Relay
+) -> Callable[[int], MessageTemplate]:
+    """Return what gives the message of a variant over `relay`, by its number; the last ones are kept."""
+    stored = revisions.StoredRenderings(context.store, mailing.issue, mailing.revision_id)
+
+    @lru_cache(maxsize=KEPT_TEMPLATES)
+    def template_of(variant: int) -> MessageTemplate:
+        content: RenderedIssue | None = mailing.content
+        if variant:
+            content = stored.load(variant)
+        assert content is not None, "queued without a rendering"
+        publication = mailing.publication.in_language(content.language)
+        return compose_template(
+            context, content, publication, relay, revision_id=mailing.revision_id
+        )
+
+    return template_of
 
 
 def run_job(
@@ -100,9 +128,8 @@ def run_job(
     Raises `IssueError` when the issue was queued for another relay (`raise_if_other_relay`).
     """
     publication = mailing.publication
-    template = compose_template(
-        context, mailing.content, publication, job.relay, revision_id=mailing.revision_id
-    )
+    template_of = variant_templates(context, mailing, job.relay)
+    template_of(0)  # what is wrong with it is known before a connection is opened
     issue_relays.record_first(context.store, mailing.issue, job.relay.name)
     raise_if_other_relay(context, mailing.issue, job.relay.name)
     worker = worker_identity.register(context)
@@ -124,7 +151,7 @@ def run_job(
             ),
             connect=latency.instrument(lambda: open_connection(job.relay)),
             compose_message=message_composer(
-                context, template, mailing.issue, mailing.number, job.relay
+                context, template_of, mailing.issue, mailing.number, job.relay
             ),
             policy=context.retry_policy,
             wait_limits=WaitLimits(
@@ -206,18 +233,20 @@ def recipient_fields(
 
 def message_composer(
     context: AppContext,
-    template: MessageTemplate,
+    template_of: Callable[[int], MessageTemplate],
     mailing: IssueId | str,
     number: int,
     relay: Relay,
 ) -> Callable[[LeasedDelivery], tuple[Envelope, DotStuffedMessage]]:
     """Return the function that makes the envelope and the message of one delivery over `relay`.
 
-    `mailing` goes into the Message-ID, `number` is the issue's in links, bounce addresses and delivery keys.
+    `template_of` returns the message of a variant. `mailing` goes into the Message-ID, `number` is the
+    issue's in links, bounce addresses and delivery keys.
     """
     bounces, fields = context.bounce_addresses, recipient_fields(context, mailing, number, relay)
 
     def compose_message(claim: LeasedDelivery) -> tuple[Envelope, DotStuffedMessage]:
+        template = template_of(claim.variant)
         message = template.dot_stuffed_for(fields(claim))
         envelope = template.envelope_for(claim.address)
         if bounces is not None:

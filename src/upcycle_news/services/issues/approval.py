@@ -11,7 +11,7 @@ from typing import Any
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError, UpcycleError
 from upcycle_news.i18n.messages import LocalizedText, localized
-from upcycle_news.models import IssueId
+from upcycle_news.models import Issue, IssueId
 from upcycle_news.models.runs import RunResult
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.browser.pictures import small_pictures
@@ -229,12 +229,12 @@ def _errors_with(context: AppContext, revision: Revision, changed: Mapping[str, 
 
     They would end the run, and with it the form in which they can be written anew.
     """
-    texts: dict[str, Any] = {
-        name: text for name, text in changed.items() if text or name != "subject"
-    }
     content = revision.manifest.issue
-    overruled = tuple(dict.fromkeys((*content.overruled, *texts)))
-    manifest = replace(revision.manifest, issue=replace(content, **texts, overruled=overruled))
+    content = replace(
+        _with_texts(content, changed),
+        translations=tuple(_with_texts(one, changed) for one in content.translations),
+    )
+    manifest = replace(revision.manifest, issue=content)
     try:
         errors = errors_of(check_manifest(context, manifest))
     except UpcycleError as error:
@@ -242,10 +242,21 @@ def _errors_with(context: AppContext, revision: Revision, changed: Mapping[str, 
     return " ".join(error.in_language(context.language) for error in errors)
 
 
+def _with_texts(content: Issue, changed: Mapping[str, str]) -> Issue:
+    """Return an issue in one language with the texts that were written for it."""
+    texts: dict[str, Any] = {
+        name: text
+        for name in wordings.NAMES
+        if (text := changed.get(wordings.name_in(name, content.folder))) is not None
+        and (text or name != "subject")
+    }
+    return replace(content, **texts, overruled=tuple(dict.fromkeys((*content.overruled, *texts))))
+
+
 def _reworded(changed: Mapping[str, str]) -> LocalizedText:
     if len(changed) > 1:
         return localized("form-changed-texts")
-    if "subject" in changed:
+    if any(name.startswith("subject") for name in changed):
         return localized("form-changed-subject")
     return localized("form-changed-greeting")
 
@@ -320,7 +331,7 @@ def describe_changes(context: AppContext, revision: Revision) -> str:
 
 def exclude_items(context: AppContext, revision: Revision, numbers: str) -> None:
     """Exclude the items with these numbers of the preview; raises `IssueError` for others."""
-    related = revision.manifest.issue.related
+    related = revision.manifest.issue.all_related
     excluded = {int(number) for number in re.findall(r"\d+", numbers)}
     if not excluded or not excluded <= set(range(1, len(related) + 1)):
         if not related:

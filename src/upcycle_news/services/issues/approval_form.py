@@ -8,15 +8,17 @@ from datetime import datetime
 from typing import Any
 
 from upcycle_news.app.context import AppContext
+from upcycle_news.checks.translations import language_name
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Finding
 from upcycle_news.rendering.preview_page import LEVELS
 from upcycle_news.services.issues.changes_markdown import changes_since_last_request
 from upcycle_news.services.issues.preview_link import preview_url
 from upcycle_news.services.issues.render import RenderedRevision
+from upcycle_news.services.issues.variants import Readership, readership, variant_label
 from upcycle_news.services.subscribers import suppression_lists
-from upcycle_news.storage import issues
 from upcycle_news.storage.revisions import Revision
+from upcycle_news.storage.wordings import name_in
 from upcycle_news.text.escaped_markdown import (
     Translator,
     escape_markdown,
@@ -50,15 +52,13 @@ def approval_page(
     revision = rendered.revision
     translate = Translator(context.settings.publication.language)
     content = revision.manifest.issue
-    audience = issues.count_audience(
-        context.store, revision.manifest.publication.readers_of, issue=revision.issue
-    )
+    everybody = readership(context, revision)
     summary = localized(
         "request-issue",
         issue=str(revision.issue),
-        readers=localized("request-readers", count=audience),
-        essays=localized("request-essays", count=len(content.essays)),
-        items=localized("request-items", count=len(content.related)),
+        readers=localized("request-readers", count=everybody.audience),
+        essays=localized("request-essays", count=len(content.all_essays)),
+        items=localized("request-items", count=len(content.all_related)),
         size=rendered.html_bytes / 1000,
         revision=revision.revision_id[:12],
         until=translate.format_time(until.astimezone(context.settings.publication.zone)),
@@ -77,6 +77,7 @@ def approval_page(
         f"**[{translate(localized('request-look'))}]({link})** ({translate(localized('request-link'))})",
         "",
         *_pictures(translate, pictures),
+        *_variants(context, translate, everybody, link),
         f"**{translate(localized('request-decide'))}**",
         "",
         *(f"- {translate(choice)}" for choice in CHOICES),
@@ -85,12 +86,12 @@ def approval_page(
         "",
         *(
             f"- {translate(localized('request-essay'))}: {escape_markdown(essay.title)}"
-            for essay in content.essays
+            for essay in content.all_essays
         ),
         "",
         *(
             f"{number}. {escape_markdown(lead.title)} – {markdown_link(lead.feed, lead.link)}"
-            for number, lead in enumerate((related.story.lead for related in content.related), 1)
+            for number, lead in enumerate((one.story.lead for one in content.all_related), 1)
         ),
         "",
         *changes_since_last_request(context, translate, revision),
@@ -100,14 +101,47 @@ def approval_page(
     return "\n".join(lines)
 
 
+LISTED_VARIANTS = 12
+"""Variants that the form lists with links: those of most readers."""
+
+
+def _variants(
+    context: AppContext, translate: Translator, everybody: Readership, link: str
+) -> list[str]:
+    """Return the variants with their readers as a list, and who gets none of their own, or nothing."""
+    lines = []
+    if len(everybody.variants) > 1:
+        several = len({one.variant.language for one in everybody.variants}) > 1
+        most = sorted(everybody.variants, key=lambda one: (-one.readers, one.number))
+        for one in most[:LISTED_VARIANTS]:
+            name = translate(variant_label(context, one.variant, languages=several))
+            items = translate(localized("request-items", count=one.items))
+            readers = translate(localized("preview-variant-readers", count=one.readers))
+            url = f"{link}?variant={one.number}"
+            lines.append(f"- {markdown_link(name, url)}: {items}, {readers}")
+        if more := len(most[LISTED_VARIANTS:]):
+            lines.append(f"- {translate(localized('request-variants-more', count=more))}")
+        title = translate(localized("request-variants"))
+        together = translate(localized("request-variants-all", count=len(most)))
+        lines = [f"**{title}** {together}", "", *lines, ""]
+    if everybody.others:
+        lines += [translate(localized("request-variants-others", count=everybody.others)), ""]
+    for language, count in sorted(everybody.without.items()):
+        lines += [translate(localized("request-without", language=language, count=count)), ""]
+    return lines
+
+
 def form_values(revision: Revision) -> dict[str, str]:
     """Return what the form's fields hold at first: texts that can be changed there, and what is shown."""
     return {**_texts(revision), "revision": revision.revision_id[:12]}
 
 
 def _texts(revision: Revision) -> dict[str, str]:
-    content = revision.manifest.issue
-    return {"subject": content.subject, "greeting": content.greeting}
+    texts: dict[str, str] = {}
+    for content in revision.manifest.issue.in_languages:
+        texts[name_in("subject", content.folder)] = content.subject
+        texts[name_in("greeting", content.folder)] = content.greeting
+    return texts
 
 
 def shows_another(revision: Revision, answer: Mapping[str, Any]) -> bool:
@@ -133,7 +167,7 @@ def changed_texts(revision: Revision, answer: Mapping[str, Any]) -> dict[str, st
 
 
 def _typed(name: str, text: str) -> str:
-    if name == "subject":
+    if name.startswith("subject"):
         return " ".join(text.split())
     return "\n".join(text.strip().splitlines())
 
@@ -152,6 +186,11 @@ def form_labels(context: AppContext, page: str) -> dict[str, tuple[str, str]]:
         "name": (localized("form-name-title"), localized("form-name")),
         "revision": (localized("form-revision-title"), localized("form-revision")),
     }
+    for language in context.publication.languages[1:]:
+        for name in ("subject", "greeting"):
+            label, meaning = labels[name]
+            titled = localized("form-in-language", title=label, language=language_name(language))
+            labels[name_in(name, language)] = (titled, meaning)
     translate = Translator(context.language)
     texts = {
         name: (translate(title), translate(description))

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from upcycle_news.app.context import AppContext
+from upcycle_news.checks.translations import language_name
 from upcycle_news.curation.manifest_diff import ManifestDiff, TextChange, diff_manifests
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import IssueId, Manifest
@@ -111,6 +112,9 @@ def _contents(translate: Translator, difference: ManifestDiff) -> Iterator[str]:
         yield f"- {translate(localized('changed-order'))}"
     if difference.file is not None:
         yield f"- {changed}: {escape_markdown(difference.file.name)}"
+    for language, translation in difference.translations:
+        named = translate(language_name(language))
+        yield from (f"- {named}: {line[2:]}" for line in _contents(translate, translation))
     yield from _appearance(translate, difference)
 
 

@@ -20,6 +20,7 @@ from upcycle_news.models import (
     IssueId,
     Manifest,
 )
+from upcycle_news.models.variants import variants_for
 from upcycle_news.services.content.files import (
     load_publication_essays,
     load_publication_feeds,
@@ -31,11 +32,18 @@ from upcycle_news.services.content.templates import publication_templates
 from upcycle_news.services.feeds.collect import FeedRunReport, collect_feeds
 from upcycle_news.services.feeds.item_recognition import listed_items
 from upcycle_news.services.issues.correction import correction_manifest
-from upcycle_news.services.issues.issue_file import left_out_items, read_choice, read_file
+from upcycle_news.services.issues.issue_file import (
+    left_out_items,
+    read_choice,
+    read_file,
+    read_translations,
+)
 from upcycle_news.services.issues.mailbox import is_unsent
-from upcycle_news.storage import approvals, issues, revisions, wordings
+from upcycle_news.storage import approvals, issues, manifest_json, revisions, wordings
 from upcycle_news.storage import feeds as feed_rows
+from upcycle_news.storage.audience import count_choices
 from upcycle_news.storage.revisions import Revision
+from upcycle_news.text.typography import base_language
 from upcycle_news.text.urls import canonical_link
 
 
@@ -59,15 +67,34 @@ class EssayFilter:
 def compose_issue(context: AppContext, issue: IssueId, essays: Sequence[str] = ()) -> Revision:
     """Compose `issue` from the current content, or from the essays with these slugs only.
 
-    Returns its newest revision from now on: a new one, or an earlier one with the same content.
-    Raises `NothingNew`, `ContentError` for unreadable files (its message names all), and
+    Returns its newest revision from now on: a new one, or an earlier one with the same content. Its
+    variants are those that readers' choices ask for now; but where somebody was asked about the same
+    content, or decided about it, they stay as they are, so that no choice voids an approval. Raises `NothingNew`, `ContentError` for unreadable files (its message names all), and
     `IssueError` for an issue whose deliveries have begun.
     """
     return revisions.save_revision(
         context.store,
-        compose_manifest(context, issue, essays),
+        with_variants(context, compose_manifest(context, issue, essays)),
         git_commit=git_commit(context.settings.home),
         now=context.clock(),
+    )
+
+
+def with_variants(context: AppContext, manifest: Manifest) -> Manifest:
+    """Return a manifest with its variants: those that were asked about or decided, else present ones."""
+    for revision_id, variants in revisions.decided_variants(context.store, manifest.issue.id):
+        decided = replace(manifest, variants=variants)
+        if manifest_json.revision_id_of(manifest_json.encode(decided)[0]) == revision_id:
+            return decided
+    return replace(
+        manifest,
+        variants=variants_for(
+            manifest.issue,
+            count_choices(context.store, manifest.publication.readers_of, issue=manifest.issue.id),
+            context.settings.audience.topics,
+            limit=context.settings.issue.variants,
+            languages=manifest.publication.languages,
+        ),
     )
 
 
@@ -135,7 +162,7 @@ def edits_since(context: AppContext, revision: Revision) -> tuple[str, ...]:
     published = issues.published_essays(
         context.store, [essay.slug for essay in known], apart_from=old.issue.id
     )
-    essays = _selected(known, [essay.slug for essay in old.issue.essays], published)
+    essays = _selected(known, [essay.slug for essay in old.issue.all_essays], published)
     read = read_file(context, old.issue.id)
     recomposed = recompose(
         old.issue,
@@ -144,6 +171,8 @@ def edits_since(context: AppContext, revision: Revision) -> tuple[str, ...]:
         published=published,
         limits=context.limits,
         file=read.file if read else None,
+        rules=context.language_rules,
+        files=read_translations(context, old.issue.id),
     )
     return tuple(diff_manifests(old, _manifest(context, recomposed)).manual_changes())
 
@@ -166,12 +195,20 @@ def compose_essay(context: AppContext, issue_id: IssueId, essay: Essay) -> Manif
     issue = compose(
         id=issue_id,
         language=context.settings.publication.language,
-        essays=[replace(essay, status="ready", date=min(essay.date, issue_id.day))],
+        essays=[
+            replace(
+                essay,
+                status="ready",
+                date=min(essay.date, issue_id.day),
+                translations=tuple(replace(one, status="ready") for one in essay.translations),
+            )
+        ],
         published=(),
         candidates=(),
         used=(),
         feeds=(),
         limits=context.limits,
+        rules=context.language_rules,
     )
     return _manifest(context, issue)
 
@@ -186,28 +223,41 @@ def _correction(context: AppContext, issue: IssueId, chosen: Sequence[str] = ())
 def _manifest(context: AppContext, issue: Issue) -> Manifest:
     """Return the issue with everything else that its rendering depends on, as it is now."""
     issue = _reworded(context, issue)
-    greeting = [issue.greeting_essay] if issue.greeting_essay else []
+    shown = [essay for one in issue.in_languages for essay in one.essays]
+    greetings = [one.greeting_essay for one in issue.in_languages if one.greeting_essay]
     templates = publication_templates(context)
     return Manifest(
         issue=issue,
         publication=context.publication,
         templates=templates,
         images=load_design_images(context, templates, issue.essays)
-        | load_essay_images(context, [*issue.essays, *greeting]),
+        | load_essay_images(context, [*shown, *greetings]),
     )
 
 
 def _reworded(context: AppContext, issue: Issue) -> Issue:
-    """Return the issue with the subject and greeting that an editor wrote in Prefect's form, if any.
+    """Return the issue with the subjects and greetings that an editor wrote in Prefect's form, if any.
 
-    They win over its file, and the issue says so.
+    They win over its files, and the issue says so.
     """
-    wording = wordings.wording_of(context.store, issue.id)
+    return replace(
+        _reworded_in(context, issue, ""),
+        translations=tuple(
+            _reworded_in(context, one, base_language(one.language)) for one in issue.translations
+        ),
+    )
+
+
+def _reworded_in(context: AppContext, issue: Issue, language: str) -> Issue:
+    wording = wordings.wording_of(context.store, issue.id, language)
     texts = {name: text for name, text in vars(wording).items() if text is not None}
     overruled = [
         name for name, text in texts.items() if getattr(issue.file, name, "") not in ("", text)
     ]
     return replace(issue, **texts, overruled=tuple(dict.fromkeys((*issue.overruled, *overruled))))
+
+
+_NOT_EXPLAINED = ("overruled", "withheld", "rules", "files")
 
 
 def explain_issue(
@@ -226,7 +276,7 @@ def explain_issue(
         replace(candidate, identity=identities.get(candidate.story.lead, ""))
         for candidate in explain(
             day=issue_id.day,
-            **{name: inputs[name] for name in inputs if name not in ("overruled", "withheld")},
+            **{name: inputs[name] for name in inputs if name not in _NOT_EXPLAINED},
         )
     )
 
@@ -281,6 +331,8 @@ def _inputs(
         "file": choice.file,
         "overruled": choice.overruled,
         "withheld": withheld,
+        "rules": context.language_rules,
+        "files": choice.translations,
     }
     return inputs, listed.identities
 

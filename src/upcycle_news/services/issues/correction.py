@@ -6,13 +6,14 @@ queued once for each reader. What it says comes from the corrections in the arch
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.archive_site.view_models import SentIssue
 from upcycle_news.errors import IssueError
 from upcycle_news.i18n.messages import localized
-from upcycle_news.models import Essay, Issue, IssueId, Manifest, Told
+from upcycle_news.models import Essay, Issue, IssueId, Manifest, Publication, Told
 from upcycle_news.rendering.template_strings import TemplateStrings, read_template_strings
 from upcycle_news.services.archive.build import sent_issues
 from upcycle_news.services.content.images import referenced_paths
@@ -49,25 +50,44 @@ def correction_manifest(context: AppContext, issue: IssueId) -> Manifest:
     told = _untold(context, issue, sent)
     if not told:
         raise IssueError(localized("correction-nothing", issue=str(issue.original)))
-    slugs = {one.essay for one in told}
-    essays = tuple(essay for essay in sent.manifest.issue.essays if essay.slug in slugs)
-    templates = publication_templates(context)
-    original = sent.manifest.issue
-    strings = read_template_strings(templates, original.language)
-    paths = referenced_paths(essays)
+    templates, original = publication_templates(context), sent.manifest.issue
+    issues_in = [_issue_in(templates, issue, of, told) for of in original.in_languages]
+    main, *others = (one for one in issues_in if one is not None)
+    paths = referenced_paths([essay for one in (main, *others) for essay in one.essays])
     return Manifest(
-        issue=Issue(
-            id=issue,
-            language=original.language,
-            subject=strings("correction_subject", subject=original.subject),
-            preheader=told[-1].note,
-            essays=essays,
-            greeting=_greeting(strings, issue, essays, told),
-            told=told,
-        ),
-        publication=replace(context.publication, closing_note="", readers_of=()),
+        issue=replace(main, translations=tuple(others)),
+        publication=_publication(context),
         templates=templates,
         images={path: data for path, data in sent.manifest.images.items() if path in paths},
+    )
+
+
+def _publication(context: AppContext) -> Publication:
+    """Return the publication as a correction shows it: without its usual last sentence, for all readers."""
+    publication = context.publication
+    texts = tuple(replace(one, closing_note="") for one in publication.texts)
+    return replace(publication, closing_note="", readers_of=(), texts=texts)
+
+
+def _issue_in(
+    templates: Mapping[str, str], issue: IssueId, original: Issue, told: tuple[Told, ...]
+) -> Issue | None:
+    """Return the correction for those who got the issue in one language; None when it has none of the essays."""
+    slugs = {one.essay for one in told}
+    essays = tuple(essay for essay in original.essays if essay.slug in slugs)
+    here = tuple(one for one in told if one.essay in {essay.slug for essay in essays})
+    if not here:
+        return None
+    strings = read_template_strings(templates, original.language)
+    return Issue(
+        id=issue,
+        language=original.language,
+        subject=strings("correction_subject", subject=original.subject),
+        preheader=here[-1].note_in(original.language),
+        essays=essays,
+        greeting=_greeting(strings, issue, essays, here),
+        told=told,
+        folder=original.folder,
     )
 
 
@@ -101,7 +121,7 @@ def _untold(context: AppContext, issue: IssueId, sent: SentIssue) -> tuple[Told,
         revision = revisions.load_revision(context.store, earlier, row.revision_id)
         told |= set(revision.manifest.issue.told) if revision else set()
     made = (
-        Told(one.essay, one.at, one.note)
+        Told(one.essay, one.at, one.note, tuple(sorted(one.notes.items())))
         for one in corrections.all_corrections(context.store)
         if one.issue == issue.original
         and one.kind is CorrectionKind.CORRECTION
@@ -120,6 +140,9 @@ def _greeting(
 ) -> str:
     """Return what the mail says before the corrected essays, as Markdown: each note of the archive."""
     titles = {essay.slug: essay.title for essay in essays}
-    notes = [f"- **{_markdown(titles[one.essay])}**: {_markdown(one.note)}" for one in told]
+    notes = [
+        f"- **{_markdown(titles[one.essay])}**: {_markdown(one.note_in(strings.language))}"
+        for one in told
+    ]
     intro = strings("correction_intro", date=strings.long_date(issue.day))
     return "\n".join([intro, "", *notes, "", strings("correction_text")])

@@ -47,20 +47,10 @@ class IssueDiff:
             "changed": bool(difference),
             "frozen": self.frozen,
             "approval_holds": not self.voids,
-            "subject": _from_and_to(difference.subject),
-            "preheader": _from_and_to(difference.preheader),
-            "greeting": _from_and_to(difference.greeting),
-            "file": _text_diffs([difference.file] if difference.file else []),
-            "essays": {
-                "in": [essay.slug for essay in difference.essays_in],
-                "out": [essay.slug for essay in difference.essays_out],
-                "changed": _text_diffs(difference.essays),
-                "order": difference.order,
-            },
-            "items": {
-                "in": [item.story.lead.link for item in difference.items_in],
-                "out": [item.story.lead.link for item in difference.items_out],
-                "changed": _text_diffs(difference.items),
+            **_contents(difference),
+            "translations": {
+                language: _contents(translation)
+                for language, translation in difference.translations
             },
             "images": [{"path": path, "how": how} for path, how in difference.pictures],
             "templates": _text_diffs(difference.templates),
@@ -68,6 +58,27 @@ class IssueDiff:
                 {"name": item.name, **(_from_and_to(item) or {})} for item in difference.settings
             ],
         }
+
+
+def _contents(difference: ManifestDiff) -> dict[str, Any]:
+    """Return what differs of an issue's contents in one language."""
+    return {
+        "subject": _from_and_to(difference.subject),
+        "preheader": _from_and_to(difference.preheader),
+        "greeting": _from_and_to(difference.greeting),
+        "file": _text_diffs([difference.file] if difference.file else []),
+        "essays": {
+            "in": [essay.slug for essay in difference.essays_in],
+            "out": [essay.slug for essay in difference.essays_out],
+            "changed": _text_diffs(difference.essays),
+            "order": difference.order,
+        },
+        "items": {
+            "in": [item.story.lead.link for item in difference.items_in],
+            "out": [item.story.lead.link for item in difference.items_out],
+            "changed": _text_diffs(difference.items),
+        },
+    }
 
 
 def _from_and_to(change: TextChange | None) -> dict[str, str] | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
@@ -44,13 +44,15 @@ class FileChoice:
     """What the file of an issue (None without one) chooses.
 
     `essays` are those that the issue holds, empty for all but `withheld`: what its file leaves out, and
-    what the file of a later issue names. `overruled` are the keys of the file that hold no longer.
+    what the file of a later issue names. `overruled` are the keys of the file that hold no longer,
+    `translations` its words in further languages.
     """
 
     file: IssueFile | None = None
     essays: Sequence[str] = ()
     withheld: frozenset[str] = frozenset()
     overruled: tuple[str, ...] = ()
+    translations: Mapping[str, IssueFile] = field(default_factory=dict)
 
     def allows(self, essay: Essay) -> bool:
         """Return whether the issue may hold an essay."""
@@ -79,13 +81,19 @@ def read_choice(
     named = [place.slug for place in file.essays] if file else []
     left_out = frozenset(file.leave_out if file else ())
     if not chosen:
-        return FileChoice(file, named, left_out | reserved(files, issue).keys())
+        withheld = left_out | reserved(files, issue).keys()
+        return FileChoice(file, named, withheld, translations=files.translations_of(issue))
     overruled = []
     if named and set(named) != set(chosen):
         overruled.append("essays")
     if left_out & set(chosen):
         overruled.append("leave_out")
-    return FileChoice(file, chosen, overruled=tuple(overruled))
+    return FileChoice(
+        file,
+        chosen,
+        overruled=tuple(overruled),
+        translations=files.translations_of(issue),
+    )
 
 
 def reserved(files: IssueFiles, issue: IssueId) -> dict[str, IssueId]:
@@ -101,6 +109,11 @@ def reserved(files: IssueFiles, issue: IssueId) -> dict[str, IssueId]:
 def read_file(context: AppContext, issue: IssueId) -> ReadIssueFile | None:
     """Return the file of an issue; None without one, and for a correction, which has none."""
     return None if issue.correction else load_issue_files(context).of(issue)
+
+
+def read_translations(context: AppContext, issue: IssueId) -> Mapping[str, IssueFile]:
+    """Return the words of an issue's file in further languages; none of a correction's."""
+    return {} if issue.correction else load_issue_files(context).translations_of(issue)
 
 
 def left_out_items(file: IssueFile | None, items: Sequence[FeedItem]) -> set[str]:

@@ -63,7 +63,8 @@ class _OwnSite:
         self._issue = str(manifest.issue.id)
         self._essays = {essay.slug for essay in manifest.issue.essays}
         self._static = static_paths(context)
-        publication = manifest.publication
+        publication = context.publication
+        self._folders = tuple(f"{language}/" for language in publication.languages[1:])
         urls = (publication.site_url, publication.public_url)
         self._roots = [urlsplit(url) for url in dict.fromkeys(urls) if url]
 
@@ -103,6 +104,8 @@ class _OwnSite:
     def _exists(self, path: str) -> bool:
         if self._static & {path, file_of(path), file_of(f"{path}/")}:
             return True
+        if f"{path.rstrip('/')}/".startswith(self._folders):  # the same in a further language
+            path = path.partition("/")[2]
         if path.rstrip("/") in ("", ARCHIVE.rstrip("/"), ESSAYS.rstrip("/")):
             return True
         match = _PAGE.match(path)

@@ -34,7 +34,7 @@ from upcycle_news.services.issues.compose import EssayFilter
 from upcycle_news.services.issues.issue_file import FileChoice, read_choice, unused_files
 from upcycle_news.services.issues.render import check_manifest
 from upcycle_news.services.issues.settings_findings import settings_findings
-from upcycle_news.storage import approvals, issues, revisions
+from upcycle_news.storage import approvals, audience, issues, revisions
 from upcycle_news.text.escaped_markdown import Translator
 
 HORIZON = 26  # scheduled times that `essay list` looks ahead: half a year of weekly issues
@@ -119,7 +119,23 @@ class EssayStatus:
             "date": self.essay.date.isoformat(),
             "topics": list(self.essay.topics),
             "file": self.essay.source,
+            **self._translations(),
         }
+
+    def _translations(self) -> dict[str, Any]:
+        """Return what JSON adds for an essay with translations."""
+        if not self.essay.translations:
+            return {}
+        translations = [
+            {
+                "language": one.language,
+                "title": one.title,
+                "status": one.status,
+                "file": one.source,
+            }
+            for one in self.essay.translations
+        ]
+        return {"language": self.essay.language, "translations": translations}
 
 
 def plan_issues(context: AppContext, count: int) -> IssuePlan:
@@ -283,7 +299,7 @@ def _with_details(
         except UpcycleError as error:
             settings_errors = _errors(settings_findings(context), context.language)
             problems += [error.in_language(context.language), *settings_errors]
-    if not issues.count_audience(context.store, context.publication.readers_of):
+    if not audience.count_audience(context.store, context.publication.readers_of):
         problems.append(localized("plan-nobody").in_language(context.language))
     return replace(planned, problems=tuple(problems))
 

@@ -8,12 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from upcycle_news.app.context import AppContext
+from upcycle_news.fileio import write_atomically
 from upcycle_news.models import Finding, IssueId
+from upcycle_news.rendering.preview_page import standalone_html
 from upcycle_news.services.browser.pictures import issue_pictures, write_pictures
 from upcycle_news.services.issues.render import (
     RenderedRevision,
     render_revision,
+    show_variant,
     write_preview_files,
+)
+from upcycle_news.services.issues.variants import (
+    Readership,
+    find_variant,
+    readership,
+    variant_links,
 )
 from upcycle_news.storage.revisions import Revision
 
@@ -23,11 +32,12 @@ class IssuePreview:
     """A rendered revision and its files below var/issues/ISSUE/.
 
     `files` has the paths by kind: html, text, mjml, eml, manifest, and preview, the page to look at; with
-    pictures also phone, phone-dark, desktop and desktop-dark.
+    pictures also phone, phone-dark, desktop and desktop-dark. `readers` says who gets which variant.
     """
 
     rendered: RenderedRevision
     files: Mapping[str, Path]
+    readers: Readership
 
     @property
     def revision(self) -> Revision:
@@ -56,9 +66,10 @@ class IssuePreview:
             "issue": str(self.issue),
             "hash": self.revision.revision_id,
             "subject": self.subject,
-            "essays": [essay.slug for essay in content.essays],
-            "items": len(content.related),
+            "essays": [essay.slug for essay in content.all_essays],
+            "items": len(content.all_related),
             "bytes": self.rendered.html_bytes,
+            **self._variants(),
             "files": {kind: str(path) for kind, path in self.files.items() if kind != "preview"},
             "findings": [
                 {
@@ -71,13 +82,53 @@ class IssuePreview:
             ],
         }
 
+    def _variants(self) -> dict[str, Any]:
+        """Return what JSON says of an issue with several variants."""
+        if not self.revision.manifest.variants:
+            return {}
+        return {
+            "variant": self.rendered.variant,
+            "variants": [one.as_dict() for one in self.readers.variants],
+            "without_own_variant": self.readers.others,
+            "without_issue": dict(self.readers.without),
+        }
+
+
+LINKED_VARIANTS = 32
+"""Variants with a page of their own beside the preview: those that most readers get."""
+
 
 def preview_revision(
-    context: AppContext, revision: Revision, *, refresh: int | None = None
+    context: AppContext, revision: Revision, *, refresh: int | None = None, variant: str = ""
 ) -> IssuePreview:
-    """Render and check a revision and write its files; `refresh` as for `write_preview_files`."""
+    """Render and check a revision and write its files; `refresh` as for `write_preview_files`.
+
+    `variant`: the number or key of the one that they show; raises `IssueError` for an unknown one.
+    """
     rendered = render_revision(context, revision)
-    return IssuePreview(rendered, write_preview_files(context, rendered, refresh=refresh))
+    if variant:
+        number = find_variant(revision.issue, revision.manifest.variants, variant)
+        rendered = show_variant(context, rendered, number)
+    readers = readership(context, revision)
+    most = sorted(readers.variants, key=lambda one: (-one.readers, one.number))[:LINKED_VARIANTS]
+    pages = {one.number: f"variant-{one.number}.html" for one in most}
+    links = variant_links(context, readers, rendered.variant, lambda one: pages.get(one.number, ""))
+    files = write_preview_files(context, rendered, refresh=refresh, variants=links)
+    if links:
+        _write_variants(context, rendered, pages)
+    return IssuePreview(rendered, files, readers)
+
+
+def _write_variants(
+    context: AppContext, rendered: RenderedRevision, pages: Mapping[int, str]
+) -> None:
+    """Write the mails of variants beside a preview."""
+    folder = context.issues_folder / str(rendered.issue)
+    for old in folder.glob("variant-*.html"):
+        old.unlink(missing_ok=True)
+    for number, name in pages.items():
+        content = show_variant(context, rendered, number).content
+        write_atomically(folder / name, standalone_html(content).encode())
 
 
 def with_pictures(context: AppContext, preview: IssuePreview) -> IssuePreview:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, time
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 from upcycle_news.app.context import AppContext
 from upcycle_news.checks.essay import check_essay
 from upcycle_news.checks.issue import preflight
+from upcycle_news.checks.translations import check_issue_languages
 from upcycle_news.errors import IssueError, TemplateError
 from upcycle_news.fileio import write_atomically
 from upcycle_news.i18n.messages import localized
@@ -24,9 +25,12 @@ from upcycle_news.models import (
     IssueId,
     Manifest,
     RenderedIssue,
+    Variant,
+    Variants,
 )
-from upcycle_news.rendering.preview_page import preview_page, standalone_html
-from upcycle_news.rendering.render import render
+from upcycle_news.models.variants import issue_of
+from upcycle_news.rendering.preview_page import VariantLink, preview_page, standalone_html
+from upcycle_news.rendering.variants import render_variants
 from upcycle_news.services.archive.static_files import static_findings
 from upcycle_news.services.browser.pictures import remove_pictures
 from upcycle_news.services.content.files import line_of_head
@@ -54,6 +58,7 @@ class RenderedRevision:
     """A rendered revision with its findings; `html_bytes` is the size of the encoded HTML part.
 
     `feed_findings`, the last of the findings, are about feeds that fail and content that may be old.
+    `variant` is the number of the one whose `content` it is.
     """
 
     revision: Revision
@@ -61,6 +66,7 @@ class RenderedRevision:
     findings: tuple[Finding, ...]
     html_bytes: int
     feed_findings: tuple[Finding, ...] = ()
+    variant: int = 0
 
     @property
     def issue(self) -> IssueId:
@@ -83,52 +89,112 @@ def render_revision(context: AppContext, revision: Revision) -> RenderedRevision
     manifest, revision_id = revision.manifest, revision.revision_id
     rendered = revisions.load_rendering(context.store, revision.issue, revision_id)
     if rendered is None:
-        rendered = _render(manifest)
-        revisions.save_rendering(context.store, revision_id, rendered)
+        variants = _render(manifest)
+        revisions.save_renderings(context.store, revision_id, manifest.variants, variants)
+        rendered = variants[0]
+    translated = [
+        content
+        for number in range(1, len(manifest.issue.in_languages))
+        if (content := revisions.load_rendering(context.store, revision.issue, revision_id, number))
+    ]
     publish_images(context, manifest)
     feeds = feed_findings(context)
+    findings = (
+        *_findings(context, manifest, (rendered, *translated)),
+        *_variant_findings(context, revision),
+        *feeds,
+    )
     return RenderedRevision(
         revision,
         rendered,
-        (*_findings(context, manifest, rendered), *feeds),
+        tuple(dict.fromkeys(findings)),
         len(quoted_printable(rendered.html)),
         feeds,
     )
 
 
+def _variant_findings(context: AppContext, revision: Revision) -> Iterator[Finding]:
+    """Yield what preflight finds in the variant with the fewest items: the others lie between it and all."""
+    manifest = revision.manifest
+    variants = manifest.variants
+    by_topics = [number for number, one in enumerate(variants.all) if one.topics is not None]
+    contents = {number: issue_of(manifest.issue, variants, number) for number in by_topics}
+    if not contents:
+        return
+    fewest = min(contents, key=lambda number: (len(contents[number].related), number))
+    content = revisions.load_rendering(context.store, revision.issue, revision.revision_id, fewest)
+    if content is not None:
+        yield from _of_language(context, manifest.of(contents[fewest]), content)
+
+
+def show_variant(context: AppContext, rendered: RenderedRevision, number: int) -> RenderedRevision:
+    """Return a rendered revision with the content of one of its variants, as some readers get it."""
+    revision = rendered.revision
+    content = revisions.load_rendering(context.store, revision.issue, revision.revision_id, number)
+    assert content is not None, "a variant of a revision that was not rendered"
+    size = len(quoted_printable(content.html))
+    return replace(rendered, content=content, html_bytes=size, variant=number)
+
+
 def check_manifest(context: AppContext, manifest: Manifest) -> tuple[Finding, ...]:
     """Return the findings about a manifest that is not stored as a revision."""
-    return (*_findings(context, manifest, _render(manifest)), *feed_findings(context))
+    languages = tuple(Variant(one.language) for one in manifest.issue.in_languages)
+    rendered = _render(replace(manifest, variants=Variants(all=languages)))
+    return (*_findings(context, manifest, rendered), *feed_findings(context))
 
 
-def _render(manifest: Manifest) -> RenderedIssue:
-    """Render a manifest; raises `RefusedError` where an editor's text looks like a template's piece.
+def _render(manifest: Manifest) -> tuple[RenderedIssue, ...]:
+    """Render the variants of a manifest; raises `RefusedError` where an editor's text looks like a template's piece.
 
     The renderer finds ``{{`` in the result and could only name the template.
     """
     try:
-        return render(manifest)
+        return render_variants(manifest)
     except TemplateError:
+        told = manifest.issue.in_languages
+        texts = [essay for one in told for essay in (*one.essays, one.greeting_essay) if essay]
         issue = manifest.issue
-        greeting = [issue.greeting_essay] if issue.greeting_essay else []
-        found = [finding for text in (*issue.essays, *greeting) for finding in check_essay(text)]
+        found = [finding for text in texts for finding in check_essay(text)]
         if pieces := [finding for finding in found if finding.code == "leftover"]:
             raise RefusedError(issue.id, pieces) from None
         raise
 
 
 def _findings(
-    context: AppContext, manifest: Manifest, rendered: RenderedIssue
+    context: AppContext, manifest: Manifest, renderings: Sequence[RenderedIssue]
 ) -> tuple[Finding, ...]:
+    """Return the findings about an issue, by the rendering of each of its languages."""
     findings = (
-        *preflight(rendered, manifest.issue, manifest.publication, partial(line_of_head, context)),
+        *(
+            finding
+            for told, rendered in zip(manifest.in_languages, renderings, strict=False)
+            for finding in _of_language(context, told, rendered)
+        ),
         *_unsent_findings(context, manifest),
-        *own_link_findings(context, manifest, rendered),
         *static_findings(context),
+        *check_issue_languages(
+            manifest.issue, manifest.publication, context.settings.issue.untranslated
+        ),
         *settings_findings(context),
         *revision_findings(context, manifest.publication),
     )
     return tuple(dict.fromkeys(findings))
+
+
+def _of_language(
+    context: AppContext, manifest: Manifest, rendered: RenderedIssue
+) -> Iterator[Finding]:
+    """Yield the findings about an issue in one language; of a translation in the files ``issue.en.…``."""
+    folder = manifest.issue.folder
+    line_of = partial(line_of_head, context)
+    for finding in (
+        *preflight(rendered, manifest.issue, manifest.publication, line_of),
+        *own_link_findings(context, manifest, rendered),
+    ):
+        if folder and finding.where.startswith("issue."):
+            yield replace(finding, where=f"issue.{folder}{finding.where.removeprefix('issue')}")
+        else:
+            yield finding
 
 
 def _unsent_findings(context: AppContext, manifest: Manifest) -> Iterator[Finding]:
@@ -136,7 +202,7 @@ def _unsent_findings(context: AppContext, manifest: Manifest) -> Iterator[Findin
     row = issues.get(context.store, manifest.issue.id)
     if (row is None or not row.frozen) and not manifest.issue.id.correction:
         yield from _already_sent(context, manifest.issue)
-        yield from unknown_pins(context, manifest.issue.essays)
+        yield from unknown_pins(context, manifest.issue.all_essays)
         yield from withdrawn_findings(context, manifest.issue)
         yield from file_findings(context, manifest)
 
@@ -145,19 +211,19 @@ def _already_sent(context: AppContext, issue: Issue) -> Iterator[Finding]:
     """Yield a finding for each essay and item that another issue has sent since the preview."""
     names = {
         name
-        for related in issue.related
+        for related in issue.all_related
         for item in related.story.items
         for name in (item.key, item.canonical)
     }
-    slugs = [essay.slug for essay in issue.essays]
+    slugs = [essay.slug for essay in issue.all_essays]
     essays = issues.published_essays(context.store, slugs, apart_from=issue.id)
     items = issues.used_items(context.store, names, apart_from=issue.id)
-    for essay in issue.essays:
+    for essay in issue.all_essays:
         if essay.slug in essays:
             yield Finding(
                 "error", "essay-sent", essay.source, localized("essay-sent", slug=essay.slug)
             )
-    for related in issue.related:
+    for related in issue.all_related:
         for item in related.story.items:
             if item.canonical in items or item.key in items:
                 text = localized("item-sent", title=item.title[:60])
@@ -194,13 +260,18 @@ def raise_on_settings(context: AppContext, issue: IssueId) -> None:
 
 
 def write_preview_files(
-    context: AppContext, rendered: RenderedRevision, *, refresh: int | None = None
+    context: AppContext,
+    rendered: RenderedRevision,
+    *,
+    refresh: int | None = None,
+    variants: Sequence[VariantLink] = (),
 ) -> Mapping[str, Path]:
     """Write the preview's files below var/issues/ISSUE/; return their paths by kind.
 
-    `refresh`: seconds after which a browser reloads the preview.
+    `refresh`: seconds after which a browser reloads the preview. `variants` are named on its page.
     """
     manifest = rendered.revision.manifest
+    shown = issue_of(manifest.issue, manifest.variants, rendered.variant)
     manifest_text, _ = manifest_json.encode(manifest)
     folder = context.issues_folder / str(rendered.issue)
     remove_pictures(folder)
@@ -217,7 +288,8 @@ def write_preview_files(
                 rendered.findings,
                 language=context.language,
                 refresh=refresh,
-                related=manifest.issue.related,
+                related=shown.related,
+                variants=variants,
             ).encode(),
         ),
     }
@@ -230,7 +302,7 @@ def write_preview_files(
 
 def sample_message(context: AppContext, rendered: RenderedRevision) -> bytes:
     """Return the complete message for a sample recipient."""
-    publication = rendered.revision.manifest.publication
+    publication = rendered.revision.manifest.publication.in_language(rendered.content.language)
     template = MessageTemplate.compose(
         rendered.content, context.sender_headers(publication), revision_id=rendered.revision_id
     )

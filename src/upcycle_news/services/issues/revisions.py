@@ -18,6 +18,18 @@ def newest_revision(context: AppContext, issue: IssueId) -> Revision:
     return revision
 
 
+def raise_unless_newest(context: AppContext, issue: IssueId, revision_id: str) -> None:
+    """Raise `IssueError` when an issue has no such revision, or has a newer one."""
+    find_revision(context, issue, revision_id)
+    newest = newest_revision(context, issue).revision_id
+    if newest != revision_id:
+        raise IssueError(
+            localized(
+                "revision-not-newest", issue=issue, revision=revision_id[:12], newest=newest[:12]
+            )
+        )
+
+
 def find_revision(context: AppContext, issue: IssueId, revision_id: str) -> Revision:
     """Return the revision with this id; raises `IssueError` when the issue has none such."""
     revision = revisions.load_revision(context.store, issue, revision_id)

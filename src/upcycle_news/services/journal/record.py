@@ -44,7 +44,7 @@ def record_start(context: AppContext, row: IssueRow) -> None:
         files.append(context, None)
         return
     revision = revisions.load_revision(context.store, row.id, row.revision_id)
-    essays = revision.manifest.issue.essays if revision is not None else ()
+    essays = revision.manifest.issue.all_essays if revision is not None else ()
     files.append(
         context,
         JournalEntry(

@@ -21,8 +21,9 @@ from upcycle_news.config.settings import load_settings
 from upcycle_news.content.essays import read_essays
 from upcycle_news.curation.manifest_diff import TextChange
 from upcycle_news.errors import PlacedError, UpcycleError
-from upcycle_news.i18n.messages import LocalizedText, localized
+from upcycle_news.i18n.messages import LANGUAGES, LocalizedText, localized
 from upcycle_news.models import Essay, Finding, IssueId, Manifest, RenderedIssue
+from upcycle_news.models.content import base_of
 from upcycle_news.rendering.preview_page import PreviewPart
 from upcycle_news.rendering.render import render
 from upcycle_news.services.checks.run import check_everything
@@ -79,10 +80,14 @@ def review_pull_request(context: AppContext, base: str) -> PullRequestReview:
         failures = []
         for name, show in (
             *(
-                (essay.slug, partial(_essay, now, before, day, essay))
+                (_name(essay, version), partial(_essay, now, before, day, essay, version))
                 for essay in chosen[:MAX_ESSAYS]
+                for version in _versions(essay, changes)
             ),
-            *((str(issue), partial(_issue, now, issue)) for issue in _issues(changes)),
+            *(
+                (name, partial(_issue, now, issue, language))
+                for name, (issue, language) in _issues(changes).items()
+            ),
         ):
             try:
                 part = show(findings)
@@ -144,7 +149,11 @@ def _chosen(
     the newest one that is ready.
     """
     changed = set(changes.changed)
-    chosen = [essay for essay in essays if changed & {essay.source, *_pictures(essay)}]
+    chosen = [
+        essay
+        for essay in essays
+        if any(_is_changed(one, changes) for one in (essay, *essay.translations))
+    ]
     if chosen:
         return sorted(chosen, key=lambda essay: essay.date, reverse=True), []
     if _issues(changes):
@@ -154,6 +163,26 @@ def _chosen(
     ready = [essay for essay in essays if essay.status == "ready"]
     newest = sorted(ready, key=lambda essay: essay.date, reverse=True)[:1]
     return newest, [localized("pull-request-look") if newest else localized("pull-request-nothing")]
+
+
+def _is_changed(essay: Essay, changes: ChangedFiles) -> bool:
+    return bool(set(changes.changed) & {essay.source, *_pictures(essay)})
+
+
+def _versions(essay: Essay, changes: ChangedFiles) -> list[Essay]:
+    """Return the languages of an essay that the branch changes; all of them when only the look differs."""
+    versions = [essay, *essay.translations]
+    return [version for version in versions if _is_changed(version, changes)] or versions
+
+
+def _name(essay: Essay, version: Essay) -> str:
+    """Return what an essay is called on the page, a translation with its language: ``slug.en``."""
+    return essay.slug if version is essay else f"{essay.slug}.{base_of(version.language)}"
+
+
+def _in_language(manifest: Manifest, language: str) -> Manifest:
+    """Return a manifest in one of its languages; the main one where it does not have it."""
+    return manifest.of(manifest.issue.in_language(language) or manifest.issue.in_languages[0])
 
 
 def _pictures(essay: Essay) -> set[str]:
@@ -166,34 +195,44 @@ def _essay(
     before: AppContext | None,
     day: IssueId,
     essay: Essay,
+    version: Essay,
     findings: Sequence[Finding],
 ) -> PreviewPart:
-    old = None if before is None else _at_base(before, day, essay)
-    note = _note(essay, old, known=before is not None)
-    of_essay = [finding for finding in findings if finding.place[0] == essay.source]
-    part = _part(now, compose_essay(now, day, essay), of_essay, note)
+    """Return the part of an essay in one of its languages, `version`."""
+    old = None if before is None else _at_base(before, day, essay, version.language)
+    note = _note(version, old, known=before is not None)
+    of_essay = [finding for finding in findings if finding.place[0] == version.source]
+    manifest = _in_language(compose_essay(now, day, essay), version.language)
+    part = _part(now, manifest, of_essay, note)
     if old is None:
         return part
     change = TextChange("issue.txt", old.text, part.rendered.text)
     return replace(part, diff=change.unified())
 
 
-def _issues(changes: ChangedFiles) -> list[IssueId]:
-    """Return the issues whose files differ; a file of another name is a finding already."""
-    issues = []
+def _issues(changes: ChangedFiles) -> dict[str, tuple[IssueId, str]]:
+    """Return the issues whose files differ, and the language in a file's name, by that name without its end.
+
+    A file of another name is a finding already.
+    """
+    issues = {}
     for path in changes.changed:
         with suppress(UpcycleError):
             if path.startswith(ISSUES) and path.endswith(".md"):
-                issues.append(IssueId.parse(path.removeprefix(ISSUES).removesuffix(".md")))
+                name = path.removeprefix(ISSUES).removesuffix(".md")
+                issue, _, language = name.partition(".")
+                if language in ("", *LANGUAGES):
+                    issues[name] = (IssueId.parse(issue), language)
     return issues
 
 
-def _issue(now: AppContext, issue: IssueId, findings: Sequence[Finding]) -> PreviewPart:
-    file = f"{ISSUES}{issue}.md"
+def _issue(
+    now: AppContext, issue: IssueId, language: str, findings: Sequence[Finding]
+) -> PreviewPart:
+    file = f"{ISSUES}{issue}{f'.{language}' if language else ''}.md"
     of_file = [finding for finding in findings if finding.place[0] == file]
-    return _part(
-        now, compose_manifest(now, issue), of_file, localized("pull-request-issue", file=file)
-    )
+    manifest = _in_language(compose_manifest(now, issue), language or now.language)
+    return _part(now, manifest, of_file, localized("pull-request-issue", file=file))
 
 
 def _part(
@@ -209,14 +248,17 @@ def _part(
     )
 
 
-def _at_base(before: AppContext, day: IssueId, essay: Essay) -> RenderedIssue | None:
-    """Return the essay as the base renders it; None if it has none of that name, or cannot."""
+def _at_base(before: AppContext, day: IssueId, essay: Essay, language: str) -> RenderedIssue | None:
+    """Return the essay as the base renders it in a language; None if it has none, or cannot."""
     essays = read_essays(before.content_folder, before.settings.home, before.language).essays
     same = next((old for old in essays if old.slug == essay.slug), None)
-    if same is None:
+    has_language = same is not None and any(
+        base_of(one.language) == base_of(language) for one in (same, *same.translations)
+    )
+    if same is None or not has_language:
         return None
     try:
-        return render(compose_essay(before, day, same))
+        return render(_in_language(compose_essay(before, day, same), language))
     except UpcycleError:
         return None
 

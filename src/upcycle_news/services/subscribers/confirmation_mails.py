@@ -338,7 +338,7 @@ class _Mailer:
     def _message(self, claimed: ClaimedMail, relay: Relay) -> bytes:
         context, mail = self._context, claimed.mail
         outgoing = outgoing_for(relay)
-        publication = context.publication
+        publication = context.publication.in_language(claimed.language)
         purpose = _PURPOSES.get(mail.kind)
         url = context.link_signer.public_url
         rendered = render_transactional(

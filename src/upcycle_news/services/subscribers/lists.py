@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -102,8 +103,12 @@ def add_subscriber(
     language: str = "",
     topics: Iterable[str] = (),
     groups: Iterable[str] = (),
+    given_at: datetime | None = None,
+    consent_text: str = "",
 ) -> AddResult:
     """Add or update one subscriber whose consent is documented; empty values change nothing.
+
+    `given_at` is when it was given (default: now), `consent_text` the words that were agreed to.
 
     Language and topics replace those that the subscriber chose: perhaps they asked for it. Raises
     `UpcycleError` for an address that is suppressed, has unsubscribed or has not confirmed yet,
@@ -127,6 +132,8 @@ def add_subscriber(
         dry_run=False,
         language=context.language,
         override_preferences=True,
+        given_at=given_at,
+        consent_text=consent_text,
     )
     if report.skipped:
         raise UpcycleError(localized("subscriber-not-added", reason=report.skipped[0][1]))
@@ -262,6 +269,35 @@ def search(
             and (not group or group in subscriber.groups)
         ):
             yield subscriber
+
+
+def change_subscriber(
+    context: AppContext,
+    number: int,
+    *,
+    name: str | None = None,
+    language: str | None = None,
+    topics: Iterable[str] | None = None,
+    groups: Iterable[str] | None = None,
+) -> Subscriber | None:
+    """Change what is given of a subscriber, and return them; None when there is none with this id.
+
+    Raises `UsageError` for an unknown language, `UpcycleError` for a name with control characters.
+    """
+    if language is not None and language not in LANGUAGES:
+        raise UsageError(localized("language-unknown", languages=LANGUAGES))
+    values: dict[str, Any] = {}
+    if name is not None:
+        values["name"] = clean_name(name)
+    if language is not None:
+        values["language"] = language
+    if topics is not None:
+        values["topics"] = list(dict.fromkeys(topics))
+    if groups is not None:
+        values["groups"] = sorted(set(groups))
+    if values:
+        subscribers.change(context.store, number, values, now=context.clock())
+    return subscribers.by_id(context.store, number)
 
 
 def erase(context: AppContext, email: EmailAddress) -> None:

@@ -26,6 +26,8 @@ from upcycle_news.services.subscribers.mail_templates import complete_mail_templ
 from upcycle_news.services.subscribers.topics import offered_of
 from upcycle_news.storage import (
     bounces,
+    event_log,
+    idempotency,
     personal_data,
     provider_events,
     send_hold,
@@ -36,6 +38,9 @@ from upcycle_news.subscribers import double_opt_in
 from upcycle_news.subscribers.link_tokens import Purpose, possible_tokens, trimmed
 
 log = Log(__name__)
+
+KEEP_EVENTS = timedelta(days=90)
+"""How long the log of events is kept: as long a program that follows it may be away."""
 
 # The texts shown before consent is given; their hash is the version kept with the consent.
 _CONSENT_TEXTS = ("page_consent", "confirm_text", "confirm_button", "page_confirm_text")
@@ -323,6 +328,8 @@ def purge_expired(context: AppContext) -> CleanupReport:
     expired = signups.delete_unconfirmed(context.store, before=now - _valid_for(context))
     address_changes.delete_expired(context)
     confirmation_mails.delete_old(context, now)
+    event_log.delete_old(context.store, before=now - KEEP_EVENTS, now=now)
+    idempotency.delete_old(context.store, now=now)
     provider_events.prune(context.store, before=now - provider_events.REMEMBERED)
     return CleanupReport(
         unconfirmed=expired,

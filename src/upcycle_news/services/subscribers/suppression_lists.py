@@ -107,6 +107,16 @@ def _csv_line(cells: Iterable[str]) -> str:
     return buffer.getvalue()
 
 
+def find_suppression(context: AppContext, target: str) -> Suppression | None:
+    """Return the suppression of an address, a ``@domain`` or a ``#hash``; None when there is none.
+
+    Raises `AddressError` for what is none of these.
+    """
+    key = suppression_key(target)
+    email = None if key.startswith(("@", "#")) else EmailAddress.parse(target)
+    return suppressions.find(context.store, key, email)
+
+
 def unsuppress(context: AppContext, target: str) -> None:
     """Lift the suppression of an address, a ``@domain`` or a ``#hash``, also one that is pending.
 
@@ -115,7 +125,8 @@ def unsuppress(context: AppContext, target: str) -> None:
     key = suppression_key(target)
     email = None if key.startswith(("@", "#")) else EmailAddress.parse(target)
     dropped = email is not None and pending_suppressions.drop_pending_of(context.store, email)
-    if not suppressions.unsuppress(context.store, key, email) and not dropped:
+    now = context.clock()
+    if not suppressions.unsuppress(context.store, key, email, now=now) and not dropped:
         raise UpcycleError(localized("no-such-suppression"))
 
 
@@ -151,7 +162,9 @@ def _decided(context: AppContext, decision: str, count: int) -> int:
 
 def undo_of_issue(context: AppContext, issue: str) -> int:
     """Undo what an issue's bounces and refusals suppressed; `UpcycleError` when nothing is."""
-    count = pending_suppressions.undo_of_issue(context.store, str(IssueId.parse(issue)))
+    count = pending_suppressions.undo_of_issue(
+        context.store, str(IssueId.parse(issue)), now=context.clock()
+    )
     if not count:
         raise UpcycleError(localized("nothing-suppressed-by-issue", issue=issue))
     log.info("suppressions of an issue undone", issue=issue, count=count)

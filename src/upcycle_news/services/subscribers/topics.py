@@ -7,15 +7,10 @@ from collections.abc import Collection, Mapping
 from upcycle_news.app.context import AppContext
 
 
-def topic_label(context: AppContext, topic: str, language: str) -> str:
-    """Return how a topic is called on forms and pages in `language`: by its own name."""
-    return topic
-
-
 def topic_labels(context: AppContext, language: str) -> Mapping[str, str]:
     """Return the topics that the publication offers, in their order, each with its label."""
     offered = context.settings.audience.topics
-    return {topic: topic_label(context, topic, language) for topic in offered}
+    return {topic: context.publication.topic_label(topic, language) for topic in offered}
 
 
 def offered_of(context: AppContext, chosen: Collection[str]) -> tuple[str, ...]:

@@ -11,20 +11,24 @@ from upcycle_news.delivery.ports import DeliveryReport, SendLimits, WaitLimits
 from upcycle_news.errors import RelayError
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.i18n.recognition import recognise
-from upcycle_news.models import IssueId, IssueState, Relay, RenderedIssue
+from upcycle_news.mail.message import MessageTemplate
+from upcycle_news.models import Choice, IssueId, IssueState, Relay, RenderedIssue
 from upcycle_news.models.welcome import SERIES, WelcomeRevision
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.delivery import worker_identity
 from upcycle_news.services.delivery.worker_job import (
     combine_reports,
     compose_template,
+    load_mailing,
     message_composer,
+    variant_templates,
 )
 from upcycle_news.services.issues.mailbox import is_unsent
 from upcycle_news.services.issues.settings_findings import settings_findings
 from upcycle_news.services.journal.consistency import raise_if_sending_refused
 from upcycle_news.services.welcome.steps import read_steps
 from upcycle_news.storage import corrections, issues, revisions, welcome, workers
+from upcycle_news.storage.audience import VariantOf, wants
 from upcycle_news.storage.issues import IssueRow
 from upcycle_news.storage.welcome_ledger import WelcomeLedger
 from upcycle_news.transports.smtp import open_connection
@@ -80,15 +84,26 @@ def queue_due(context: AppContext) -> int:
             since=max(first, set_back) if set_back else first,
             now=now,
             issue=str(issue.id) if issue else "",
-            topics=_topics_of(context, issue) if issue else (),
+            variant_of=_variant_of(context, issue) if issue else _only_one,
         )
     return queued
 
 
-def _topics_of(context: AppContext, issue: IssueRow) -> tuple[str, ...]:
-    """Return the topics whose readers got an issue; nothing where all readers did."""
+def _only_one(_: Choice) -> int:
+    return 0
+
+
+def _variant_of(context: AppContext, issue: IssueRow) -> VariantOf:
+    """Return what says which variant of an issue a choice gets, as when it was queued; None for no mail."""
     revision = revisions.load_revision(context.store, issue.id, issue.revision_id)
-    return revision.manifest.publication.readers_of if revision else ()
+    assert revision is not None, "sent without a revision"
+    topics = revision.manifest.publication.readers_of
+    number_of = issues.variant_chooser(revision.manifest) or _only_one
+
+    def variant_of(choice: Choice) -> int | None:
+        return number_of(choice) if not topics or wants(choice.topics, topics) else None
+
+    return variant_of
 
 
 def _sent_issues(context: AppContext) -> tuple[IssueRow, ...]:
@@ -159,13 +174,7 @@ class _Part:
         self, context: AppContext, relay: Relay, stopping: Callable[[], bool]
     ) -> DeliveryReport:
         publication = context.publication
-        template = compose_template(
-            context,
-            self._content(context),
-            publication,
-            relay,
-            revision_id=self.step.revision_id,
-        )
+        template_of = self._template_of(context, relay)
         worker = worker_identity.register(context)
         try:
             return deliver(
@@ -180,7 +189,7 @@ class _Part:
                 connect=lambda: open_connection(relay),
                 # Not the issue's own Message-ID: it is another mailing, with a key of its own.
                 compose_message=message_composer(
-                    context, template, f"{SERIES}/{self.step.step}", 0, relay
+                    context, template_of, f"{SERIES}/{self.step.step}", 0, relay
                 ),
                 policy=context.retry_policy,
                 wait_limits=WaitLimits(deferred=0.0, relay=0.0),
@@ -196,18 +205,25 @@ class _Part:
         finally:
             workers.deregister_worker(context.store, worker, now=context.clock())
 
-    def _content(self, context: AppContext) -> RenderedIssue:
+    def _template_of(self, context: AppContext, relay: Relay) -> Callable[[int], MessageTemplate]:
+        """Return what gives the mail over `relay` by the number of its variant; a step of words has one."""
         if self.issue:
-            issue = IssueId.parse(self.issue)
-            row = issues.get(context.store, issue)
+            row = issues.get(context.store, IssueId.parse(self.issue))
             assert row is not None
-            content = revisions.load_rendering(context.store, issue, row.revision_id)
-            assert content is not None, "sent without a rendering"
-            return content
-        day = IssueId(self.step.created_at.date())
-        return RenderedIssue(
-            day, self.step.language, self.step.subject, self.step.html, self.step.text, mjml=""
+            return variant_templates(context, load_mailing(context, row), relay)
+        step = self.step
+        content = RenderedIssue(
+            IssueId(step.created_at.date()),
+            step.language,
+            step.subject,
+            step.html,
+            step.text,
+            mjml="",
         )
+        template = compose_template(
+            context, content, context.publication, relay, revision_id=step.revision_id
+        )
+        return lambda _: template
 
 
 def _reclaim_from_dead(context: AppContext) -> None:

@@ -32,7 +32,7 @@ from upcycle_news.storage.schema import key_fingerprints, metadata
 BATCH = 1000
 # Rows that hold images, bounces or whole mails: a batch of them must fit into memory as well.
 WIDE_BATCH = 10
-_WIDE = ("revisions", "renderings")
+_WIDE = ("revisions", "renderings", "variant_renderings")
 _HASH_BYTES = 16
 
 

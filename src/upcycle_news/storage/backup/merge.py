@@ -31,9 +31,11 @@ from upcycle_news.models import (
     MAILBOX,
     ConfirmationMailKind,
     DeliveryState,
+    EventKind,
     IssueState,
     SubscriberStatus,
 )
+from upcycle_news.storage import event_log
 from upcycle_news.storage import issue_lifecycle as lifecycle
 from upcycle_news.storage.backup.copy import BATCH, WIDE_BATCH
 from upcycle_news.storage.issue_lifecycle import IssueEvent
@@ -59,10 +61,12 @@ from upcycle_news.storage.schema import (
     subscribers,
     suppressions,
     used_content,
+    variant_renderings,
+    variant_sums,
     welcome_deliveries,
     welcome_revisions,
 )
-from upcycle_news.storage.suppressions import MOVED, suppress, suppressions_in
+from upcycle_news.storage.suppressions import MOVED, suppress_many, suppressions_in
 
 BY = "restore"
 """Who did what a restore does to an issue."""
@@ -120,7 +124,7 @@ def merge_newer_data(
     _merge_hashes(old, new)
     _merge_questions(old, new)
     unsubscribed = _merge_unsubscribes(old, new, since)
-    erased = _repeat_erasures(new)
+    erased = _repeat_erasures(new, now)
     copied = _merge_issues(old, new, now)
     results = sum(
         _merge_results(old, new, issue, now) for issue in _unfinished_issues(new, without=copied)
@@ -193,7 +197,7 @@ def _add(new: Connection, table: Table, rows: Sequence[Row[Any]], **changed: Any
 
 
 def _merge_suppressions(old: Connection, new: Connection) -> int:
-    return sum(suppress(new, suppression) for suppression in suppressions_in(old))
+    return suppress_many(new, suppressions_in(old))
 
 
 def _merge_address_changes(old: Connection, new: Connection, since: datetime) -> None:
@@ -266,10 +270,17 @@ def _merge_unsubscribes(old: Connection, new: Connection, since: datetime) -> in
             if new.execute(unsubscribe, values).rowcount:
                 count += 1
                 new.execute(end_consent, {"number": row.id, "at": row.unsubscribed_at})
+                event_log.append(
+                    new,
+                    EventKind.SUBSCRIBER_LEFT,
+                    at=row.unsubscribed_at,
+                    subscriber=row.id,
+                    detail={"method": BY},
+                )
     return count
 
 
-def _repeat_erasures(new: Connection) -> int:
+def _repeat_erasures(new: Connection, now: datetime) -> int:
     """Erase again whom the suppressions know as erased after the backup; returns how many."""
     erased_hashes = select(suppressions.c.email_key).where(
         suppressions.c.email_key.startswith("#"), suppressions.c.reason != MOVED
@@ -278,7 +289,7 @@ def _repeat_erasures(new: Connection) -> int:
         select(subscribers.c.id).where(subscribers.c.hash_key.in_(erased_hashes))
     ).all()
     for number in ids:
-        erase_rows(new, number)
+        erase_rows(new, number, now=now)
     return len(ids)
 
 
@@ -324,7 +335,7 @@ def _copy_issue(old: Connection, new: Connection, row: Row[Any]) -> None:
     )
     for revision in old.execute(frozen).all():
         _copy_revision(old, new, revision)
-    for table in (used_content, deliveries):
+    for table in (used_content, variant_sums, deliveries):
         query = select(*_without_id(table)).where(table.c.issue_id == row.id)
         for rows in _rows(old, query):
             _add(new, table, rows)
@@ -346,6 +357,9 @@ def _copy_revision(old: Connection, new: Connection, revision: Row[Any]) -> None
     query = select(renderings).where(renderings.c.revision_id == revision.id)
     if rows := old.execute(query).all():
         _add(new, renderings, rows, revision_id=number)
+    query = select(variant_renderings).where(variant_renderings.c.revision_id == revision.id)
+    if rows := old.execute(query).all():
+        _add(new, variant_renderings, rows, revision_id=number)
 
 
 def _unfinished_issues(new: Connection, *, without: Sequence[str]) -> list[str]:

@@ -1,5 +1,6 @@
 """The tables. A change here needs a migration beside it (a test compares the two)."""
 
+from upcycle_news.storage.schema.api_tokens import api_tokens, idempotency_keys
 from upcycle_news.storage.schema.base import HEAD, UtcDateTime, metadata
 from upcycle_news.storage.schema.coordination import (
     alerts,
@@ -14,6 +15,7 @@ from upcycle_news.storage.schema.deliveries import (
     recent_refusals,
     workers,
 )
+from upcycle_news.storage.schema.events import events
 from upcycle_news.storage.schema.feeds import (
     collected_posts,
     feed_bodies,
@@ -32,6 +34,8 @@ from upcycle_news.storage.schema.issues import (
     renderings,
     revisions,
     used_content,
+    variant_renderings,
+    variant_sums,
     wordings,
 )
 from upcycle_news.storage.schema.key_fingerprints import key_fingerprints
@@ -68,6 +72,7 @@ __all__ = [
     "UtcDateTime",
     "address_changes",
     "alerts",
+    "api_tokens",
     "approval_requests",
     "asked_addresses",
     "blobs",
@@ -78,11 +83,13 @@ __all__ = [
     "consents",
     "corrections",
     "deliveries",
+    "events",
     "excluded_items",
     "feed_bodies",
     "feed_items",
     "feed_reports",
     "feeds",
+    "idempotency_keys",
     "issue_events",
     "issue_relays",
     "issues",
@@ -107,6 +114,8 @@ __all__ = [
     "suppressions",
     "unsubscribes",
     "used_content",
+    "variant_renderings",
+    "variant_sums",
     "welcome_deliveries",
     "welcome_revisions",
     "wordings",

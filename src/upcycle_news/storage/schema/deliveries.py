@@ -7,6 +7,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    SmallInteger,
     String,
     Table,
     Text,
@@ -41,6 +42,8 @@ deliveries = Table(
     # The worker that leased it (queued, deferred) or is sending it (sending); 0: none.
     Column("worker_id", Integer, nullable=False, server_default="0"),
     Column("code", Integer),
+    # Which of the revision's variants: decided when it was queued.
+    Column("variant", SmallInteger, nullable=False, server_default="0"),
     Column("enhanced", String(16), nullable=False),
     Column("reason", Text, nullable=False),
     Column("queued_at", UtcDateTime, nullable=False),

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
+    SmallInteger,
     String,
     Table,
     Text,
@@ -92,6 +93,37 @@ renderings = Table(
     Column("images", JSON, nullable=False),
 )
 
+# The renderings of a revision's variants but the first. `html`, `text` and `mjml` are lists: two numbers
+# stand for a piece of the text of variant `base`, and a text for itself.
+variant_renderings = Table(
+    "variant_renderings",
+    metadata,
+    Column("revision_id", ForeignKey("revisions.id", ondelete="CASCADE"), primary_key=True),
+    Column("variant", SmallInteger, primary_key=True, autoincrement=False),
+    Column("base", SmallInteger, nullable=False),
+    Column("language", String(16), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("html", JSON, nullable=False),
+    Column("text", JSON, nullable=False),
+    Column("mjml", JSON, nullable=False),
+    Column("images", JSON, nullable=False),
+)
+
+# Of a queued issue that has several variants: how many deliveries each has, and from `closed_at` of the
+# issue on how these ended. Written by `storage.issue_lifecycle` only.
+variant_sums = Table(
+    "variant_sums",
+    metadata,
+    Column("issue_id", ForeignKey("issues.id", ondelete="CASCADE"), primary_key=True),
+    Column("variant", SmallInteger, primary_key=True, autoincrement=False),
+    Column("audience", Integer, nullable=False),
+    Column("sent", Integer, nullable=False),
+    Column("rejected", Integer, nullable=False),
+    Column("unknown", Integer, nullable=False),
+    Column("suppressed", Integer, nullable=False),
+    Column("cancelled", Integer, nullable=False),
+)
+
 blobs = Table(
     "blobs",
     metadata,
@@ -164,6 +196,8 @@ corrections = Table(
     Column("kind", String(16), nullable=False),
     Column("essay", Text, nullable=False),
     Column("note", Text, nullable=False),
+    # The note in further languages, by language.
+    Column("notes", JSON, nullable=False),
     Column("content", Text, nullable=False),
     Column("images", JSON, nullable=False),
     Column("decided_by", Text, nullable=False),

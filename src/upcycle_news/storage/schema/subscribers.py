@@ -68,6 +68,8 @@ consents = Table(
     Column("mailed_at", UtcDateTime),
     Column("confirmed_at", UtcDateTime),
     Column("ended_at", UtcDateTime),
+    # The words that were agreed to, where another program asked for the consent.
+    Column("text", Text, nullable=False, server_default=""),
     # What was chosen on the form; it becomes the subscriber's with the confirmation, and no earlier:
     # anybody may enter an address. NULL: nothing was chosen, and what is known of the subscriber stays.
     Column("chosen_language", String(8)),
@@ -151,6 +153,8 @@ consent_proofs = Table(
     Column("mailed_at", UtcDateTime),
     Column("confirmed_at", UtcDateTime),
     Column("ended_at", UtcDateTime),
+    # The words that were agreed to, where another program asked for the consent.
+    Column("text", Text, nullable=False, server_default=""),
 )
 
 # Whom a list without proof of consent made us ask, as keyed hashes: nobody is asked a second time.

@@ -1,0 +1,199 @@
+"""Who gets an issue, and which of its variants: counted for a preview, decided when it is queued."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Integer,
+    MetaData,
+    Select,
+    Table,
+    Text,
+    and_,
+    cast,
+    delete,
+    func,
+    insert,
+    literal,
+    null,
+    select,
+)
+
+from upcycle_news.models import Choice, DeliveryState, IssueId, SubscriberStatus
+from upcycle_news.storage.database import Store
+from upcycle_news.storage.schema import deliveries, subscribers
+from upcycle_news.storage.suppressions import suppression_reason_sql
+
+NO_MAIL = -1
+"""Stands for the number of a variant where a subscriber gets no mail of the issue."""
+
+VariantOf = Callable[[Choice], int | None]
+"""Returns the number of the variant for a choice; None: they do not get the issue."""
+
+# Stored JSON as text: equal texts are equal choices, and what is written in another order is read as well.
+_TOPICS = cast(subscribers.c.topics, Text)
+
+
+# The choices of those who do not get the first variant, while an issue is queued: with a key, so that each
+# subscriber's is one look-up.
+_chosen = Table(
+    "chosen_variants",
+    MetaData(),
+    Column("language", Text, primary_key=True),
+    Column("topics", Text, primary_key=True),
+    Column("variant", Integer, nullable=False),
+    prefixes=["TEMPORARY"],
+    sqlite_with_rowid=False,
+)
+
+
+def count_choices(
+    store: Store, topics: Collection[str], *, issue: IssueId | None = None
+) -> dict[Choice, int]:
+    """Return how many of those who would get an issue on `topics` (empty: for all) made each choice.
+
+    A correction goes to those who got the issue that it corrects.
+    """
+    with store.reading() as connection:
+        rows = _choices(connection, issue)
+    counts: dict[Choice, int] = {}
+    for (language, stored), readers in rows.items():
+        choice = Choice(language, tuple(json.loads(stored)))
+        if not topics or wants(choice.topics, topics):
+            counts[choice] = counts.get(choice, 0) + readers
+    return counts
+
+
+def count_audience(store: Store, topics: Collection[str], *, issue: IssueId | None = None) -> int:
+    """Return how many deliveries an issue on `topics` (empty: for all) would have now."""
+    return sum(count_choices(store, topics, issue=issue).values())
+
+
+def wants(chosen: Collection[str], topics: Collection[str]) -> bool:
+    """Return whether a subscriber who chose these topics (none: all) gets an issue on `topics`."""
+    wanted = {topic.casefold() for topic in topics}
+    return not chosen or bool(wanted & {topic.casefold() for topic in chosen})
+
+
+def queue_deliveries(
+    connection: Connection,
+    issue: IssueId,
+    topics: Collection[str],
+    variant_of: VariantOf | None,
+    *,
+    now: datetime,
+) -> dict[int, int]:
+    """Queue a delivery for everybody who gets the issue; return how many each variant has.
+
+    They are in the order of their variants, so that a worker has few of them at a time. Without
+    `variant_of` all get the first. A choice that another transaction makes in this very moment counts as
+    none.
+    """
+    numbers = {} if variant_of is None else _numbers(_choices(connection, issue), variant_of)
+    if numbers:
+        _chosen.create(connection)
+        rows = [
+            {"language": language, "topics": topics, "variant": number}
+            for (language, topics), number in numbers.items()
+        ]
+        connection.execute(insert(_chosen), rows)
+    query = _rows(issue, now, by_choice=bool(numbers))
+    columns = [column.name for column in query.selected_columns]
+    connection.execute(insert(deliveries).from_select(columns, query))
+    if numbers:
+        _chosen.drop(connection)
+    if topics:
+        _remove_other_topics(connection, issue, topics)
+    # Counted, because with Postgres an INSERT … SELECT does not tell how many rows it made.
+    of_issue = deliveries.c.issue_id == str(issue)
+    if not numbers:
+        total = connection.scalar(select(func.count()).where(of_issue)) or 0
+        return {0: int(total)} if total else {}
+    counted = select(deliveries.c.variant, func.count()).where(of_issue)
+    return {
+        int(number): int(count)
+        for number, count in connection.execute(counted.group_by(deliveries.c.variant))
+    }
+
+
+def _choices(connection: Connection, issue: IssueId | None) -> dict[tuple[str, str], int]:
+    """Return the readers of each choice, which is a language and the topics as they are stored."""
+    query = (
+        select(subscribers.c.language, _TOPICS, func.count())
+        .where(*_may_receive(issue))
+        .group_by(subscribers.c.language, _TOPICS)
+    )
+    return {(language, topics): int(count) for language, topics, count in connection.execute(query)}
+
+
+def _numbers(
+    choices: Mapping[tuple[str, str], int], variant_of: VariantOf
+) -> dict[tuple[str, str], int]:
+    """Return the variant of each choice that does not get the first one."""
+    numbers: dict[tuple[str, str], int] = {}
+    for language, topics in choices:
+        number = variant_of(Choice(language, tuple(json.loads(topics))))
+        if number != 0:
+            numbers[language, topics] = NO_MAIL if number is None else number
+    return numbers
+
+
+def _rows(issue: IssueId, now: datetime, *, by_choice: bool) -> Select[Any]:
+    """Return the rows of the deliveries to queue; `by_choice`: with the variants in `_chosen`."""
+    variant: ColumnElement[int] = literal(0)
+    source: Any = subscribers
+    conditions = _may_receive(issue)
+    if by_choice:
+        variant = func.coalesce(_chosen.c.variant, 0)
+        is_theirs = and_(_chosen.c.language == subscribers.c.language, _chosen.c.topics == _TOPICS)
+        source = subscribers.outerjoin(_chosen, is_theirs)
+        conditions = (*conditions, variant != NO_MAIL)
+    rows = select(
+        literal(str(issue)).label("issue_id"),
+        subscribers.c.id.label("subscriber_id"),
+        literal(DeliveryState.QUEUED.value).label("state"),
+        literal(0).label("attempts"),
+        literal("").label("enhanced"),
+        literal("").label("reason"),
+        literal(now, deliveries.c.queued_at.type).label("queued_at"),
+        literal(now, deliveries.c.changed_at.type).label("changed_at"),
+        null().label("next_at"),
+        variant.label("variant"),
+    )
+    order = (variant, subscribers.c.id) if by_choice else (subscribers.c.id,)
+    return rows.select_from(source).where(*conditions).order_by(*order)
+
+
+def _may_receive(issue: IssueId | None = None) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions for getting an issue; a correction goes only to whom its issue was accepted for."""
+    conditions = (
+        subscribers.c.status == SubscriberStatus.CONFIRMED,
+        suppression_reason_sql().is_(None),
+    )
+    if issue is None or not issue.correction:
+        return conditions
+    got = select(deliveries.c.subscriber_id).where(
+        deliveries.c.issue_id == str(issue.original), deliveries.c.state == DeliveryState.SENT
+    )
+    return (*conditions, subscribers.c.id.in_(got))
+
+
+def _remove_other_topics(connection: Connection, issue: IssueId, topics: Collection[str]) -> None:
+    """Remove subscribers who chose only other topics; the queue is not committed yet."""
+    rows = connection.execute(
+        select(deliveries.c.id, subscribers.c.topics)
+        .join(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
+        .where(deliveries.c.issue_id == str(issue))
+    )
+    others = [row.id for row in rows if not wants(row.topics, topics)]
+    for start in range(0, len(others), 500):
+        connection.execute(
+            delete(deliveries).where(deliveries.c.id.in_(others[start : start + 500]))
+        )
