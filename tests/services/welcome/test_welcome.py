@@ -31,6 +31,7 @@ from upcycle_news.subscribers.link_tokens import Purpose
 from ...delivery.memory_ledger import Clock
 from ...publications import Publication, issue_status, parse_mail, relay_variables, send_issue
 from ...transports.bad_relays import MisbehavingRelay, for_addresses
+from ...two_languages import add_readers, make_bilingual, write_translated
 
 ISSUE = IssueId.parse("2026-11-26")
 HELLO = "---\nsubject: Willkommen\nafter: 0 days\n---\n\nSchön, dass Sie da sind: [lesen](https://example.org/a).\n"
@@ -51,10 +52,10 @@ def approve(context: AppContext, *names: str) -> tuple[WelcomeStep, ...]:
     return steps.approve(context, names, by="Anna")
 
 
-def join(context: AppContext, address: str) -> None:
+def join(context: AppContext, address: str, language: str = "de") -> None:
     """Sign up and confirm by the link; the confirmation mail itself is not sent."""
     email, now = EmailAddress.parse(address), context.clock()
-    signup = subscriptions.sign_up(context, email, language="de")
+    signup = subscriptions.sign_up(context, email, language=language)
     assert signup is not None
     token = context.link_signer.token(Purpose.CONFIRM, signup.subscriber, signup.consent % 2**24)
     with context.store.writing() as connection:
@@ -220,6 +221,25 @@ def test_the_newest_issue_welcomes_nobody_who_chose_other_topics(
     assert send.send_due(context).queued == 0
     assert sum(1 for reader, _ in mails(publication) if reader == "bauen@example.org") == 1
     assert not [reader for reader, _ in mails(publication) if reader == "essen@example.org"]
+
+
+def test_the_newest_issue_welcomes_each_reader_in_their_language(
+    publication: Publication, clock: Clock
+) -> None:
+    make_bilingual(publication)
+    write_translated(publication)
+    add_readers(publication)
+    write_step(publication, "1-neueste", "---\nafter: 0 days\nnewest_issue: true\n---\n")
+    context = publication.context()
+    approve(context)
+    send_issue(context)
+    clock.now += timedelta(hours=1)
+    for language in ("de", "en"):
+        join(context, f"neu-{language}@example.org", language)
+    assert send.send_due(context).sent == 2
+    sent = mails(publication)
+    assert sent["neu-de@example.org", "Lob der Schraube"] == 1
+    assert sent["neu-en@example.org", "In Praise of the Screw"] == 1
 
 
 def test_the_newest_issue_waits_when_it_was_stopped_after_it_was_queued(
