@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from upcycle_news.cli.completion import essay_slugs
-from upcycle_news.cli.output import format_status, format_variant, note, print_json
+from upcycle_news.cli.output import format_status, format_variant, note, print_json, say
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import IssueId, IssueStatus
 
 if TYPE_CHECKING:  # completing a word loads this module, and must not load the store
     from upcycle_news.api import App
-    from upcycle_news.api.issues import AskedQuestion, FeedRunReport
+    from upcycle_news.api.issues import AskedQuestion, FeedRunReport, ReplyCounts
 
 EssayOption = Annotated[
     list[str] | None,
@@ -40,17 +41,32 @@ def note_feed_failures(report: FeedRunReport) -> None:
 
 
 def print_status(
-    app: App, status: IssueStatus, as_json: bool, question: AskedQuestion | None = None
+    app: App,
+    status: IssueStatus,
+    as_json: bool,
+    question: AskedQuestion | None = None,
+    replies: ReplyCounts | None = None,
 ) -> None:
-    """Print the deliveries by state, that they lie in the embedded mailbox if they do, and a question."""
+    """Print the deliveries by state, that they lie in the embedded mailbox if they do, and a question.
+
+    With `replies` also how many were counted: as a sentence only where there are some.
+    """
     mailbox = app.issues.in_mailbox(status.issue) if status.in_mailbox else None
     if as_json:
         asked = {} if question is None else {"question": question.as_dict()}
-        print_json(status.as_dict() | asked)
+        print_json(status.as_dict() | (replies.as_dict() if replies else {}) | asked)
     else:
         typer.echo(format_status(status, app.language))
         for variant in status.variants:
             typer.echo(f"  {variant.variant.key}: {format_variant(variant, app.language)}")
+        if replies and (replies.replies or replies.auto_replies):
+            say(
+                localized(
+                    "status-replies",
+                    replies=localized("count-replies", count=replies.replies),
+                    auto_replies=localized("count-auto-replies", count=replies.auto_replies),
+                )
+            )
         for sentence in () if question is None else question.sentences():
             typer.echo(sentence.in_language(app.language))
     if mailbox is not None:
