@@ -32,6 +32,7 @@ from upcycle_news.storage import (
     workers,
 )
 from upcycle_news.storage.database import Store
+from upcycle_news.storage.quotas import Quotas
 from upcycle_news.storage.subscribers import NewSubscriber
 
 from ..single_leases import SingleLeaseLedger
