@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.config.sections import WebhookSettings
@@ -76,14 +77,15 @@ def deliver(
 
     holder = f"{socket.gethostname()} {os.getpid()} {uuid.uuid4().hex}"
     waiting = deque(_longest_ago_first(context, webhooks))
+
+    def turn_is_over(until: float) -> bool:
+        return ending() or (bool(waiting) and monotonic() >= until)
+
     runs: dict[str, WebhookRun] = {}
     while waiting and not ending():
         name = waiting.popleft()
-        turn_ends = monotonic() + TURN_SECONDS
-        turn = _Delivery(
-            context, name, webhooks[name], holder,
-            lambda until=turn_ends: ending() or (bool(waiting) and monotonic() >= until),
-        )  # fmt: skip
+        ends_now = partial(turn_is_over, monotonic() + TURN_SECONDS)
+        turn = _Delivery(context, name, webhooks[name], holder, ends_now)
         if (run := turn.run()) is None:
             continue
         runs[name] = replace(run, taken=run.taken + (runs[name].taken if name in runs else 0))
