@@ -186,13 +186,21 @@ def create_app(publication: App | None = None, *, mail_seconds: float = MAIL_SEC
     )
     app.router.redirect_slashes = False
 
-    async def asgi(scope: Any, receive: Any, send: Any) -> None:
-        """Hand over what is below the API's root: a route of Starlette takes no path with a line break."""
-        is_api = scope["type"] == "http" and below_root(scope["path"])
-        await (http_api if is_api else app)(scope, receive, send)
-
-    believing = ProxyHeadersMiddleware(asgi, trusted_hosts=list(settings.trusted_proxies))
+    both = _ApiBesidePages(app, http_api)
+    believing = ProxyHeadersMiddleware(both, trusted_hosts=list(settings.trusted_proxies))
     return PeerMiddleware(believing)
+
+
+class _ApiBesidePages:
+    """Hands over what is below the API's root: a route of Starlette takes no path with a line break."""
+
+    def __init__(self, app: Starlette, http_api: Any) -> None:
+        """`app` has the pages."""
+        self.app, self._http_api = app, http_api
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        is_api = scope["type"] == "http" and below_root(scope["path"])
+        await (self._http_api if is_api else self.app)(scope, receive, send)
 
 
 def _headers(style_hash: str, public_url: str) -> dict[str, str]:
