@@ -47,7 +47,7 @@ from upcycle_news.prefect_api.status import fetch_facts, read_deployments
 from upcycle_news.scaffold.layout import bundled_publication
 from upcycle_news.services.backup import create
 from upcycle_news.services.bounces import process
-from upcycle_news.services.bounces.events import MATCHED, UNSIGNED
+from upcycle_news.services.bounces.provider_events import MATCHED, UNSIGNED
 from upcycle_news.services.checks import run
 from upcycle_news.services.feeds.collect import feeds_health
 from upcycle_news.services.issues import ids

@@ -22,7 +22,6 @@ from upcycle_news.observability.logging import Log
 from upcycle_news.web.archive import ArchivePages
 from upcycle_news.web.confirmation_mailer import ConfirmationMailer
 from upcycle_news.web.cross_origin import CrossOrigin
-from upcycle_news.web.events import EventEndpoints
 from upcycle_news.web.handlers import (
     SIGNUP_SCRIPT,
     Handlers,
@@ -33,6 +32,7 @@ from upcycle_news.web.handlers import (
 )
 from upcycle_news.web.http_api.endpoint import HttpApi, below_root
 from upcycle_news.web.metrics import MetricsEndpoint, PeerMiddleware
+from upcycle_news.web.provider_events import EventEndpoints
 from upcycle_news.web.questions import QuestionPages
 from upcycle_news.web.rate_limit import BodyTooLarge, NetworkRateLimit
 from upcycle_news.web.webhook_sender import WebhookSender
