@@ -9,6 +9,7 @@ import typer
 
 from upcycle_news.cli.completion import essay_slugs
 from upcycle_news.cli.output import format_status, format_variant, note, print_json
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import IssueId, IssueStatus
 
 if TYPE_CHECKING:  # completing a word loads this module, and must not load the store
@@ -50,7 +51,11 @@ def print_status(
     else:
         typer.echo(format_status(status, app.language))
         for variant in status.variants:
-            typer.echo(f"  {variant.variant.key}: {format_variant(variant, app.language)}")
+            line = format_variant(variant, app.language, in_mailbox=status.in_mailbox)
+            typer.echo(f"  {variant.variant.key}: {line}")
+        for language, count in sorted(status.without.items()):
+            text = localized("status-without", language=language, count=count)
+            typer.echo(f"  {text.in_language(app.language)}")
         for sentence in () if question is None else question.sentences():
             typer.echo(sentence.in_language(app.language))
     if mailbox is not None:
