@@ -103,6 +103,7 @@ def check(found: Found) -> None:
     found.confirmations += send_welcome()
     found.notices += deliver_notices()
     found.reminders += remind()
+    tell_webhooks(seconds=60.0)
     found.alerts += emit_alerts()
 
 
@@ -113,11 +114,20 @@ def stay(found: Found) -> WatchRun:
     return watch
 
 
+def tell_webhooks(seconds: float) -> None:
+    """Post events to the webhooks of the settings, as the web pages do where they run."""
+    with open_app() as app:
+        app.webhooks.deliver(seconds=seconds)
+
+
 def look(watch: WatchRun) -> bool:
-    """Start deliver-pending if something is due; return whether this run shall stay."""
+    """Start deliver-pending if something is due, and tell webhooks; return whether this run shall stay."""
     login = os.environ.get("PREFECT_API_AUTH_STRING", "")
     with open_app() as app:  # again each time, so that changed settings count
-        return app.runs.look(watch, PREFECT_API_URL.value() or "", login)
+        stays = app.runs.look(watch, PREFECT_API_URL.value() or "", login)
+        if stays:
+            app.webhooks.deliver(seconds=10.0)
+        return stays
 
 
 @flow(name="watch", flow_run_name="watch", timeout_seconds=3 * 3600)

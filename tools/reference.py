@@ -225,7 +225,7 @@ def _rows(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[tuple[str, 
                 yield f"[{name}]", f"| `{own}` | {variable} | {what} | {inner.description} |"
             continue
         if nested is not None:
-            tables = ("relays", "events", "languages", "topics")
+            tables = ("relays", "events", "webhooks", "languages", "topics")
             key = (*path, name, "NAME") if name in tables else (*path, name)
             yield from _rows(nested, key)
             continue

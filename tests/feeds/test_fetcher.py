@@ -151,7 +151,7 @@ def test_a_redirect_into_a_private_network_is_refused(web, monkeypatch):
     """The first hop counts as public here, the second does not."""
     real_getaddrinfo = socket.getaddrinfo
     monkeypatch.setattr(
-        "upcycle_news.feeds.http_guard.is_global", lambda address: address == "127.0.0.1"
+        "upcycle_news.transports.http_guard.is_global", lambda address: address == "127.0.0.1"
     )
     monkeypatch.setattr(
         socket, "getaddrinfo",
@@ -209,7 +209,7 @@ def resolving(monkeypatch, *answers):
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     monkeypatch.setattr(
-        "upcycle_news.feeds.http_guard.is_global", lambda address: address == "127.0.0.1"
+        "upcycle_news.transports.http_guard.is_global", lambda address: address == "127.0.0.1"
     )
     return asked
 

@@ -119,6 +119,7 @@ def test_numbers_that_large_lists_outgrow_have_eight_bytes_in_postgres(empty_pos
         ("recent_refusals", "delivery_id"),
         ("events", "id"),
         ("events", "position"),
+        ("webhook_cursors", "position"),
     }
     assert sequence == "bigint"
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from upcycle_news.api.suppressions import Suppressions
     from upcycle_news.api.templates import Templates
     from upcycle_news.api.tokens import Tokens
+    from upcycle_news.api.webhooks import Webhooks
     from upcycle_news.api.welcome import Welcome
     from upcycle_news.config.settings import Settings
     from upcycle_news.models import Finding, IssueId
@@ -268,6 +269,13 @@ class App:
         from upcycle_news.api.tokens import Tokens
 
         return Tokens(self._context)
+
+    @cached_property
+    def webhooks(self) -> Webhooks:
+        """Programs elsewhere that are told of events."""
+        from upcycle_news.api.webhooks import Webhooks
+
+        return Webhooks(self._context)
 
     @cached_property
     def monitoring(self) -> Monitoring:

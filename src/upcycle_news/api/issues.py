@@ -21,6 +21,7 @@ from upcycle_news.models import (
     IssueId,
     IssueStatus,
 )
+from upcycle_news.services.bounces.replies import reply_counts
 from upcycle_news.services.checks.run import check_issue
 from upcycle_news.services.delivery import issue_control
 from upcycle_news.services.delivery.deliver_run import (
@@ -73,6 +74,7 @@ from upcycle_news.services.issues.variants import (
 from upcycle_news.services.issues.waiting_runs import ResumedRuns, resume_waiting_runs
 from upcycle_news.storage import deliveries, issues
 from upcycle_news.storage.issue_lifecycle import SYSTEM, RecordedEvent
+from upcycle_news.storage.replies import ReplyCounts
 from upcycle_news.storage.revisions import Revision
 
 __all__ = [
@@ -96,6 +98,7 @@ __all__ = [
     "ReaderExplanation",
     "Readership",
     "RecordedEvent",
+    "ReplyCounts",
     "Resending",
     "Review",
     "Revision",
@@ -561,6 +564,13 @@ class Issues:
         chosen = self._latest(issue)
         status = status_of(self._context, chosen)
         return replace(status, variants=issues.variant_sums(self._context.store, chosen))
+
+    def replies(self, issue: IssueId | str | None = None) -> ReplyCounts:
+        """Return how many replies the inbox held: of people, and of absence assistants; None is the latest issue.
+
+        Only those that name a mail of the issue are counted; nothing else of them is kept.
+        """
+        return reply_counts(self._context, self._latest(issue))
 
     def in_mailbox(self, issue: IssueId | str | None = None) -> LocalizedText | None:
         """Return that an issue lies in the embedded mailbox, and how readers get it; None if it does not.

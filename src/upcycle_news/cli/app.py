@@ -202,6 +202,20 @@ BOUNCES = {
     "list": ("bounces:list_", "List the reports, newest first, without addresses."),
     "show": ("bounces:show", "Show one raw report as it came, while it is kept."),
 }
+WEBHOOKS = {
+    "list": (
+        "webhooks:list_",
+        "List the webhooks of the settings, what waits for them, and why one fails.",
+    ),
+    "test": (
+        "webhooks:test",
+        "Post a signed message that says nothing to a webhook, and show whether it was taken.",
+    ),
+    "retry": (
+        "webhooks:retry",
+        "Post now what waits, also to a webhook that has stopped; exit code 1 if something still waits.",
+    ),
+}
 STORE = {
     "info": (
         "store:info",
@@ -352,6 +366,7 @@ class Commands(SectionedGroup):
             lazy_group("tokens", "Tokens of the HTTP API, for other programs.", TOKENS),
             lazy_group("dkim", "Sign mail with one's own key.", DKIM),
             lazy_group("alarms", "Notifications for operators and editors.", ALARMS),
+            lazy_group("webhooks", "Programs elsewhere that are told of events.", WEBHOOKS),
             LazyCommand(
                 "report",
                 "report:report",

@@ -32,6 +32,8 @@ from upcycle_news.errors import UpcycleError
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Length
 from upcycle_news.models.sns_topic import SnsTopic
+from upcycle_news.models.webhook_secret import WebhookSecret
+from upcycle_news.text.private_hosts import PrivateAccess, is_private_host
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -385,6 +387,104 @@ class CockpitSettings(Table):
         return self
 
 
+WebhookEvent = Literal[
+    "subscriber.confirmed",
+    "subscriber.left",
+    "subscriber.suppressed",
+    "subscriber.unsuppressed",
+    "subscriber.forgotten",
+    "issue.approved",
+    "issue.rejected",
+    "issue.sent",
+    "issue.paused",
+    "issue.stopped",
+    "issue.resumed",
+    "issue.closed",
+    "issue.reopened",
+    "issue.cancelled",
+    "issue.taken_back",
+]
+
+
+def _webhook_secret(value: SecretStr) -> SecretStr:
+    if value.get_secret_value():
+        try:
+            WebhookSecret.parse(value.get_secret_value())
+        except ValueError:
+            raise UnusableValueError(localized("value-webhook-secret")) from None
+    return value
+
+
+class WebhookSettings(Table):
+    """`[webhooks.NAME]`: a program elsewhere that is told of events, signed (Standard Webhooks)."""
+
+    url: Annotated[SecretStr, AfterValidator(_web_address)] = Field(
+        SecretStr(""),
+        description="Where events are posted: https, or http on this machine and for hosts of allow_private.",
+    )
+    secret: Annotated[SecretStr, AfterValidator(_webhook_secret)] = Field(
+        SecretStr(""),
+        description="Signs them: `whsec_` and base64 of 24 to 64 bytes, two with a blank while the receiver changes "
+        "over; from the environment or a file only. Without it nothing is posted.",
+    )
+    events: tuple[WebhookEvent, ...] = Field(
+        (
+            "subscriber.confirmed",
+            "subscriber.left",
+            "subscriber.suppressed",
+            "issue.approved",
+            "issue.sent",
+            "issue.stopped",
+            "issue.closed",
+        ),
+        min_length=1,
+        description="Of which events it is told.",
+    )
+    include_addresses: bool = Field(
+        False, description="Name the address of the subscriber that an event is about."
+    )
+    timeout: float = Field(10.0, gt=0, le=30, description="Seconds for one request, all together.")
+    allow_private: AllowPrivate = Field(
+        False,
+        description="Hosts and networks of your own that the address may lead to, as in "
+        "feeds.allow_private; this machine always may.",
+    )
+
+    @model_validator(mode="after")
+    def _goes_encrypted_or_stays_at_home(self) -> Self:
+        url = self.url.get_secret_value()
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        if parts.username or parts.password:
+            raise UnusableValueError(localized("value-webhook-login"))
+        if url and is_private_host(host) and not self.access.allows_host(host):
+            raise UnusableValueError(localized("value-webhook-private"))
+        # `true` allows every private host, which a public one is not.
+        named = is_private_host(host) or self.allow_private is not True
+        if url and parts.scheme != "https" and not (named and self.access.allows_host(host)):
+            raise UnusableValueError(localized("value-webhook-plain"))
+        return self
+
+    @property
+    def access(self) -> PrivateAccess:
+        """Which private addresses may be asked: this machine only where the address itself names it."""
+        allowed = self.allow_private
+        if allowed is True:
+            return PrivateAccess.parse(True)
+        host = (urlsplit(self.url.get_secret_value()).hostname or "").rstrip(".").lower()
+        own = () if allowed is False else allowed
+        if host == "localhost" or host.endswith(".localhost") or _is_loopback(host):
+            own = (*own, "127.0.0.0/8", "::1", host)
+        return PrivateAccess.parse(own)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 class BrowserSettings(Table):
     """`[browser]`: the Chromium that takes pictures of issues, where one is installed."""
 
@@ -591,12 +691,13 @@ def _topic(arn: str) -> None:
 
 def _public_key(text: str) -> None:
     """Raise unless this is a public key as SendGrid shows it: the base64 of DER, on one line."""
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
     from cryptography.hazmat.primitives.serialization import load_der_public_key
 
     try:
         key = load_der_public_key(base64.b64decode(text, validate=True))
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, EllipticCurvePublicKey):
         raise UnusableValueError(localized("value-public-key"))

@@ -57,6 +57,7 @@ from upcycle_news.config.sections import (
     SourceSettings,
     TemplatesSettings,
     TopicSettings,
+    WebhookSettings,
     WebSettings,
     WindowSettings,
 )
@@ -123,6 +124,9 @@ class Settings(BaseSettings):
     inbox: InboxSettings = Field(default_factory=InboxSettings)
     bounces: BouncesSettings = Field(default_factory=BouncesSettings)
     events: dict[str, EventSourceSettings] = Field(default_factory=dict)
+    webhooks: dict[str, WebhookSettings] = Field(
+        default_factory=dict, description="Programs elsewhere that are told of events."
+    )
     archive: ArchiveSettings = Field(default_factory=ArchiveSettings)
     templates: TemplatesSettings = Field(default_factory=TemplatesSettings)
     log: LogSettings = Field(default_factory=LogSettings)
@@ -170,6 +174,16 @@ class Settings(BaseSettings):
             if not re.fullmatch(r"[a-z0-9_]{1,32}", name) or name == EVENTS_BY_MAIL:
                 raise UnusableValueError(localized("value-event-name"))
         return events
+
+    @field_validator("webhooks")
+    @classmethod
+    def _webhooks_have_short_names(
+        cls, webhooks: dict[str, WebhookSettings]
+    ) -> dict[str, WebhookSettings]:
+        for name in webhooks:
+            if not re.fullmatch(r"[a-z0-9_-]{1,40}", name):
+                raise UnusableValueError(localized("value-webhook-name", name=name[:40]))
+        return webhooks
 
     @classmethod
     def settings_customise_sources(
@@ -317,6 +331,13 @@ def _refuse_secrets_in_toml(table: dict[str, Any], source: str) -> None:
             line_of(source, ("cockpit", "webhook")),
             _secret_in_git("COCKPIT__WEBHOOK"),
         )
+    for name, webhook in table.get("webhooks", {}).items():
+        if webhook.get("secret"):
+            raise SettingsError(
+                FILE_NAME,
+                line_of(source, ("webhooks", name, "secret")),
+                _secret_in_git(f"WEBHOOKS__{name.upper()}__SECRET"),
+            )
     for name, secret in table.get("bounces", {}).get("webhooks", {}).items():
         if secret:
             raise SettingsError(

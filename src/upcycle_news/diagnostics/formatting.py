@@ -15,8 +15,10 @@ _TITLES = {
     "store": localized("doctor-group-store"),
     "relay": localized("doctor-group-relay"),
     "dns": localized("doctor-group-dns"),
+    "reports": localized("doctor-group-reports"),
     "leaving": localized("doctor-group-leaving"),
     "prefect": localized("doctor-group-prefect"),
+    "webhooks": localized("doctor-group-webhooks"),
     "content": localized("doctor-group-content"),
 }
 _STATES = {

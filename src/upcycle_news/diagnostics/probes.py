@@ -21,6 +21,7 @@ from upcycle_news.config.sections import EventSourceSettings
 from upcycle_news.config.settings import PREFIX
 from upcycle_news.diagnostics import (
     content,
+    dmarc_reports,
     event_sources,
     host,
     prefect,
@@ -28,6 +29,7 @@ from upcycle_news.diagnostics import (
     relay,
     storage,
     unsubscribe_endpoint,
+    webhooks,
 )
 from upcycle_news.diagnostics.content import LastIssue
 from upcycle_news.diagnostics.dns import sender_domain
@@ -52,6 +54,8 @@ from upcycle_news.services.issues import ids
 from upcycle_news.services.journal import files
 from upcycle_news.services.journal.consistency import find_contradiction
 from upcycle_news.services.subscribers import subscriptions
+from upcycle_news.services.webhooks.status import statuses
+from upcycle_news.storage import dmarc_reports as report_sums
 from upcycle_news.storage import (
     inspect,
     issues,
@@ -349,6 +353,25 @@ def _sender(context: AppContext, domain: str) -> sender_domain.Sender:
     )
 
 
+def probe_dmarc_reports(check_context: CheckContext) -> list[CheckResult]:
+    """Check what receivers report about mails in our name; nothing is asked of anybody."""
+    context = check_context.app
+    inbox = process.has_inbox(context)
+    if not inbox or not check_context.usable:
+        return [dmarc_reports.no_reports(inbox=inbox)]
+    summary = report_sums.summarise(
+        context.store,
+        since=check_context.now - dmarc_reports.LOOK_BACK,
+        limit=dmarc_reports.SOURCES,
+    )
+    if not summary.reports:
+        # Older ones tell that they came, and no longer do.
+        summary = report_sums.summarise(
+            context.store, since=check_context.now - report_sums.KEPT, limit=dmarc_reports.SOURCES
+        )
+    return dmarc_reports.evaluate(summary, check_context.now, context.settings.doctor.outgoing_ips)
+
+
 def probe_unsubscribing(check_context: CheckContext) -> list[CheckResult]:
     """Check the ways to unsubscribe, the one-click endpoint, the inbox, and pending suppressions."""
     results = [
@@ -451,6 +474,15 @@ def _events(file: Path) -> set[str]:
     }
 
 
+def probe_webhooks(check_context: CheckContext) -> list[CheckResult]:
+    """Check how far outgoing webhooks have got; nothing is posted."""
+    if not check_context.app.settings.webhooks:
+        return webhooks.evaluate(())
+    if not check_context.usable:
+        return [skipped("webhooks", localized("doctor-store-not-there"))]
+    return webhooks.evaluate(statuses(check_context.app))
+
+
 def probe_content(check_context: CheckContext) -> list[CheckResult]:
     """Check the feeds, the size of the last issue, and the content as `check` does."""
     size = content.evaluate_issue_size(check_context.last)
@@ -488,6 +520,7 @@ PROBES: Mapping[str, tuple[Callable[[CheckContext], list[CheckResult]], tuple[st
         ),
     ),
     "dns": (probe_dns, ("dns", "resolver", "spf", "dkim", "dmarc", "mx", "ptr")),
+    "reports": (probe_dmarc_reports, ("dmarc-reports", "dmarc-senders")),
     "leaving": (
         probe_unsubscribing,
         ("leaving", "one-click", "one-click-tls", "privacy", "inbox", "suppressions"),
@@ -499,6 +532,7 @@ PROBES: Mapping[str, tuple[Callable[[CheckContext], list[CheckResult]], tuple[st
             *("prefect-late", "clock", "alarms"),
         ),
     ),
+    "webhooks": (probe_webhooks, ("webhooks",)),
     "content": (probe_content, ("feeds", "issue-size", "content")),
 }
 """The groups in the order of the report: the probe of each, and the checks it returns results of."""

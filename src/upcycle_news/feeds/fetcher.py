@@ -24,7 +24,6 @@ import httpcore
 from upcycle_news.feeds.cookies import RedirectCookies
 from upcycle_news.feeds.host_throttle import HostThrottle, host_of, run_in_threads
 from upcycle_news.feeds.http_body import BodyError, decode_body
-from upcycle_news.feeds.http_guard import Deadline, GuardedBackend, describe_error
 from upcycle_news.feeds.http_response import Response, ResponseError
 from upcycle_news.feeds.results import (
     Deferred,
@@ -40,6 +39,7 @@ from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Feed
 from upcycle_news.text.private_hosts import PrivateAccess
 from upcycle_news.text.urls import BadLinkError, safe_link
+from upcycle_news.transports.http_guard import Deadline, GuardedBackend, describe_error
 
 Output = TypeVar("Output")
 ACCEPT = (

@@ -46,7 +46,7 @@ from sqlalchemy import (
 
 from upcycle_news.models import Event, EventKind
 from upcycle_news.storage.database import Store
-from upcycle_news.storage.schema import events, subscribers
+from upcycle_news.storage.schema import events, subscribers, webhook_cursors
 
 START = 0
 """The position before the first event."""
@@ -187,14 +187,18 @@ def delete_old(store: Store, *, before: datetime, now: datetime) -> int:
     """Delete events whose positions were given before `before`, oldest first; return how many.
 
     The newest one stays: no position is given twice whatever the clock does, and who read up to it
-    has missed nothing. Positions are given now to those that nobody has read.
+    has missed nothing. So do those that a webhook has not taken (`storage.webhook_outbox`). Positions
+    are given now to those that nobody has read.
     """
     _give_positions(store, now)
     newest = select(func.max(events.c.position)).scalar_subquery()
+    taken = select(func.min(webhook_cursors.c.position)).scalar_subquery()
     with store.writing() as connection:
         return connection.execute(
             delete(events).where(
-                events.c.position < _microseconds(before), events.c.position < newest
+                events.c.position < _microseconds(before),
+                events.c.position < newest,
+                events.c.position <= func.coalesce(taken, newest),
             )
         ).rowcount
 

@@ -19,6 +19,7 @@ from upcycle_news.storage.schema import (
     consent_proofs,
     consents,
     deliveries,
+    issue_replies,
     issues,
     quota_marks,
     quota_scopes,
@@ -88,7 +89,10 @@ def count_sent_within(store: Store, scope: str, rate: Rate, *, now: datetime) ->
 
 @dataclass(frozen=True)
 class IssueFigures:
-    """One issue, and what happened between it and the one before."""
+    """One issue, and what happened between it and the one before.
+
+    `replies` were written by people, `auto_replies` by their absence assistants.
+    """
 
     issue: str
     at: datetime
@@ -100,6 +104,8 @@ class IssueFigures:
     unsubscribed: int
     joined: int
     left: int
+    replies: int = 0
+    auto_replies: int = 0
 
 
 @dataclass(frozen=True)
@@ -169,6 +175,12 @@ def issue_figures(store: Store, last: int) -> tuple[IssueFigures, ...]:
                 .group_by(unsubscribes.c.issue_number)
             )
         }
+        answers = {
+            row.issue_id: row
+            for row in connection.execute(
+                select(issue_replies).where(issue_replies.c.issue_id.in_(ids))
+            )
+        }
         ends = [row.enqueued_at for row in reversed(rows)]
         joined = _count_in_spans(connection, consents.c.confirmed_at, ends)
         left = _count_in_spans(connection, unsubscribes.c.at, ends)
@@ -180,6 +192,7 @@ def issue_figures(store: Store, last: int) -> tuple[IssueFigures, ...]:
                 if row.closed_at is None
                 else lifecycle.stored_sums(row)
             )
+            answered = answers.get(row.id)
             results.append(
                 IssueFigures(
                     issue=row.id,
@@ -192,6 +205,8 @@ def issue_figures(store: Store, last: int) -> tuple[IssueFigures, ...]:
                     unsubscribed=unsubscribed.get(row.number, 0),
                     joined=joined.get(span, 0),
                     left=left.get(span, 0),
+                    replies=answered.replies if answered else 0,
+                    auto_replies=answered.auto_replies if answered else 0,
                 )
             )
     return tuple(results)

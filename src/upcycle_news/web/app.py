@@ -35,6 +35,7 @@ from upcycle_news.web.http_api.endpoint import HttpApi, below_root
 from upcycle_news.web.metrics import MetricsEndpoint, PeerMiddleware
 from upcycle_news.web.questions import QuestionPages
 from upcycle_news.web.rate_limit import BodyTooLarge, NetworkRateLimit
+from upcycle_news.web.webhook_sender import WebhookSender
 
 log = Log(__name__)
 
@@ -52,7 +53,7 @@ def create_app(publication: App | None = None, *, mail_seconds: float = MAIL_SEC
     own = publication is None
     publication = publication or open_app()
     settings = publication.settings.web
-    mailer = ConfirmationMailer(publication)
+    mailer, webhook_sender = ConfirmationMailer(publication), WebhookSender(publication)
     handlers = Handlers(
         app=publication,
         limit=NetworkRateLimit(settings.signups_per_hour, time.monotonic),
@@ -142,7 +143,9 @@ def create_app(publication: App | None = None, *, mail_seconds: float = MAIL_SEC
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         mailer.start()
+        webhook_sender.start()
         yield
+        await asyncio.to_thread(webhook_sender.stop, mail_seconds)
         if not await asyncio.to_thread(mailer.stop, mail_seconds):
             log.warning("confirmation mails wait", why="the relay did not answer before the end")
         handlers.close()
@@ -183,13 +186,21 @@ def create_app(publication: App | None = None, *, mail_seconds: float = MAIL_SEC
     )
     app.router.redirect_slashes = False
 
-    async def asgi(scope: Any, receive: Any, send: Any) -> None:
-        """Hand over what is below the API's root: a route of Starlette takes no path with a line break."""
-        is_api = scope["type"] == "http" and below_root(scope["path"])
-        await (http_api if is_api else app)(scope, receive, send)
-
-    believing = ProxyHeadersMiddleware(asgi, trusted_hosts=list(settings.trusted_proxies))
+    both = _ApiBesidePages(app, http_api)
+    believing = ProxyHeadersMiddleware(both, trusted_hosts=list(settings.trusted_proxies))
     return PeerMiddleware(believing)
+
+
+class _ApiBesidePages:
+    """Hands over what is below the API's root: a route of Starlette takes no path with a line break."""
+
+    def __init__(self, app: Starlette, http_api: Any) -> None:
+        """`app` has the pages."""
+        self.app, self._http_api = app, http_api
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        is_api = scope["type"] == "http" and below_root(scope["path"])
+        await (self._http_api if is_api else self.app)(scope, receive, send)
 
 
 def _headers(style_hash: str, public_url: str) -> dict[str, str]:

@@ -1,4 +1,7 @@
-"""Process the inbox: suppress after bounces and complaints, unsubscribe by mail."""
+"""Process the inbox: suppress after bounces and complaints, unsubscribe by mail.
+
+Keep the sums of DMARC reports, and count replies.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,8 @@ from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import UnsubscribeMethod
 from upcycle_news.models.runs import RunResult
 from upcycle_news.observability.logging import Log
+from upcycle_news.services.bounces import dmarc_reports
+from upcycle_news.services.bounces.replies import ReplyCounter
 from upcycle_news.services.bounces.reports import DeliveryReport, new_report, settle
 from upcycle_news.services.subscribers import subscriptions
 from upcycle_news.storage import bounces, subscribers
@@ -47,6 +52,10 @@ _COUNT_NAMES: Mapping[str, LocalizedText] = {
     "suppressed": localized("inbox-suppressed"),
     "pending": localized("inbox-pending"),
     "wants_to_leave": localized("inbox-wants-to-leave"),
+    "replies": localized("inbox-replies"),
+    "auto_replies": localized("inbox-auto-replies"),
+    "dmarc": localized("inbox-dmarc"),
+    "dmarc_unread": localized("inbox-dmarc-unread"),
 }
 
 
@@ -60,7 +69,9 @@ class Collected:
     `delivered`, `ignored` and `unknown` are events of providers: arrived, of no interest (opens and clicks
     among them, of which no more than the word is read), and of a word that is not known here.
     `wants_to_leave`: those left alone that seem to want to leave and carry no link of ours; `notice` is a
-    sentence about them in the publication's language.
+    sentence about them in the publication's language. `replies` and `auto_replies`: those left alone that
+    answer an issue, written by a person or by a program, and were not counted before. `dmarc`: aggregate
+    reports whose sums were kept; `dmarc_unread`: those that could not be read or are not about us.
     """
 
     hard: int = 0
@@ -78,6 +89,10 @@ class Collected:
     suppressed: int = 0
     pending: int = 0
     wants_to_leave: int = 0
+    replies: int = 0
+    auto_replies: int = 0
+    dmarc: int = 0
+    dmarc_unread: int = 0
     notice: str = ""
 
     def as_dict(self) -> dict[str, int]:
@@ -138,25 +153,24 @@ def open_inbox(context: AppContext, timeout: float = 60.0) -> Iterator[Inbox]:
 
 def collect(context: AppContext) -> Collected:
     """Process every mail in the inbox; safe to run again after a crash."""
-    counts = Collected()
+    counts, reply_counter = Collected(), ReplyCounter(context)
+    address = context.settings.sender.unsubscribe_mailto
     with open_inbox(context) as inbox:
         for key, raw in inbox.mails():
             outcome, handled = handle(context, raw)
             counts = counts.plus(**outcome)
+            leaves = "left_alone" in outcome and wants_to_leave(raw, address)
+            if "left_alone" in outcome and not leaves:
+                # Before it is marked as seen: whoever dies in between counts it the next time.
+                counts = counts.plus(**reply_counter.count(raw))
             if handled:
                 inbox.done(key)
-            elif "left_alone" in outcome and not _tells_of_leaving(context, inbox, key, raw):
+            elif leaves and not inbox.was_read(key):
+                counts = counts.plus(wants_to_leave=1)  # until a person has read it
+            elif "left_alone" in outcome or "dmarc_unread" in outcome:
                 inbox.skip(key)
-            elif "left_alone" in outcome:
-                counts = counts.plus(wants_to_leave=1)
     log.info("the inbox was read", **counts.as_dict())
     return with_notice(context, counts)
-
-
-def _tells_of_leaving(context: AppContext, inbox: Inbox, key: str, raw: bytes) -> bool:
-    """Return True if a person has to read this mail, and nobody has yet: its writer may want to leave."""
-    address = context.settings.sender.unsubscribe_mailto
-    return wants_to_leave(raw, address) and not inbox.was_read(key)
 
 
 def with_notice(context: AppContext, counts: Collected) -> Collected:
@@ -198,6 +212,8 @@ def handle(context: AppContext, raw: bytes) -> tuple[dict[str, int], bool]:
     """Process one mail; return what to count, and whether it may be moved away."""
     if unsubscribes_by_mail(context, raw):
         return {"unsubscribed": 1}, True
+    if (taken := dmarc_reports.take_report(context, raw)) is not None:
+        return taken
     return apply_report(context, parse_bounce(raw), raw)
 
 

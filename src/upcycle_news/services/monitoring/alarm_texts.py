@@ -20,6 +20,7 @@ _TITLES: Mapping[str, LocalizedText] = {
     "upcycle-news.bounces.high": localized("alarm-bounces"),
     "upcycle-news.suppressions.pending": localized("alarm-suppressions"),
     "upcycle-news.signups.limited": localized("alarm-signups"),
+    "upcycle-news.webhook.failing": localized("alarm-webhook"),
     "upcycle-news.leave.unread": localized("alarm-unread"),
     "upcycle-news.doctor.red": localized("alarm-doctor"),
     "prefect.flow-run.Failed": localized("alarm-run-failed"),

@@ -32,6 +32,7 @@ from upcycle_news.services.issues.waiting_runs import run_of_issue
 from upcycle_news.services.runs.results import publish_result
 from upcycle_news.services.subscribers import confirmation_mails
 from upcycle_news.services.subscribers.list_health import list_health
+from upcycle_news.services.webhooks import status as webhooks
 from upcycle_news.storage import (
     alerts,
     approvals,
@@ -45,6 +46,8 @@ log = Log(__name__)
 
 DEAD_FEED_ERRORS = 5  # failures in a row: with the back-off, more than a day
 _LOOK_BACK = timedelta(days=14)
+WEBHOOK_EVENT = "upcycle-news.webhook.failing"
+"""The alert about an outgoing webhook that takes no events."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,7 @@ def new_events(context: AppContext) -> list[Event]:
             *_bounce_events(context),
             *_pending_events(context),
             *_signup_events(context),
+            *_webhook_events(context),
         )
         if alerts.alert_once(context.store, event.name, event.subject, now=now)
     ]
@@ -236,6 +240,26 @@ def _signup_events(context: AppContext) -> Iterator[Event]:
         yield Event(name, subject, sentence, {"waiting": count})
     else:
         alerts.clear_alert(context.store, name, subject)
+
+
+def _webhook_events(context: AppContext) -> Iterator[Event]:
+    """Yield an event for each webhook that has taken nothing for a while, and one when it has stopped."""
+    for status in webhooks.statuses(context):
+        failing = str(localized("about-webhook", name=status.name))
+        stopped = str(localized("about-webhook-stopped", name=status.name))
+        since = status.failing_since
+        if since is None:
+            alerts.clear_alert(context.store, WEBHOOK_EVENT, failing)
+            alerts.clear_alert(context.store, WEBHOOK_EVENT, stopped)
+        elif status.stopped or context.clock() - since >= webhooks.ALERT_AFTER:
+            yield Event(
+                WEBHOOK_EVENT,
+                stopped if status.stopped else failing,
+                status.sentence(webhooks.secret_variable(status.name)).in_language(
+                    context.language
+                ),
+                {"waiting": status.waiting},
+            )
 
 
 def find_stale_runs(context: AppContext) -> list[StaleRun]:

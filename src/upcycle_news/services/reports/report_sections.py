@@ -139,11 +139,12 @@ class ReportWriter:
         names = [self._issue_name(issue, figures.in_mailbox) for issue in issues]
         columns = (
             "issue", "audience", "accepted", "rejected", "rest", "bounced", "complained", "unsubscribed",
+            "answers", "absences",
         )  # fmt: skip
         rows = [
             (
                 name, issue.audience, issue.sent, issue.rejected, _rest(issue), issue.bounced,
-                issue.complaints, issue.unsubscribed,
+                issue.complaints, issue.unsubscribed, issue.replies, issue.auto_replies,
             )
             for name, issue in zip(names, issues, strict=True)
         ]  # fmt: skip
@@ -456,6 +457,8 @@ _WORDS = {
     "rest": localized("figures-rest"),
     "share-back": localized("figures-share-back"),
     "unsubscribed": localized("figures-unsubscribed"),
+    "answers": localized("figures-answers"),
+    "absences": localized("figures-absences"),
     "relay": localized("figures-relay"),
     "mailbox": localized("figures-mailbox"),
     "replies": localized("figures-replies"),

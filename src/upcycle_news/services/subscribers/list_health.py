@@ -24,7 +24,7 @@ class IssueHealth:
     def sentence(self) -> LocalizedText:
         """Return the figures as a sentence."""
         figures = self.figures
-        return localized(
+        sentence = localized(
             "list-health",
             issue=str(figures.issue),
             sent=figures.sent,
@@ -34,6 +34,14 @@ class IssueHealth:
             unsubscribed=figures.unsubscribed,
             joined=figures.joined,
             left=figures.left,
+        )
+        if not figures.replies and not figures.auto_replies:
+            return sentence
+        return localized(
+            "list-health-replies",
+            health=sentence,
+            replies=localized("count-replies", count=figures.replies),
+            auto_replies=localized("count-auto-replies", count=figures.auto_replies),
         )
 
     def as_dict(self) -> dict[str, Any]:

@@ -26,13 +26,16 @@ from upcycle_news.services.subscribers.mail_templates import complete_mail_templ
 from upcycle_news.services.subscribers.topics import offered_of
 from upcycle_news.storage import (
     bounces,
+    dmarc_reports,
     event_log,
     idempotency,
     personal_data,
     provider_events,
+    replies,
     send_hold,
     signups,
     subscribers,
+    webhook_outbox,
 )
 from upcycle_news.subscribers import double_opt_in
 from upcycle_news.subscribers.link_tokens import Purpose, possible_tokens, trimmed
@@ -322,7 +325,10 @@ def describe_unsubscribe_methods(context: AppContext) -> LocalizedText:
 
 
 def purge_expired(context: AppContext) -> CleanupReport:
-    """Delete expired sign-ups, bounce reports and who left long ago; send confirmation mails."""
+    """Delete expired sign-ups, bounce reports and who left long ago; send confirmation mails.
+
+    Old sums of DMARC reports, and the marks of old replies, go without being counted: they name no reader.
+    """
     now = context.clock()
     mailing = confirmation_mails.send_waiting(context)
     expired = signups.delete_unconfirmed(context.store, before=now - _valid_for(context))
@@ -331,6 +337,9 @@ def purge_expired(context: AppContext) -> CleanupReport:
     event_log.delete_old(context.store, before=now - KEEP_EVENTS, now=now)
     idempotency.delete_old(context.store, now=now)
     provider_events.prune(context.store, before=now - provider_events.REMEMBERED)
+    dmarc_reports.delete_old(context.store, now=now)
+    replies.delete_marks(context.store, now=now)
+    webhook_outbox.delete_unused(context.store, now=now)
     return CleanupReport(
         unconfirmed=expired,
         mailed=mailing.mailed,

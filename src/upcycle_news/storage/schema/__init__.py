@@ -23,6 +23,12 @@ from upcycle_news.storage.schema.feeds import (
     feed_reports,
     feeds,
 )
+from upcycle_news.storage.schema.inbox import (
+    dmarc_reports,
+    dmarc_rows,
+    issue_replies,
+    reply_marks,
+)
 from upcycle_news.storage.schema.issues import (
     approval_requests,
     blobs,
@@ -64,6 +70,7 @@ from upcycle_news.storage.schema.subscribers import (
     suppressions,
     unsubscribes,
 )
+from upcycle_news.storage.schema.webhooks import webhook_cursors
 from upcycle_news.storage.schema.welcome import welcome_deliveries, welcome_revisions
 
 __all__ = [
@@ -83,6 +90,8 @@ __all__ = [
     "consents",
     "corrections",
     "deliveries",
+    "dmarc_reports",
+    "dmarc_rows",
     "events",
     "excluded_items",
     "feed_bodies",
@@ -92,6 +101,7 @@ __all__ = [
     "idempotency_keys",
     "issue_events",
     "issue_relays",
+    "issue_replies",
     "issues",
     "key_fingerprints",
     "locks",
@@ -106,6 +116,7 @@ __all__ = [
     "recent_refusals",
     "relay_stats",
     "renderings",
+    "reply_marks",
     "request_levels",
     "revisions",
     "scheduled_runs",
@@ -116,6 +127,7 @@ __all__ = [
     "used_content",
     "variant_renderings",
     "variant_sums",
+    "webhook_cursors",
     "welcome_deliveries",
     "welcome_revisions",
     "wordings",

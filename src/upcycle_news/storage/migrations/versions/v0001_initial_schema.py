@@ -695,6 +695,7 @@ def upgrade() -> None:
         sa.Column("subscriber_id", sa.Integer(), nullable=False),
         sa.Column("revision_id", sa.String(length=64), nullable=False),
         sa.Column("issue_id", sa.String(length=16), nullable=False),
+        sa.Column("variant", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("next_at", UtcDateTime(), nullable=True),
@@ -787,4 +788,75 @@ def upgrade() -> None:
             ["issue_id"], ["issues.id"], name=op.f("fk_variant_sums_issue_id"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("issue_id", "variant", name=op.f("pk_variant_sums")),
+    )
+    op.create_table(
+        "dmarc_reports",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("report_key", sa.String(length=64), nullable=False),
+        sa.Column("organisation", sa.String(length=100), nullable=False),
+        sa.Column("domain", sa.String(length=253), nullable=False),
+        sa.Column("policy", sa.String(length=16), nullable=False),
+        sa.Column("begins_at", UtcDateTime(), nullable=False),
+        sa.Column("ends_at", UtcDateTime(), nullable=False),
+        sa.Column("received_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_dmarc_reports")),
+        sa.UniqueConstraint("report_key", name=op.f("uq_dmarc_reports_report_key")),
+    )
+    for column in ("ends_at", "received_at"):
+        op.create_index(op.f(f"ix_dmarc_reports_{column}"), "dmarc_reports", [column], unique=False)
+    op.create_table(
+        "dmarc_rows",
+        sa.Column("report_id", sa.Integer(), nullable=False),
+        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("source", sa.String(length=45), nullable=False),
+        sa.Column("disposition", sa.String(length=16), nullable=False),
+        sa.Column("dkim", sa.Boolean(), nullable=False),
+        sa.Column("spf", sa.Boolean(), nullable=False),
+        sa.Column("header_from", sa.String(length=253), nullable=False),
+        sa.Column("signed_by", sa.String(length=253), nullable=False),
+        sa.Column("mail_from", sa.String(length=253), nullable=False),
+        sa.Column("mails", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["report_id"],
+            ["dmarc_reports.id"],
+            name=op.f("fk_dmarc_rows_report_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("report_id", "position", name=op.f("pk_dmarc_rows")),
+    )
+    op.create_table(
+        "issue_replies",
+        sa.Column("issue_id", sa.String(length=16), nullable=False),
+        sa.Column("replies", sa.Integer(), nullable=False),
+        sa.Column("auto_replies", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["issue_id"],
+            ["issues.id"],
+            name=op.f("fk_issue_replies_issue_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("issue_id", name=op.f("pk_issue_replies")),
+    )
+    op.create_table(
+        "reply_marks",
+        sa.Column("mark", sa.String(length=64), nullable=False),
+        sa.Column("issue_id", sa.String(length=16), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["issue_id"], ["issues.id"], name=op.f("fk_reply_marks_issue_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("mark", name=op.f("pk_reply_marks")),
+    )
+    op.create_index(op.f("ix_reply_marks_issue_id"), "reply_marks", ["issue_id"], unique=False)
+    op.create_table(
+        "webhook_cursors",
+        sa.Column("name", sa.String(length=40), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("next_at", UtcDateTime(), nullable=True),
+        sa.Column("failing_since", UtcDateTime(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("stopped", sa.Boolean(), nullable=False),
+        sa.Column("delivered_at", UtcDateTime(), nullable=True),
+        sa.Column("seen_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_webhook_cursors")),
     )
