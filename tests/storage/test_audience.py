@@ -178,7 +178,7 @@ def test_whom_the_rule_gives_nothing_is_not_queued(each_store: Store) -> None:
             lambda choice: None if "Energie" in choice.topics else 0,
             now=NOW,
         )
-    assert queued == {0: 4}
+    assert queued == audience.QueuedReaders({0: 4}, {"de": 2})
     assert set(variants_in(each_store, names)) == {"anna", "bert", "emil", "fee"}
 
 

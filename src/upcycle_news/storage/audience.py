@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -36,6 +37,18 @@ NO_MAIL = -1
 
 VariantOf = Callable[[Choice], int | None]
 """Returns the number of the variant for a choice; None: they do not get the issue."""
+
+
+@dataclass(frozen=True)
+class QueuedReaders:
+    """How many deliveries of each variant were queued, by its number.
+
+    `without` are those who would get the issue if it had something in their language, by language.
+    """
+
+    variants: Mapping[int, int]
+    without: Mapping[str, int] = field(default_factory=dict)
+
 
 # Stored JSON as text: equal texts are equal choices, and what is written in another order is read as well.
 _TOPICS = cast(subscribers.c.topics, Text)
@@ -76,6 +89,16 @@ def count_audience(store: Store, topics: Collection[str], *, issue: IssueId | No
     return sum(count_choices(store, topics, issue=issue).values())
 
 
+def may_receive(store: Store, subscriber: int, issue: IssueId) -> bool:
+    """Return whether a subscriber would be asked about an issue now, whatever they chose.
+
+    Not who is not confirmed, left or is suppressed; a correction is for those who got what it corrects.
+    """
+    query = select(subscribers.c.id).where(subscribers.c.id == subscriber, *_may_receive(issue))
+    with store.reading() as connection:
+        return connection.execute(query).first() is not None
+
+
 def wants(chosen: Collection[str], topics: Collection[str]) -> bool:
     """Return whether a subscriber who chose these topics (none: all) gets an issue on `topics`."""
     wanted = {topic.casefold() for topic in topics}
@@ -89,14 +112,15 @@ def queue_deliveries(
     variant_of: VariantOf | None,
     *,
     now: datetime,
-) -> dict[int, int]:
-    """Queue a delivery for everybody who gets the issue; return how many each variant has.
+) -> QueuedReaders:
+    """Queue a delivery for everybody who gets the issue; return how many each variant has, and who has none.
 
     They are in the order of their variants, so that a worker has few of them at a time. Without
     `variant_of` all get the first. A choice that another transaction makes in this very moment counts as
     none.
     """
-    numbers = {} if variant_of is None else _numbers(_choices(connection, issue), variant_of)
+    choices = {} if variant_of is None else _choices(connection, issue)
+    numbers = {} if variant_of is None else _numbers(choices, variant_of)
     if numbers:
         _chosen.create(connection)
         rows = [
@@ -115,12 +139,12 @@ def queue_deliveries(
     of_issue = deliveries.c.issue_id == str(issue)
     if not numbers:
         total = connection.scalar(select(func.count()).where(of_issue)) or 0
-        return {0: int(total)} if total else {}
+        return QueuedReaders({0: int(total)} if total else {})
     counted = select(deliveries.c.variant, func.count()).where(of_issue)
-    return {
-        int(number): int(count)
-        for number, count in connection.execute(counted.group_by(deliveries.c.variant))
-    }
+    rows_of = connection.execute(counted.group_by(deliveries.c.variant))
+    return QueuedReaders(
+        {int(number): int(count) for number, count in rows_of}, _without(choices, numbers, topics)
+    )
 
 
 def _choices(connection: Connection, issue: IssueId | None) -> dict[tuple[str, str], int]:
@@ -143,6 +167,20 @@ def _numbers(
         if number != 0:
             numbers[language, topics] = NO_MAIL if number is None else number
     return numbers
+
+
+def _without(
+    choices: Mapping[tuple[str, str], int],
+    numbers: Mapping[tuple[str, str], int],
+    topics: Collection[str],
+) -> dict[str, int]:
+    """Return how many readers of each language get no mail, since the issue has nothing in it."""
+    without: dict[str, int] = {}
+    for (language, stored), readers in sorted(choices.items()):
+        left_out = numbers.get((language, stored)) == NO_MAIL
+        if left_out and (not topics or wants(json.loads(stored), topics)):
+            without[language] = without.get(language, 0) + readers
+    return without
 
 
 def _rows(issue: IssueId, now: datetime, *, by_choice: bool) -> Select[Any]:
