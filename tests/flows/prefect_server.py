@@ -63,7 +63,7 @@ class PrefectServer:
         self._client = httpx.Client(
             base_url=f"http://127.0.0.1:{self.port}/api",
             trust_env=False,
-            timeout=60,
+            timeout=180,
             limits=httpx.Limits(max_keepalive_connections=0),
         )
         self._started_before = False
