@@ -27,8 +27,9 @@ from upcycle_news.services.issues.questions import (
     asked_question,
     count_answer,
 )
-from upcycle_news.storage import issues
+from upcycle_news.storage import issues, replies
 from upcycle_news.storage.issue_lifecycle import SYSTEM, RecordedEvent
+from upcycle_news.storage.replies import ReplyCounts
 
 # Each verb imports what it needs: whoever asks for a status loads no feeds, templates or backups.
 if TYPE_CHECKING:
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from upcycle_news.services.issues.review import Review
     from upcycle_news.services.issues.variants import ReaderExplanation, Readership
     from upcycle_news.services.issues.waiting_runs import ResumedRuns
-    from upcycle_news.storage.replies import ReplyCounts
     from upcycle_news.storage.revisions import Revision
 
     OnCollected = Callable[[FeedRunReport], None]
@@ -471,7 +471,6 @@ class Issues:
         `RelayError` when the relay cannot be reached or stops the issue. What is not sent stays
         queued.
         """
-        from upcycle_news.services.delivery.deliver_run import run_delivery
         from upcycle_news.services.delivery.manual_send import Approver, queue_issue
 
         chosen = self._id(issue)
@@ -484,6 +483,8 @@ class Issues:
             on_collected=on_collected,
             ahead=ahead,
         )
+        from upcycle_news.services.delivery.deliver_run import run_delivery
+
         result = run_delivery(self._context, chosen, progress=progress, rendered=queued.rendered)
         return self._send_result(result, joined=queued.joined)
 
@@ -600,9 +601,8 @@ class Issues:
 
         Only those that name a mail of the issue are counted; nothing else of them is kept.
         """
-        from upcycle_news.services.bounces.replies import reply_counts
-
-        return reply_counts(self._context, self._latest(issue))
+        chosen = str(self._latest(issue))
+        return replies.counts_of(self._context.store, [chosen]).get(chosen, ReplyCounts())
 
     def in_mailbox(self, issue: IssueId | str | None = None) -> LocalizedText | None:
         """Return that an issue lies in the embedded mailbox, and how readers get it; None if it does not.

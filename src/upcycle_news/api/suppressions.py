@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.models import IssueId, Suppression, SuppressionSource
+from upcycle_news.services.subscribers import wave_suppressions
 from upcycle_news.storage import pending_suppressions, suppressions
 
 # Reading lists is imported by the verbs that do it: every status asks for what is pending.
@@ -70,27 +71,21 @@ class Suppressions:
 
     def pending_sentence(self) -> str:
         """Return the sentence that says how many wait and what to do; empty when none does."""
-        from upcycle_news.services.subscribers import suppression_lists
-
-        return suppression_lists.pending_sentence(self._context)
+        return wave_suppressions.pending_sentence(self._context)
 
     def confirm_pending(self, issue: IssueId | str = "") -> int:
         """Suppress those that wait, or those of one issue; return how many.
 
         Raises `UpcycleError` when none waits.
         """
-        from upcycle_news.services.subscribers import suppression_lists
-
-        return suppression_lists.confirm_pending(self._context, str(issue))
+        return wave_suppressions.confirm_pending(self._context, str(issue))
 
     def drop_pending(self, issue: IssueId | str = "") -> int:
         """Drop the suppressions that wait, or those of one issue; return how many.
 
         Raises `UpcycleError` when none waits.
         """
-        from upcycle_news.services.subscribers import suppression_lists
-
-        return suppression_lists.drop_pending(self._context, str(issue))
+        return wave_suppressions.drop_pending(self._context, str(issue))
 
     def remove_of_issue(self, issue: IssueId | str) -> int:
         """Undo whatever bounces and refusals of an issue suppressed, pending or not; return how many.
@@ -98,9 +93,7 @@ class Suppressions:
         Complaints and whatever people suppressed by hand stay. Raises `UpcycleError` when there is
         nothing to undo.
         """
-        from upcycle_news.services.subscribers import suppression_lists
-
-        return suppression_lists.undo_of_issue(self._context, str(issue))
+        return wave_suppressions.undo_of_issue(self._context, str(issue))
 
     def list(self) -> Iterator[Suppression]:
         """Yield every suppression, oldest first."""
