@@ -111,7 +111,7 @@ def test_an_import_reports_every_line_in_order_and_can_only_report(
     assert report.as_dict()["skipped"][0] == report.skipped[0].as_dict() == {
         "line": 3, "reason": "ist gesperrt: An diese Adresse wird nicht geschrieben."
     }  # fmt: skip
-    assert bars == [("reading", 6), ("adding", 3)]
+    assert bars == [("adding", 7)]
 
 
 def test_a_list_that_cannot_be_read_says_which(app: App, tmp_path: Path) -> None:

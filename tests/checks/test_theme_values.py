@@ -67,7 +67,7 @@ def test_what_is_right_has_no_finding(old: str, new: str) -> None:
         ("mono = \"Menlo, Consolas, 'Liberation Mono', monospace\"", 'mono = "a; }"'),
         ('sections = ["contents", ', 'sections = ["lead", '),
         (
-            'sections = ["contents", "lead", "author", "teasers", "related", "closing"]',
+            'sections = ["contents", "lead", "author", "teasers", "related", "question", "closing"]',
             'sections = "lead"',
         ),
         ('sections = ["contents", ', "sections = [3, "),

@@ -22,7 +22,7 @@ from ..transports.bad_relays import MisbehavingRelay
 
 SUM = {
     "issue", "hash", "audience", "queued", "sending", "sent", "deferred", "rejected", "unknown",
-    "suppressed", "cancelled", "closed", "state",
+    "suppressed", "cancelled", "closed", "state", "replies", "auto_replies",
 }  # fmt: skip
 CONSENT = ("--consent", "paper list, 3 May 2026")
 

@@ -40,7 +40,8 @@ def test_a_publication_with_a_look_has_only_its_colours_and_can_be_previewed(
 ) -> None:
     assert files(publication.home) == ["theme.toml"]
     checked = publication.run("check", "--json")
-    assert {finding["code"] for finding in checked.lines} == {"sample-settings"}
+    codes = {finding["code"] for finding in checked.lines}
+    assert codes == {"sample-settings", "privacy-url-missing"}
     shown = publication.run("issue", "preview", "--no-open", "--no-collect", "--json").json
     html = Path(shown["files"]["html"]).read_text(encoding="utf-8")
     assert "Ein Absatz Text." in html

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from upcycle_news.app.factories import secret_values
 from upcycle_news.config.settings import load_settings
 from upcycle_news.errors import SettingsError
 
-from ..bounces.providers.posting import POSTING, SECRET
+from ..bounces.providers.posting import POSTING, SECRET, sendgrid_public_key
 
 TOPIC = 'topic_arn = "arn:aws:sns:eu-central-1:123456789012:events"'
 
@@ -72,6 +73,14 @@ def test_without_secrets_a_source_is_right_but_closed(tmp_path: Path, table: str
 )
 def test_what_does_not_belong_together_is_refused(tmp_path: Path, table: str, said: str) -> None:
     assert said in load(tmp_path, table)
+
+
+def test_a_public_key_of_an_algorithm_that_nobody_knows_is_refused(tmp_path: Path) -> None:
+    der = base64.b64decode(sendgrid_public_key())
+    elliptic, unknown = bytes.fromhex("2a8648ce3d0201"), bytes.fromhex("2a8648ce3d027f")
+    assert elliptic in der
+    key = base64.b64encode(der.replace(elliptic, unknown)).decode()
+    assert "the verification key" in load(tmp_path, f'provider = "sendgrid"\npublic_key = "{key}"')
 
 
 @pytest.mark.parametrize("key", ["secret", "signing_key", "password"])

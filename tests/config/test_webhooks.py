@@ -70,7 +70,9 @@ def test_a_secret_does_not_belong_into_newsletter_toml(publication: Publication)
     assert secret not in str(refused.value)
 
 
-@pytest.mark.parametrize("secret", ["geheim", "whsec_kurz", new_secret(10)])
+@pytest.mark.parametrize(
+    "secret", ["geheim", "whsec_kurz", new_secret(10)], ids=["word", "no base64", "too short"]
+)
 def test_a_secret_that_is_none_is_refused_with_the_way_to_make_one(
     publication: Publication, secret: str
 ) -> None:

@@ -53,6 +53,8 @@ def test_a_relay_without_provider_is_not_asked_about() -> None:
         ("in-v3.mailjet.com.", "mailjet"),
         ("mailgun.org.umbaupost.example.net", ""),
         ("notmailgun.org", ""),
+        ("email-smtp-fips.us-east-1.amazonaws.com", "ses"),
+        ("ec2-192-0-2-1.eu-central-1.compute.amazonaws.com", ""),
         ("", ""),
     ],
 )

@@ -249,6 +249,7 @@ def test_each_change_has_a_result_in_both_languages(
     for text in (result.finding, result.impact, result.fix):
         assert text is not None
         assert text.in_language("de") != text.in_language("en")
+        assert "0" not in text.in_language("de")  # nothing was counted that is not there
     assert "docs/providers/brevo.md" in str(result.fix)
     [result] = evaluate(ReadBackFacts("main", changes=changes))
     assert result.fix == localized("read-back-cure", name="main")

@@ -34,6 +34,20 @@ def test_secrets_of_24_to_64_bytes_are_read(size: int) -> None:
         f"{new_secret()} secret",
         new_secret()[:-1] + "?",
     ],
+    # A test is found by its name in each process of the suite, and these are new in each.
+    ids=[
+        "empty",
+        "blank",
+        "word",
+        "prefix",
+        "no base64",
+        "umlaut",
+        "short",
+        "long",
+        "bare",
+        "two",
+        "odd",
+    ],
 )
 def test_anything_else_is_refused_and_not_repeated(text: str) -> None:
     with pytest.raises(ValueError) as refused:

@@ -326,7 +326,7 @@ def test_the_theme_lists_the_sections_of_both_parts_in_their_order() -> None:
         "partials/dates.mjml": "<mj-section><mj-column><mj-text><p>Termin</p></mj-text></mj-column></mj-section>",
         "partials/dates.txt": "Termin",
         "theme.toml": TEMPLATES["theme.toml"].replace(
-            'sections = ["contents", "lead", "author", "teasers", "related", "closing"]',
+            'sections = ["contents", "lead", "author", "teasers", "related", "question", "closing"]',
             'sections = ["dates", "related", "lead"]',
         ),
     }

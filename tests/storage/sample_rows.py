@@ -32,6 +32,7 @@ from upcycle_news.storage import (
     workers,
 )
 from upcycle_news.storage.database import Store
+from upcycle_news.storage.quotas import Quotas
 from upcycle_news.storage.subscribers import NewSubscriber
 
 from ..single_leases import SingleLeaseLedger
@@ -163,6 +164,8 @@ def queued(store: Store, *addresses: str, issue: IssueId = ISSUE) -> str:
     return revision_id
 
 
-def ledger(store: Store, issue: IssueId = ISSUE, pid: int = 1) -> SingleLeaseLedger:
+def ledger(
+    store: Store, issue: IssueId = ISSUE, pid: int = 1, quotas: Quotas = Quotas()
+) -> SingleLeaseLedger:
     worker = workers.register_worker(store, host="here", pid=pid, process_start="1", now=NOW)
-    return SingleLeaseLedger(store, issue, worker)
+    return SingleLeaseLedger(store, issue, worker, quotas=quotas)

@@ -188,3 +188,19 @@ def test_lifting_returns_what_was_lifted_and_leaves_other_reasons(store: Store) 
 
 def test_the_repr_of_a_suppression_holds_no_address() -> None:
     assert "anna" not in repr(Suppression(ANNA, "complaint", SuppressionSource.COMPLAINT, at=NOW))
+
+
+def test_several_are_written_in_one_order_whatever_order_they_are_wanted_in(tmp_path: Path) -> None:
+    """Else two transactions about the same addresses could each wait for the other."""
+    store = open_store(f"sqlite:///{tmp_path / 'store.db'}")
+    wanted = [
+        Suppression(f"{name}@example.org", "hard bounce", SuppressionSource.BOUNCE, at=NOW)
+        for name in ("carol", "anna", "bert")
+    ]
+    with store.writing() as connection:
+        suppressions.suppress_several(connection, wanted)
+        written = connection.exec_driver_sql("SELECT email_key FROM suppressions ORDER BY rowid")
+        assert [row[0] for row in written] == [
+            "anna@example.org", "bert@example.org", "carol@example.org"
+        ]  # fmt: skip
+    store.close()

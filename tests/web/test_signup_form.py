@@ -251,6 +251,8 @@ def test_the_snippet_says_everything_that_our_page_says(publication: Publication
     assert "Abbestellen kann ich jederzeit" in html
     assert 'name="website"' in html
     assert "style" not in html
+    named = publication.run("subscribers", "snippet", PUBLICATION__NAME="PRIVACY {button} & Co").out
+    assert "PRIVACY {button} &amp; Co" in named and named.count("verein.example.net") == 1
     english = publication.run("subscribers", "snippet", "--language", "en").out
     assert 'value="en" checked' in english and "unsubscribe" in english.lower()
     assert "de, en" in publication.run("subscribers", "snippet", "--language", "fr", code=2).err

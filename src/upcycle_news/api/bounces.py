@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.models import Bounce
-from upcycle_news.services.bounces import event_sources, events, process
+from upcycle_news.services.bounces import event_sources, process
 from upcycle_news.services.bounces.process import Collected, collection_result
+from upcycle_news.services.bounces.provider_events import accept_events
 from upcycle_news.services.monitoring.operators import notify_of_unread
 from upcycle_news.services.subscribers.list_health import list_alert_sentences
 from upcycle_news.storage import bounces, provider_events
@@ -77,7 +78,7 @@ class Bounces:
         a request that is not the provider's, `WebhookUnreadable` for a body that is not as documented;
         then nothing of it was applied. `ProviderUnavailable`: it cannot be verified now, and has to come again.
         """
-        return events.accept_events(self._context, source, headers, body)
+        return accept_events(self._context, source, headers, body)
 
     def sources(self) -> tuple[SourceActivity, ...]:
         """Return what each source posted so far, and when the last event came."""

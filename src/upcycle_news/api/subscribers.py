@@ -394,13 +394,18 @@ class Subscribers:
 
     # --- leaving
 
-    def unsubscribe(self, address: EmailAddress | str) -> bool:
+    def unsubscribe(
+        self,
+        address: EmailAddress | str,
+        *,
+        method: UnsubscribeMethod = UnsubscribeMethod.COMMAND,
+    ) -> bool:
         """Unsubscribe an address at once; False if it was already. Only its owner can come back.
 
-        Raises `UpcycleError` when no subscriber has this address.
+        `method` is the way that is kept. Raises `UpcycleError` when no subscriber has this address.
         """
         subscriber = lists.subscriber_with(self._context, _email(address))
-        return subscriptions.unsubscribe(self._context, subscriber, UnsubscribeMethod.COMMAND)
+        return subscriptions.unsubscribe(self._context, subscriber, method)
 
     def read_unsubscribe_link(self, token: str) -> SubscriberLink | None:
         """Return whose unsubscribe link it is, changing nothing; None if it opens nothing."""

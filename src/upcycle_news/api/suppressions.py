@@ -28,16 +28,24 @@ class Suppressions:
         """Make the group of an open publication; `App.suppressions` is the usual way."""
         self._context = context
 
-    def add(self, targets: str | Iterable[str], *, reason: str = "") -> SuppressReport:
+    def add(
+        self,
+        targets: str | Iterable[str],
+        *,
+        reason: str = "",
+        source: SuppressionSource = SuppressionSource.COMMAND,
+    ) -> SuppressReport:
         """Suppress one target or several, all or none; what is no target is reported as invalid.
 
         A target that is suppressed keeps its first reason. `reason` (default: by hand) is cut at 32
-        characters.
+        characters; `source` is kept with it.
         """
         from upcycle_news.services.subscribers import suppression_lists
 
         targets = [targets] if isinstance(targets, str) else targets
-        return suppression_lists.suppress_targets(self._context, targets, reason=reason)
+        return suppression_lists.suppress_targets(
+            self._context, targets, reason=reason, source=source
+        )
 
     def import_file(self, file: Path | str, *, reason: str = "") -> SuppressReport:
         """Suppress a list of another system: CSV with a column key or email, or one target a line.

@@ -50,7 +50,8 @@ class Webhooks:
     def retry(self, name: str | None = None) -> tuple[WebhookRun, ...]:
         """Post now what waits, to one webhook or to all, also where it is not due or has stopped.
 
-        Raises `SettingsError` for a webhook that is not in the settings.
+        Raises `SettingsError` for a webhook that is not in the settings or cannot be posted to,
+        `SendHoldError` while nothing goes out, `UpcycleError` when another process posts just now.
         """
         return status.retry(self._context, name)
 

@@ -332,3 +332,15 @@ def _question(check_input: CheckInput) -> Iterator[Finding]:
     for part, text in ((HTML, check_input.rendered.html), (TEXT, check_input.rendered.text)):
         if address not in text:
             yield error("question-unshown", part, localized("question-unshown", part=part))
+
+
+_OF_ANY_MAIL: tuple[Check, ...] = (
+    *(_subject, _imprint, _unsubscribe, _leftovers, _controls, _pictures, _links),
+)
+
+
+def check_any_mail(rendered: RenderedIssue, publication: Publication) -> tuple[Finding, ...]:
+    """Return the findings about a mail to readers that is no issue; without errors it may be sent."""
+    issue = Issue(rendered.issue, rendered.language, rendered.subject, "", ())
+    check_input = CheckInput(rendered, issue, publication, inspect_html(rendered.html))
+    return tuple(finding for run_check in _OF_ANY_MAIL for finding in run_check(check_input))

@@ -691,12 +691,13 @@ def _topic(arn: str) -> None:
 
 def _public_key(text: str) -> None:
     """Raise unless this is a public key as SendGrid shows it: the base64 of DER, on one line."""
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
     from cryptography.hazmat.primitives.serialization import load_der_public_key
 
     try:
         key = load_der_public_key(base64.b64decode(text, validate=True))
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, EllipticCurvePublicKey):
         raise UnusableValueError(localized("value-public-key"))

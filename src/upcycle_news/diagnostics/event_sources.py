@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +17,6 @@ QUIET = timedelta(days=30)
 """So long after its last event a source is asked about, when an issue was sent since."""
 
 _HOSTS = {
-    "amazonaws.com": "ses",
     "postmarkapp.com": "postmark",
     "mailgun.org": "mailgun",
     "sendgrid.net": "sendgrid",
@@ -24,6 +24,9 @@ _HOSTS = {
     "sendinblue.com": "brevo",
     "mailjet.com": "mailjet",
 }
+
+# Not all of amazonaws.com: a server of one's own may well stand there.
+_SES_HOST = re.compile(r"email-smtp(?:-fips)?\.[a-z0-9-]+\.amazonaws\.com")
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class SourceFacts:
 def provider_of_host(host: str) -> str:
     """Return the provider whose SMTP server this is, by its documented name; empty when none is known."""
     name = host.lower().rstrip(".")
+    if _SES_HOST.fullmatch(name):
+        return "ses"
     return next((key for domain, key in _HOSTS.items() if f".{name}".endswith(f".{domain}")), "")
 
 

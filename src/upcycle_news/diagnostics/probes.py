@@ -237,7 +237,7 @@ def probe_relays(check_context: CheckContext) -> list[CheckResult]:
 
 def _check_events(check_context: CheckContext, relay: Relay) -> list[CheckResult]:
     """Check whether the events of the relay's provider arrive."""
-    from upcycle_news.services.bounces.events import MATCHED, UNSIGNED
+    from upcycle_news.services.bounces.provider_events import MATCHED, UNSIGNED
 
     context = check_context.app
     known = provider_events.activity(context.store) if check_context.usable else ()

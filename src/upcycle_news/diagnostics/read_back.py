@@ -220,7 +220,7 @@ def _contents(facts: ReadBackFacts, changes: MailChanges) -> list[CheckResult]:
         results.append(
             warning(
                 CHECK,
-                localized("read-back-words", name=facts.relay, count=lost),
+                localized("read-back-words", name=facts.relay, count=max(lost, 1)),
                 impact=localized("read-back-words-mean"),
                 fix=_switch_off(facts),
                 about=f"{facts.relay} words",

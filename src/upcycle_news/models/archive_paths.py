@@ -35,7 +35,7 @@ _RESERVED = frozenset(
         *(FEED, SITEMAP, ROBOTS, STYLE, MISSING, INDEX),
         # What the web server answers beside the archive.
         *PERSONAL,
-        *("subscribe", "signup.js", "bounces", "events", "metrics", "healthz", QUESTION),
+        *("subscribe", "signup.js", "bounces", "events", "api", "metrics", "healthz", QUESTION),
     }
 )
 

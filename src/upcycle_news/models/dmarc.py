@@ -29,7 +29,8 @@ class DmarcRow:
 class DmarcReport:
     """A report of `organisation` about mails in the name of `domain`; `rows` has the mails by row.
 
-    `begins_at` and `ends_at` are the span it covers; `policy` is what it says the domain publishes.
+    `begins_at` and `ends_at` are the span it covers; `policy` is what it says the domain publishes: none,
+    quarantine, reject, or empty where it says no such word.
     """
 
     organisation: str

@@ -133,6 +133,7 @@ class UnsubscribeMethod(StrEnum):
     PREFERENCES = "preferences"
     MAIL = "mail"
     COMMAND = "command"
+    API = "api"
     PROVIDER = "provider"
 
 
@@ -140,7 +141,7 @@ class SuppressionSource(StrEnum):
     """What a suppression came from.
 
     `BOUNCE` and `COMPLAINT`: a report in the inbox. `SMTP`: a refusal by the relay while sending.
-    `COMMAND`: an operator, for one address or domain. `LIST`: a list of another system. `ERASURE`:
+    `COMMAND`: an operator, for one address or domain. `API`: a program, over the HTTP API. `LIST`: a list of another system. `ERASURE`:
     the subscriber was erased. `CHANGE`: the subscriber has another address since.
     """
 
@@ -148,6 +149,7 @@ class SuppressionSource(StrEnum):
     COMPLAINT = "complaint"
     SMTP = "smtp"
     COMMAND = "command"
+    API = "api"
     LIST = "list"
     ERASURE = "erasure"
     CHANGE = "change"

@@ -42,12 +42,13 @@ def signup_form(
         "consent": strings("page_consent", publication=publication.name),
         "button": strings("page_subscribe_button"),
     }
-    head, rest = (part.format_map(_escaped(values)) for part in (_HEAD, _REST))
+    escaped: dict[str, str] = {**_escaped(values), "privacy": _privacy(publication, strings)}
+    head, rest = (part.format_map(escaped) for part in (_HEAD, _REST))
     parts = (
         head,
         _topics(strings, topics),
         _languages(strings, language, languages),
-        rest.replace("PRIVACY", _privacy(publication, strings)),
+        rest,
     )
     return "".join(parts)
 
@@ -60,7 +61,7 @@ data-wrong="{wrong}" data-later="{later}">
 <p hidden><label>{trap} <input name="website" tabindex="-1" autocomplete="off"></label></p>
 """
 _REST = """\
-<p><small>{consent}PRIVACY</small></p>
+<p><small>{consent}{privacy}</small></p>
 <p><button type="submit">{button}</button></p>
 <p role="status" data-upcycle-news-status></p>
 </form>

@@ -102,7 +102,7 @@ def _record_chunk(
             rows.setdefault(
                 report.report_key, _row(report, delivery, now, report.subscriber in known)
             )
-    new_keys = _insert_new(connection, list(rows.values()))
+    new_keys = _insert_new(connection, [rows[key] for key in sorted(rows)])  # as suppressions are
     results = []
     for report in reports:
         delivery = of.get((report.issue_number, report.subscriber))

@@ -110,10 +110,11 @@ def suppress_several(connection: Connection, wanted: Sequence[Suppression]) -> f
     here.
     """
     alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    for one in wanted:
+    # In one order: two transactions about the same addresses wait for one another, and never in a circle.
+    for one in sorted(wanted, key=lambda one: one.key):
         alike.setdefault(_replaceable(one), []).append(_values(one))
     new: set[str] = set()
-    for replaceable, rows in alike.items():
+    for replaceable, rows in sorted(alike.items()):
         # Not `rowcount`: it is -1 for an INSERT in Postgres.
         new |= set(connection.scalars(_insert(connection.dialect.name, replaceable), rows))
     _tell_suppressed(connection, (one for one in wanted if one.key in new))

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, exists, func, literal, or_, select, update
+from sqlalchemy import Row, exists, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from upcycle_news.i18n.messages import localized
-from upcycle_news.models import DeliveryState, SubscriberStatus
+from upcycle_news.models import Choice, DeliveryState, SubscriberStatus
 from upcycle_news.models.welcome import SERIES, WelcomeRevision
+from upcycle_news.storage.audience import VariantOf
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import (
     consents,
@@ -146,12 +147,19 @@ def _revision(row: Row[Any]) -> WelcomeRevision:
 
 
 def queue_due(
-    store: Store, step: WelcomeRevision, *, since: datetime, now: datetime, issue: str = ""
+    store: Store,
+    step: WelcomeRevision,
+    *,
+    since: datetime,
+    now: datetime,
+    issue: str = "",
+    variant_of: VariantOf = lambda _: 0,
 ) -> int:
     """Queue a step for each reader for whom it is due; returns for how many.
 
     Readers who confirmed by a link, the step's time ago or longer, but so that it was due after `since`.
-    Nobody for whom it was queued before, and with `issue` nobody in that issue's audience.
+    Nobody for whom it was queued before; with `issue` nobody in that issue's audience, and nobody for whose
+    choice `variant_of` has no variant of it.
     """
     confirmed = exists().where(
         consents.c.subscriber_id == subscribers.c.id,
@@ -168,26 +176,29 @@ def queue_due(
     in_audience = exists().where(
         deliveries.c.issue_id == issue, deliveries.c.subscriber_id == subscribers.c.id
     )
-    who = select(
-        literal(SERIES), literal(step.step), subscribers.c.id, literal(step.revision_id),
-        literal(issue), literal(DeliveryState.QUEUED.value), literal(0), literal(NO_WORKER),
-        literal(""), literal(""), literal(now, welcome_deliveries.c.queued_at.type),
-        literal(now, welcome_deliveries.c.changed_at.type),
-    ).where(
+    query = select(subscribers.c.id, subscribers.c.language, subscribers.c.topics).where(
         subscribers.c.status == SubscriberStatus.CONFIRMED,
         suppression_reason_sql().is_(None),
         confirmed,
         ~had,
         *([~in_audience] if issue else []),
-    )  # fmt: skip
-    columns = (
-        "series", "step", "subscriber_id", "revision_id", "issue_id", "state", "attempts", "worker_id",
-        "enhanced", "reason", "queued_at", "changed_at",
-    )  # fmt: skip
+    )
+    values = {
+        "series": SERIES, "step": step.step, "revision_id": step.revision_id, "issue_id": issue,
+        "state": DeliveryState.QUEUED, "attempts": 0, "worker_id": NO_WORKER, "enhanced": "", "reason": "",
+        "queued_at": now, "changed_at": now,
+    }  # fmt: skip
     insert_or = postgresql.insert if store.dialect == "postgresql" else sqlite.insert
+    statement = (
+        insert_or(welcome_deliveries).on_conflict_do_nothing().returning(welcome_deliveries.c.id)
+    )
     with store.writing() as connection:
-        statement = insert_or(welcome_deliveries).from_select(columns, who)
-        return connection.execute(statement.on_conflict_do_nothing()).rowcount
+        rows = [
+            {**values, "subscriber_id": row.id, "variant": variant}
+            for row in connection.execute(query.order_by(subscribers.c.id))
+            if (variant := variant_of(Choice(row.language, tuple(row.topics)))) is not None
+        ]
+        return len(connection.scalars(statement, rows).all()) if rows else 0
 
 
 def has_due(store: Store, *, now: datetime) -> bool:

@@ -10,14 +10,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, func, literal, or_, select, update
+from sqlalchemy import Connection, Row, exists, func, or_, select, update
 
 from upcycle_news.models import (
     ClaimResult,
     ClaimStatus,
     DeliveryState,
     LeasedDelivery,
-    SuppressionSource,
     Verdict,
 )
 from upcycle_news.models.welcome import SERIES
@@ -25,12 +24,7 @@ from upcycle_news.storage import ledger_sql
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.quotas import Quotas, reserve
 from upcycle_news.storage.schema import deliveries, subscribers, welcome_deliveries, workers
-from upcycle_news.storage.suppressions import (
-    REFUSED,
-    SubscriberSuppression,
-    suppress_by_id,
-    suppression_reason_sql,
-)
+from upcycle_news.storage.suppressions import suppression_reason_sql
 from upcycle_news.storage.workers import NO_WORKER, Worker
 
 _rows = welcome_deliveries.c
@@ -43,7 +37,7 @@ class WelcomeLedger:
     `issue` is the newest issue where the step is one: who has come into its audience since gets no second one.
     """
 
-    guard_stop = None  # a step has a few readers a day: no wave to be guarded against
+    guard_stop = None  # no wave is looked for: what is refused here suppresses nobody
 
     def __init__(
         self,
@@ -101,7 +95,7 @@ class WelcomeLedger:
         return (
             select(
                 _rows.id, _rows.subscriber_id, _rows.attempts, _rows.code, _rows.queued_at,
-                literal(0).label("variant"),
+                _rows.variant,
                 _rows.state, _rows.worker_id, subscribers.c.email, subscribers.c.name,
                 subscribers.c.status, suppression_reason_sql().label("suppressed"),
                 in_audience.label("in_audience"),
@@ -154,20 +148,16 @@ class WelcomeLedger:
     def _record(
         self, connection: Connection, delivery: LeasedDelivery, verdict: Verdict, now: datetime
     ) -> None:
+        """Record a verdict, which suppresses nobody.
+
+        No guard tells a dead address from a relay that refuses everybody here; the next issue has one.
+        """
         values = ledger_sql.record_parameters(delivery, verdict, self._worker.id, now)
         connection.execute(
             update(welcome_deliveries)
             .where(_rows.id == values.pop("row"), _rows.worker_id == values.pop("me"))
             .values(**values)
         )
-        if verdict.suppress:
-            detail = " ".join(
-                part for part in (str(verdict.code or ""), verdict.enhanced, verdict.reason) if part
-            )
-            wanted = SubscriberSuppression(
-                delivery.subscriber, reason=REFUSED, source=SuppressionSource.SMTP, detail=detail
-            )
-            suppress_by_id(connection, wanted, now=now)
 
     def _claim(self, connection: Connection, claim: LeasedDelivery, now: datetime) -> ClaimResult:
         row = connection.execute(

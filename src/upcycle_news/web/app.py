@@ -22,7 +22,6 @@ from upcycle_news.observability.logging import Log
 from upcycle_news.web.archive import ArchivePages
 from upcycle_news.web.confirmation_mailer import ConfirmationMailer
 from upcycle_news.web.cross_origin import CrossOrigin
-from upcycle_news.web.events import EventEndpoints
 from upcycle_news.web.handlers import (
     SIGNUP_SCRIPT,
     Handlers,
@@ -33,6 +32,7 @@ from upcycle_news.web.handlers import (
 )
 from upcycle_news.web.http_api.endpoint import HttpApi, below_root
 from upcycle_news.web.metrics import MetricsEndpoint, PeerMiddleware
+from upcycle_news.web.provider_events import EventEndpoints
 from upcycle_news.web.questions import QuestionPages
 from upcycle_news.web.rate_limit import BodyTooLarge, NetworkRateLimit
 from upcycle_news.web.webhook_sender import WebhookSender
@@ -186,13 +186,21 @@ def create_app(publication: App | None = None, *, mail_seconds: float = MAIL_SEC
     )
     app.router.redirect_slashes = False
 
-    async def asgi(scope: Any, receive: Any, send: Any) -> None:
-        """Hand over what is below the API's root: a route of Starlette takes no path with a line break."""
-        is_api = scope["type"] == "http" and below_root(scope["path"])
-        await (http_api if is_api else app)(scope, receive, send)
-
-    believing = ProxyHeadersMiddleware(asgi, trusted_hosts=list(settings.trusted_proxies))
+    both = _ApiBesidePages(app, http_api)
+    believing = ProxyHeadersMiddleware(both, trusted_hosts=list(settings.trusted_proxies))
     return PeerMiddleware(believing)
+
+
+class _ApiBesidePages:
+    """Hands over what is below the API's root: a route of Starlette takes no path with a line break."""
+
+    def __init__(self, app: Starlette, http_api: Any) -> None:
+        """`app` has the pages."""
+        self.app, self._http_api = app, http_api
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        is_api = scope["type"] == "http" and below_root(scope["path"])
+        await (self._http_api if is_api else self.app)(scope, receive, send)
 
 
 def _headers(style_hash: str, public_url: str) -> dict[str, str]:

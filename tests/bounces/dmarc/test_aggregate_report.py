@@ -196,3 +196,23 @@ def test_what_a_receiver_says_of_itself_is_one_line() -> None:
     dialect = type(GOOGLE_LIKE)(organisation="Evil\n\tCorp &#x202e; " + "x" * 500)
     assert parse_report(report_xml(dialect=dialect)).organisation.startswith("Evil Corp x")
     assert len(parse_report(report_xml(dialect=dialect)).organisation) == 100
+
+
+@pytest.mark.parametrize("source", ["fe80::1%anna@example.org", "fe80::1%" + "a" * 100, "[::1%1]"])
+def test_an_address_with_a_zone_is_no_servers_and_its_record_left_out(source: str) -> None:
+    report = parse_report(report_xml([Record(source), Record("2001:db8::1")]))
+    assert [row.source for row in report.rows] == ["2001:db8::1"]
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [(" Quarantine ", "quarantine"), ("\u0130" * 16, ""), ("a@example.org", ""), ("", "")],
+)
+def test_a_policy_is_one_of_three_words_or_none(written: str, read: str) -> None:
+    text = report_xml().decode().replace("<p>none</p>", f"<p>{written}</p>")
+    assert parse_report(text.encode()).policy == read
+
+
+def test_a_time_that_no_clock_shows_is_refused() -> None:
+    with pytest.raises(UnreadableReportError, match="no span"):
+        parse_report(report_xml(begin="0001-01-01T00:00:00+14:00"))

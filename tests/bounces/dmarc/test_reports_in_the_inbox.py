@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -183,6 +184,26 @@ def test_every_sample_in_one_inbox_harms_none_of_the_others(
     assert not [
         path for path in publication.home.rglob("*") if path.name in ("passwd", "report.xml")
     ]
+
+
+def test_a_report_with_the_longest_of_everything_hinders_no_other_in_either_kind_of_store(
+    publication: Publication, any_store: str
+) -> None:
+    make_inbox(publication)
+    context = publication.context(INBOX__MAILDIR="inbox", STORE=any_store)
+    name = ".".join(["a" * 63] * 4)[:253]
+    long = Record(f"fe80::1%{'z' * 300}", 10**9, "x" * 300, header_from=name, signed_by=name)
+    widest = Record("ffff:" * 7 + "ffff", 10**9, "x" * 300, header_from=name, signed_by=name)
+    hostile = (
+        report_xml([long, widest, replace(widest, dkim="fail")], report_id="i" * 5000)
+        .decode()
+        .replace("<p>none</p>", f"<p>{chr(0x130) * 300}</p>")
+        .replace("<org_name>", "<org_name>" + chr(0x1F600) * 300)
+    )
+    put(publication, report_mail(gzipped(hostile.encode())))
+    put(publication, report_mail(gzipped(report_xml())))
+    told = process.collect(context)
+    assert (told.dmarc, told.dmarc_unread, waiting(publication)) == (2, 0, 0)
 
 
 def test_what_comes_in_a_day_is_bounded(

@@ -171,7 +171,8 @@ def mailgun_record(sample: Sample) -> dict[str, Any]:
         "unheard": {"event": "teleported"},
     }  # fmt: skip
     variables: Any = {KEY_NAME: sample.key} if sample.key else []
-    common = {"id": f"Ase7i2zsRYeDXztHGENqR{sample.id}", "recipient": sample.address}
+    identity = {"id": f"Ase7i2zsRYeDXztHGENqR{sample.id}", "timestamp": 1795680000.5}
+    common = {**identity, "recipient": sample.address}
     return {**common, "user-variables": variables, **details[sample.kind]}
 
 

@@ -124,6 +124,53 @@ def test_an_event_without_our_key_has_none(posting: Posting) -> None:
 
 
 @ALL
+def test_a_halved_character_or_nul_in_the_words_can_be_stored(posting: Posting) -> None:
+    """A provider cuts what another server said, which may be anything."""
+    [event] = read(posting, Sample("hard", KEY, words="550 5.1.1 user unknown \ud83d \0 \udc00"))
+    assert event.report is not None
+    assert (event.report.kind, event.report.delivery_key) == (BounceKind.HARD, KEY)
+    for text in (event.report.reason, event.report.code, event.id, event.raw.decode()):
+        assert "\0" not in text
+        assert text.encode()
+
+
+@pytest.mark.parametrize("status", ["5.1.1.1", "5.1.1-anna@example.org", "x" * 500, "55", ""])
+def test_what_is_no_status_code_is_not_kept_as_one(status: str) -> None:
+    record = {**sendgrid_record(Sample("hard", KEY, words="no such user")), "status": status}
+    [event] = list(sendgrid._events([record]))
+    assert event.report is not None
+    assert event.report.code in ("", "5.1.1") and len(event.report.code) <= 16
+
+
+def test_an_event_without_an_id_is_recognised_by_its_record() -> None:
+    """One that lacks it must not have the whole request refused."""
+    cases: list[tuple[Any, dict[str, Any]]] = [
+        (sendgrid, {**sendgrid_record(Sample("hard", KEY)), "sg_event_id": None}),
+        (brevo, {**brevo_record(Sample("hard", KEY)), "message-id": None}),
+        (mailjet, {**mailjet_record(Sample("hard", KEY)), "MessageID": None, "Message_GUID": ""}),
+    ]
+    for module, record in cases:
+        [event] = list(module._events([record]))
+        assert (event.id, bool(event.raw), kind_of(event)) == ("", True, "hard")
+
+
+def test_a_change_of_postmarks_list_by_its_operator_has_no_message() -> None:
+    record = postmark_record(Sample("unsubscribed", ""))
+    [event] = list(postmark._events({**record, "MessageID": None, "Origin": "Customer"}))
+    assert (kind_of(event), event.id) == ("other", "")
+
+
+def test_the_same_id_of_mailgun_on_another_day_is_another_event() -> None:
+    record = mailgun_record(Sample("hard", KEY))
+    first, again, other = (
+        event
+        for at in (1795680000.5, 1795680000.5, 1795780000.5)
+        for event in mailgun._events({**record, "timestamp": at})
+    )
+    assert first.id == again.id != other.id
+
+
+@ALL
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"[1]", b'"x"', b"null", b"{}", b"\xff", b"[" * 100_000]
 )
@@ -159,6 +206,7 @@ def kind_of(event: ProviderEvent) -> str | None:
     [
         ({"bounceSubType": "Suppressed"}, "soft"),
         ({"bounceSubType": "OnAccountSuppressionList"}, "soft"),
+        ({"bounceSubType": "NoEmail"}, "soft"),
         ({"bounceSubType": "UnsubscribedRecipient"}, "unsubscribed"),
         ({"bounceType": "Undetermined", "bounceSubType": "Undetermined"}, "soft"),
         ({"bounceType": "Transient", "bounceSubType": "ContentRejected"}, "blocked"),
@@ -212,7 +260,7 @@ def test_a_suppression_by_postmarks_own_operator_is_no_departure() -> None:
 
 @pytest.mark.parametrize(
     ("reason", "kind"),
-    [("suppress-bounce", "soft"), ("suppress-complaint", "complaint"), ("suppress-unsubscribe", "unsubscribed")],
+    [("generic", "soft"), ("", "soft"), ("suppress-bounce", "soft"), ("suppress-complaint", "complaint"), ("suppress-unsubscribe", "unsubscribed")],
 )  # fmt: skip
 def test_what_mailgun_did_not_send_is_no_dead_address(reason: str, kind: str) -> None:
     [event] = list(mailgun._events({**mailgun_record(Sample("hard", KEY)), "reason": reason}))
@@ -239,7 +287,7 @@ def test_brevos_own_list_and_wrong_addresses() -> None:
         for name in ("blocked", "invalid_email", "error")
         for event in brevo._events([{**record, "event": name, "reason": ""}])
     ]
-    assert kinds == ["soft", "hard", "soft"]
+    assert kinds == ["soft", "soft", "soft"]
 
 
 @pytest.mark.parametrize(

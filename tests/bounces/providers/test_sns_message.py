@@ -179,6 +179,15 @@ def test_a_confirmation_needs_the_signature_as_well() -> None:
         read({**message, "Token": "x", "SubscribeURL": message["SubscribeURL"][:-10] + "x"})
 
 
+@pytest.mark.parametrize("field", ["Type", "Message", "MessageId"])
+@pytest.mark.parametrize("value", [["Notification"], {}, None, "half \ud83d"])
+def test_fields_that_are_no_text_are_unreadable(field: str, value: object) -> None:
+    body = json.dumps({**sns_message(NOW, Message=EVENT), field: value}).encode()
+    request = EventRequest({}, body, SourceKeys(topic_arn=TOPIC), NOW, Edge().fetch)
+    with pytest.raises(WebhookUnreadable):
+        PROVIDERS["ses"].read_events(request)
+
+
 @pytest.mark.parametrize(
     "message", [{}, {"TopicArn": TOPIC}, {"TopicArn": TOPIC, "Type": "Other"}, {"TopicArn": TOPIC, "Type": "Notification"}]
 )  # fmt: skip

@@ -721,7 +721,8 @@ def test_a_backup_of_sqlite_can_be_restored_to_postgres(
     postgres = {"STORE": empty_postgres}
     publication.run("restore", str(path), **postgres)
     publication.run("store", "confirm", "--yes", **postgres)
-    assert publication.run("issue", "status", "--json", **postgres).json == done.as_dict()
+    shown = publication.run("issue", "status", "--json", **postgres).json
+    assert shown == {**done.as_dict(), "replies": 0, "auto_replies": 0}
     back = Path(publication.run("backup", "--to", "pg.tar.gz", "--json", **postgres).json["file"])
     assert (
         publication.run("restore", "--check", str(back), "--json").json["tables"]["send_holds"] == 1

@@ -240,9 +240,7 @@ def test_a_clock_set_back_makes_no_pause_longer(store: Store, jump: timedelta) -
 
 
 def with_quota(store: Store, rate: str) -> Any:
-    ledger = ledger_of(store)
-    ledger._quotas = Quotas(relay=(Rate.parse(rate),), relay_name="main")
-    return ledger
+    return ledger_of(store, quotas=Quotas(relay=(Rate.parse(rate),), relay_name="main"))
 
 
 def test_short_quotas_are_waited_for_and_long_ones_left_to_the_next_run(store: Store) -> None:

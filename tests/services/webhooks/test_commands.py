@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from upcycle_news.api import App
 from upcycle_news.app.context import AppContext
 from upcycle_news.models import EventKind
 from upcycle_news.services.webhooks.deliver import deliver
+from upcycle_news.storage import locks, send_hold
 from upcycle_news.web.webhook_sender import WebhookSender
 
 from ...publications import Publication
@@ -40,6 +43,27 @@ def test_the_commands_list_test_and_retry(
     assert "1 Ereignis angenommen" in publication.run("webhooks", "retry", **there).out
     assert "wartet etwas" in publication.run("webhooks", "retry", **there).out
     assert "crm" in publication.run("webhooks", "test", "cmr", code=1, **there).err
+
+
+def test_a_retry_never_says_that_nothing_waits_where_it_did_not_look(
+    publication: Publication, context: AppContext, receiver: Receiver, there: dict[str, str]
+) -> None:
+    happen(context, EventKind.SUBSCRIBER_LEFT, subscriber=1)
+    bare = {"WEBHOOKS__CRM__URL": receiver.url}
+    assert "SECRET" in publication.run("webhooks", "retry", code=1, **bare).err
+    now = context.clock()
+    lock, until = "webhook crm", datetime(2100, 1, 1, tzinfo=UTC)
+    assert locks.acquire(context.store, lock, "another process", until=until, now=now)
+    busy = publication.run("webhooks", "retry", "crm", code=1, **there)
+    assert "Gerade geht etwas dorthin" in busy.err
+    assert not busy.out
+    locks.release(context.store, lock, "another process")
+    with context.store.writing() as connection:
+        send_hold.start(connection, send_hold.HoldKind.RESTORED, as_of=now, location="x", now=now)
+    held = publication.run("webhooks", "retry", code=1, **there)
+    assert "store confirm" in held.err
+    assert not held.out
+    assert receiver.requests == []
 
 
 def test_an_event_is_passed_over_only_for_one_webhook_and_is_named(

@@ -15,7 +15,12 @@ from upcycle_news.models import EmailAddress, EventKind, SuppressionSource, Unsu
 from upcycle_news.services.monitoring import alerts as alert_rules
 from upcycle_news.services.subscribers import subscriptions
 from upcycle_news.services.webhooks import deliver as delivering
-from upcycle_news.services.webhooks.deliver import GIVE_UP_AFTER, deliver, pause_after
+from upcycle_news.services.webhooks.deliver import (
+    GIVE_UP_AFTER,
+    TURN_SECONDS,
+    deliver,
+    pause_after,
+)
 from upcycle_news.services.webhooks.status import send_test, skip, statuses
 from upcycle_news.storage import event_log, send_hold, suppressions, webhook_outbox
 from upcycle_news.subscribers.link_tokens import Purpose
@@ -256,6 +261,48 @@ def test_one_webhook_that_fails_keeps_no_other_waiting(
         "the server cannot be reached: it refuses the connection",
     )
     assert crm.taken == 1
+
+
+def test_a_slow_receiver_keeps_no_other_webhook_waiting(
+    publication: Publication, receiver: Receiver, secret: str
+) -> None:
+    context = publication.context(
+        WEBHOOKS__A__URL=f"{receiver.url}/a", WEBHOOKS__A__SECRET=secret,
+        WEBHOOKS__B__URL=f"{receiver.url}/b", WEBHOOKS__B__SECRET=secret,
+    )  # fmt: skip
+    deliver(context)
+    for number in range(6):
+        happen(context, CONFIRMED, subscriber=number)
+    seconds = [0.0]
+
+    def answer_slowly() -> None:
+        if receiver.requests[-1].path == "/hook/a":
+            seconds[0] += TURN_SECONDS / 2
+
+    receiver.before_answer = answer_slowly
+    runs = deliver(context, monotonic=lambda: seconds[0])
+    assert [(run.name, run.taken, run.reason) for run in runs] == [("a", 6, ""), ("b", 6, "")]
+    paths = [request.path[-1] for request in receiver.requests]
+    assert "".join(paths) == "aabbbbbbaaaa"
+    for path in ("/hook/a", "/hook/b"):
+        told = [one.json["data"]["subscriber"] for one in receiver.requests if one.path == path]
+        assert told == list(range(6))
+
+
+def test_a_short_run_begins_with_the_webhook_that_was_told_longest_ago(
+    publication: Publication, clock: Clock, receiver: Receiver, secret: str
+) -> None:
+    context = publication.context(
+        WEBHOOKS__A__URL=f"{receiver.url}/a", WEBHOOKS__A__SECRET=secret,
+        WEBHOOKS__B__URL=f"{receiver.url}/b", WEBHOOKS__B__SECRET=secret,
+    )  # fmt: skip
+    deliver(context)
+    for number in range(4):
+        clock.now += timedelta(seconds=1)
+        happen(context, CONFIRMED, subscriber=number)
+        before = len(receiver.requests)
+        deliver(context, stopping=lambda before=before: len(receiver.requests) > before)
+    assert "".join(request.path[-1] for request in receiver.requests) == "abab"
 
 
 def test_without_a_secret_nothing_is_posted_and_nothing_is_lost(

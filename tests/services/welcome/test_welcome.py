@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import subprocess
@@ -11,16 +12,18 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.errors import IssueError, SendHoldError
-from upcycle_news.models import DeliveryState, EmailAddress, IssueId
+from upcycle_news.errors import ContentError, IssueError, SendHoldError
+from upcycle_news.models import DeliveryState, EmailAddress, IssueId, IssueState
+from upcycle_news.scaffold.looks import bundled_templates
 from upcycle_news.services.subscribers import subscriptions
 from upcycle_news.services.welcome import send, steps
 from upcycle_news.services.welcome.steps import WelcomeStep
-from upcycle_news.storage import issues, send_hold, signups, subscribers
+from upcycle_news.storage import issues, send_hold, signups, subscribers, suppressions
 from upcycle_news.storage.schema import consents, welcome_deliveries
+from upcycle_news.storage.schema import issues as issue_rows
 from upcycle_news.storage.send_hold import HoldKind
 from upcycle_news.subscribers import double_opt_in
 from upcycle_news.subscribers.link_tokens import Purpose
@@ -28,6 +31,7 @@ from upcycle_news.subscribers.link_tokens import Purpose
 from ...delivery.memory_ledger import Clock
 from ...publications import Publication, issue_status, parse_mail, relay_variables, send_issue
 from ...transports.bad_relays import MisbehavingRelay, for_addresses
+from ...two_languages import add_readers, make_bilingual, write_translated
 
 ISSUE = IssueId.parse("2026-11-26")
 HELLO = "---\nsubject: Willkommen\nafter: 0 days\n---\n\nSchön, dass Sie da sind: [lesen](https://example.org/a).\n"
@@ -48,10 +52,10 @@ def approve(context: AppContext, *names: str) -> tuple[WelcomeStep, ...]:
     return steps.approve(context, names, by="Anna")
 
 
-def join(context: AppContext, address: str) -> None:
+def join(context: AppContext, address: str, language: str = "de") -> None:
     """Sign up and confirm by the link; the confirmation mail itself is not sent."""
     email, now = EmailAddress.parse(address), context.clock()
-    signup = subscriptions.sign_up(context, email, language="de")
+    signup = subscriptions.sign_up(context, email, language=language)
     assert signup is not None
     token = context.link_signer.token(Purpose.CONFIRM, signup.subscriber, signup.consent % 2**24)
     with context.store.writing() as connection:
@@ -196,6 +200,108 @@ def test_the_newest_issue_welcomes_who_is_not_in_its_audience_and_changes_no_sum
     assert step.counts == {DeliveryState.SENT: 1}
 
 
+def test_the_newest_issue_welcomes_nobody_who_chose_other_topics(
+    publication: Publication, clock: Clock
+) -> None:
+    publication.write_essay("Bahnhof")
+    publication.add_subscribers("alt@example.org")
+    write_step(publication, "1-neueste", "---\nafter: 0 days\nnewest_issue: true\n---\n")
+    context = publication.context(ISSUE__TOPICS='["Bauen"]', AUDIENCE__TOPICS='["Bauen", "Essen"]')
+    approve(context)
+    send_issue(context)
+    clock.now += timedelta(hours=1)
+    for name, topic in (("bauen", "Bauen"), ("essen", "Essen")):
+        join(context, f"{name}@example.org")
+        subscriber = subscribers.find(context.store, EmailAddress.parse(f"{name}@example.org"))
+        assert subscriber is not None
+        subscribers.set_preferences(
+            context.store, subscriber, language="de", topics=[topic], now=clock.now
+        )
+    assert send.send_due(context).queued == 1
+    assert send.send_due(context).queued == 0
+    assert sum(1 for reader, _ in mails(publication) if reader == "bauen@example.org") == 1
+    assert not [reader for reader, _ in mails(publication) if reader == "essen@example.org"]
+
+
+def test_the_newest_issue_welcomes_each_reader_in_their_language(
+    publication: Publication, clock: Clock
+) -> None:
+    make_bilingual(publication)
+    write_translated(publication)
+    add_readers(publication)
+    write_step(publication, "1-neueste", "---\nafter: 0 days\nnewest_issue: true\n---\n")
+    context = publication.context()
+    approve(context)
+    send_issue(context)
+    clock.now += timedelta(hours=1)
+    for language in ("de", "en"):
+        join(context, f"neu-{language}@example.org", language)
+    assert send.send_due(context).sent == 2
+    sent = mails(publication)
+    assert sent["neu-de@example.org", "Lob der Schraube"] == 1
+    assert sent["neu-en@example.org", "In Praise of the Screw"] == 1
+
+
+def test_the_newest_issue_waits_when_it_was_stopped_after_it_was_queued(
+    publication: Publication, clock: Clock
+) -> None:
+    publication.write_essay("Bahnhof")
+    publication.add_subscribers("alt@example.org")
+    write_step(publication, "1-neueste", "---\nafter: 0 days\nnewest_issue: true\n---\n")
+    context = publication.context()
+    approve(context)
+    send_issue(context)
+    clock.now += timedelta(hours=1)
+    join(context, "neu@example.org")
+    assert send.queue_due(context) == 1
+    with context.store.writing() as connection:
+        connection.execute(update(issue_rows).values(state=IssueState.STOPPED))
+    assert send.send_due(context).sent == 0
+    with context.store.writing() as connection:
+        connection.execute(update(issue_rows).values(state=IssueState.CLOSED))
+    assert send.send_due(context).sent == 1
+
+
+def test_a_step_over_a_provider_is_not_tracked_and_carries_a_key(
+    publication: Publication, clock: Clock
+) -> None:
+    write_step(publication, "1-hallo")
+    with MisbehavingRelay() as relay:
+        context = publication.context(
+            **relay_variables(relay.controller.port), RELAYS__MAIN__PROVIDER="mailgun"
+        )
+        approve(context)
+        join(context, "anna@example.org")
+        assert send.send_due(context).sent == 1
+        mail = parse_mail(relay.accepted[0][1])
+    assert mail["X-Mailgun-Track"] == "no"
+    variables = json.loads(mail["X-Mailgun-Variables"])
+    assert context.delivery_keys.read(variables["delivery_key"])[0] == 0
+
+
+def test_nothing_is_approved_or_sent_that_an_issue_would_be_refused_for(
+    publication: Publication, clock: Clock
+) -> None:
+    context = publication.context()
+    write_step(publication, "1-hallo")
+    (publication.home / "templates").mkdir(exist_ok=True)
+    template = publication.home / "templates/welcome.txt"
+    whole = bundled_templates()["welcome.txt"]
+    template.write_text("{{ body_text }}\n", encoding="utf-8")
+    with pytest.raises(ContentError) as refused:
+        approve(context)
+    said = refused.value.in_language("de")
+    assert "welcome/1-hallo.txt: Man kann sich nicht abmelden" in said
+    template.write_text(whole, encoding="utf-8")
+    approve(context)
+    join(context, "anna@example.org")
+    nowhere = publication.context(PUBLICATION__PUBLIC_URL="")
+    report = send.send_due(nowhere)
+    assert (report.sent, report.queued) == (0, 0)
+    assert "public_url" in report.away
+    assert send.send_due(context).sent == 1
+
+
 def test_nothing_goes_out_while_the_store_is_on_hold_and_nothing_in_doubt_afterwards(
     publication: Publication, clock: Clock
 ) -> None:
@@ -234,6 +340,8 @@ def test_what_the_relay_does_not_take_waits_and_a_refused_reader_is_rejected(
         assert send.send_due(context).sent == 1
     [step] = steps.steps(context)
     assert step.counts == {DeliveryState.SENT: 1, DeliveryState.REJECTED: 1}
+    # Whether it was the address or the relay the guard of the next issue finds out.
+    assert list(suppressions.all_suppressions(context.store)) == []
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])

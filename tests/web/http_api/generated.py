@@ -68,7 +68,8 @@ def fitting(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
 
 def _text(schema: dict[str, Any]) -> st.SearchStrategy[str]:
     if schema.get("format") == "date-time":
-        return st.datetimes().map(lambda at: f"{at.isoformat()}Z")
+        zones = st.sampled_from(["Z", "+14:00", "-12:00"])
+        return st.tuples(st.datetimes(), zones).map(lambda two: f"{two[0].isoformat()}{two[1]}")
     examples = schema.get("examples", [])
     text = st.text(max_size=30)
     if pattern := schema.get("pattern"):

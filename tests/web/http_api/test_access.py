@@ -225,7 +225,9 @@ def test_every_error_is_a_problem_in_one_form(api: ApiClient) -> None:
     assert api.ask("GET", "x/subscribers", *write).headers["content-type"].startswith("text/html")
     wrong = api.ask("PUT", "/subscribers/1", *write)
     assert problem(wrong) == "method-not-allowed"
-    assert wrong.headers["allow"] == "GET, PATCH, DELETE"
+    assert wrong.headers["allow"] == "GET, HEAD, PATCH, DELETE"
+    wrong = api.ask("POST", "/openapi.json", *write, json={})
+    assert (problem(wrong), wrong.headers["allow"]) == ("method-not-allowed", "GET, HEAD")
     for kind in ("text/plain", "application/x-www-form-urlencoded", "application/json; charset=x"):
         answer = api.ask("POST", "/subscribers", *write, json=body, Content_Type=kind)
         assert problem(answer) == "unsupported-media-type"
@@ -248,6 +250,7 @@ def test_what_does_not_fit_is_named_and_nothing_of_it_is_repeated(api: ApiClient
         ({"email": ANNA}, "/source"),
         ({"email": ANNA, "source": "form", ANNA: 1}, ""),
         ({"email": ANNA, "source": 7}, "/source"),
+        ({"email": ANNA, "source": " \u2003"}, "/source"),
         ({"email": f"{ANNA}@", "source": "form"}, "/email"),
         ({"email": f"x\n{ANNA}", "source": "form"}, "/email"),
         ({"email": ANNA, "source": f"{ANNA}\x00"}, "/source"),

@@ -13,6 +13,7 @@ from upcycle_news.web.http_api.endpoint import NETWORKS_FACTOR, HttpApi
 from upcycle_news.web.http_api.limits import SECONDS, RequestLimit
 
 from ...publications import Publication
+from ...storage.query_cost import query_cost
 from .api_client import api_client, problem
 
 EVENTS = "events:read"
@@ -57,6 +58,17 @@ def test_who_tries_tokens_is_limited_by_the_network(
         assert problem(blocked) == "too-many-requests"
         elsewhere = api.ask("GET", "/events", secret=good, X_Forwarded_For="198.51.100.1")
         assert elsewhere.status_code == 200
+
+
+def test_who_asks_too_often_costs_the_store_nothing_any_more(publication: Publication) -> None:
+    with api_client(publication.context(WEB__API_REQUESTS_PER_MINUTE="2")) as api:
+        api.token(EVENTS)
+        for _ in range(2 * NETWORKS_FACTOR):
+            api.ask("GET", "/events", secret="x")
+        with query_cost(api.context.store) as cost:
+            kinds = {problem(api.ask("GET", "/events", secret="x")) for _ in range(10)}
+        assert kinds == {"too-many-requests"}
+        assert not [one for one in cost.statements if "api_tokens" in one]
 
 
 @given(

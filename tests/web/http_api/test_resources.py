@@ -113,6 +113,16 @@ def test_a_consent_without_one_of_its_three_parts_confirms_nobody(
     assert api.app.subscribers.find(ANNA) is None
 
 
+@pytest.mark.parametrize(
+    "given_at", ["0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-14:00"]
+)
+def test_a_time_at_which_nobody_consents_confirms_nobody(api: ApiClient, given_at: str) -> None:
+    body = {"email": ANNA, "consent": {**CONSENT, "given_at": given_at}}
+    answer = api.ask("POST", "/subscribers/confirmed", "subscribers:confirm", json=body)
+    assert problem(answer) == "invalid"
+    assert api.app.subscribers.find(ANNA) is None
+
+
 def test_who_left_or_is_suppressed_is_not_confirmed_over_it(api: ApiClient) -> None:
     add_confirmed_subscribers(api.context, ANNA)
     api.app.subscribers.unsubscribe(ANNA)
@@ -147,7 +157,7 @@ def test_a_subscriber_is_changed_found_listed_and_leaves(api_on_any_store: ApiCl
     left = api.done("GET", "/subscribers?status=unsubscribed", READ)
     assert [one["id"] for one in left["subscribers"]] == [number]
     [departure] = api.done("GET", f"/subscribers/{number}/history", READ)["departures"]
-    assert departure["method"] == "command"
+    assert departure["method"] == "api"
 
 
 def test_what_the_api_changed_is_not_undone_by_a_list(api: ApiClient) -> None:
@@ -189,6 +199,7 @@ def test_suppressions_are_added_found_listed_and_lifted(api_on_any_store: ApiCli
     assert api.done("POST", "/suppressions", write, json={"target": ANNA}) == {"changed": False}
     found = api.done("POST", "/suppressions/find", read, json={"target": "x@example.net"})
     assert (found["key"], found["reason"]) == ("@example.net", "asked by phone")
+    assert found["source"] == "api"
     page = api.done("GET", "/suppressions?limit=1", read)
     rest = api.done("GET", f"/suppressions?after={page['next']}", read)
     keys = [one["key"] for one in page["suppressions"] + rest["suppressions"]]

@@ -26,6 +26,7 @@ _DOCTYPE = re.compile(r"<!\s*(doctype|entity)", re.IGNORECASE)
 _BEGIN = re.compile(r"<(?:[\w.-]+:)?feedback[\s>]")
 # A receiver copies the first element of the schema into its reports, and does not close it.
 _SCHEMA_TAG = re.compile(r"</?(?:xs|xsd):schema\b[^<>]{0,500}>")
+_POLICIES = ("none", "quarantine", "reject")
 _DOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 
 
@@ -54,7 +55,7 @@ def parse_report(data: bytes) -> DmarcReport:
         organisation=organisation,
         report_id=report_id,
         domain=domain,
-        policy=_line(_text(published, "p"), 16).lower(),
+        policy=_policy(_text(published, "p")),
         begins_at=begins_at,
         ends_at=ends_at,
         rows=rows,
@@ -156,9 +157,9 @@ def _time(text: str) -> datetime | None:
         if re.fullmatch(r"\d{1,12}(\.\d{1,9})?", text):
             return datetime.fromtimestamp(int(text.partition(".")[0]), UTC)
         at = datetime.fromisoformat(text)
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
     except (ValueError, OverflowError, OSError):
         return None
-    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _number(text: str) -> int | None:
@@ -168,9 +169,20 @@ def _number(text: str) -> int | None:
     return number if 0 < number <= _MAX_COUNT else None
 
 
+def _policy(text: str) -> str:
+    """Return one of the three policies (RFC 7489, section 6.3); empty for anything else."""
+    word = text.strip().lower()
+    return word if word in _POLICIES else ""
+
+
 def _address(text: str) -> str:
+    """Return an IP address in its shortest form; empty for anything else.
+
+    A zone (``fe80::1%eth0``) names an interface of the reporter's, and may be any text of any length.
+    """
+    text = text.strip("[]")
     try:
-        return str(ipaddress.ip_address(text.strip("[]")))
+        return "" if "%" in text else str(ipaddress.ip_address(text))
     except ValueError:
         return ""
 

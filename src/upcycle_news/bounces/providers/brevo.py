@@ -11,20 +11,18 @@ from typing import Any
 
 from upcycle_news.bounces.parser import BounceKind, BounceReport
 from upcycle_news.bounces.providers.provider import (
-    IRRELEVANT,
     EventBatch,
     EventRequest,
     Header,
     OutgoingOptions,
     Provider,
     ProviderEvent,
+    event_id,
+    events_of,
     failure_report,
     headers_with_values,
-    json_object,
     json_records,
-    raw_of,
     require_basic_auth,
-    required_text,
     text_of,
 )
 
@@ -42,7 +40,7 @@ _KINDS: Mapping[str, BounceKind] = {
 }
 _FAILURES: Mapping[str, BounceKind] = {
     "hard_bounce": BounceKind.HARD,
-    "invalid_email": BounceKind.HARD,
+    "invalid_email": BounceKind.SOFT,  # documented of the sender's address as well
     "soft_bounce": BounceKind.SOFT,
     "blocked": BounceKind.SOFT,  # on Brevo's own list; nothing was sent
     "error": BounceKind.SOFT,
@@ -65,32 +63,23 @@ def read_events(request: EventRequest) -> EventBatch:
 
 
 def _events(records: list[Any]) -> Iterator[ProviderEvent]:
-    for value in records:
-        record = json_object(value)
-        name = required_text(record, "event")
-        if name in _IRRELEVANT:
-            yield ProviderEvent(name, IRRELEVANT)
-            continue
-        key = text_of(record, "X-Mailin-custom", 100)
-        if name in _FAILURES:
-            address = text_of(record, "email")
-            report = failure_report(
-                _FAILURES[name], text_of(record, "reason"), recipient=address, delivery_key=key
-            )
-        elif name in _KINDS:
-            report = BounceReport(_KINDS[name], delivery_key=key)
-        else:
-            yield ProviderEvent(name, None)
-            continue
-        yield ProviderEvent(name, report, _event_id(record), raw_of(record))
+    return events_of(records, _IRRELEVANT, _report, _event_id)
+
+
+def _report(name: str, record: Mapping[str, Any]) -> BounceReport | None:
+    key = text_of(record, "X-Mailin-custom", 100)
+    if name in _FAILURES:
+        words, address = text_of(record, "reason"), text_of(record, "email")
+        return failure_report(_FAILURES[name], words, recipient=address, delivery_key=key)
+    kind = _KINDS.get(name)
+    return None if kind is None else BounceReport(kind, delivery_key=key)
 
 
 def _event_id(record: Mapping[str, Any]) -> str:
     """Return what recognises an event: `id` is the webhook's, and the same in each of its events."""
     at = text_of(record, "ts_event") or text_of(record, "ts") or text_of(record, "date")
-    parts = (required_text(record, "message-id"), text_of(record, "event"), at)
     address = hashlib.sha256(text_of(record, "email").lower().encode()).hexdigest()[:16]
-    return "/".join((*parts, address))
+    return event_id(text_of(record, "message-id"), text_of(record, "event"), at, address)
 
 
 BREVO = Provider("brevo", "Brevo", outgoing_headers, read_events)

@@ -23,6 +23,7 @@ from upcycle_news.bounces.providers.provider import (
     OutgoingOptions,
     Provider,
     ProviderEvent,
+    event_id,
     failure_report,
     headers_with_values,
     json_object,
@@ -98,7 +99,9 @@ def _events(record: Mapping[str, Any]) -> Iterator[ProviderEvent]:
     else:
         yield ProviderEvent(name, None)
         return
-    yield ProviderEvent(name, report, required_text(record, "id"), raw_of(record))
+    # An `id` is unique within a day only.
+    identity = event_id(required_text(record, "id"), text_of(record, "timestamp"))
+    yield ProviderEvent(name, report, identity, raw_of(record))
 
 
 def _failure(record: Mapping[str, Any]) -> BounceReport:
@@ -108,8 +111,8 @@ def _failure(record: Mapping[str, Any]) -> BounceReport:
         return BounceReport(listed, delivery_key=key)
     if text_of(record, "severity") == "temporary":
         return BounceReport(BounceKind.DELAYED, delivery_key=key)  # it goes on trying
-    # "old": Mailgun has given up what was refused for the time being.
-    is_final = reason in ("bounce", "hardfail", "generic", "")
+    # "old": Mailgun has given up what was refused for the time being; "generic": it does not know why.
+    is_final = reason in ("bounce", "hardfail")
     status = record.get("delivery-status")
     status = status if isinstance(status, dict) else {}
     code = text_of(status, "code", 3)

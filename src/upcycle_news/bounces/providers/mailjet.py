@@ -10,20 +10,18 @@ from typing import Any
 
 from upcycle_news.bounces.parser import BounceKind, BounceReport
 from upcycle_news.bounces.providers.provider import (
-    IRRELEVANT,
     EventBatch,
     EventRequest,
     Header,
     OutgoingOptions,
     Provider,
     ProviderEvent,
+    event_id,
+    events_of,
     failure_report,
     headers_with_values,
-    json_object,
     json_records,
-    raw_of,
     require_basic_auth,
-    required_text,
     text_of,
 )
 
@@ -58,21 +56,15 @@ def read_events(request: EventRequest) -> EventBatch:
 
 
 def _events(records: list[Any]) -> Iterator[ProviderEvent]:
-    for value in records:
-        record = json_object(value)
-        name = required_text(record, "event")
-        if name in _IRRELEVANT:
-            yield ProviderEvent(name, IRRELEVANT)
-            continue
-        key = text_of(record, "CustomID", 100)
-        if name in ("bounce", "blocked"):
-            report = _failure(name, record, key)
-        elif name in _KINDS:
-            report = BounceReport(_KINDS[name], delivery_key=key)
-        else:
-            yield ProviderEvent(name, None)
-            continue
-        yield ProviderEvent(name, report, _event_id(record), raw_of(record))
+    return events_of(records, _IRRELEVANT, _report, _event_id)
+
+
+def _report(name: str, record: Mapping[str, Any]) -> BounceReport | None:
+    key = text_of(record, "CustomID", 100)
+    if name in ("bounce", "blocked"):
+        return _failure(name, record, key)
+    kind = _KINDS.get(name)
+    return None if kind is None else BounceReport(kind, delivery_key=key)
 
 
 def _failure(name: str, record: Mapping[str, Any], key: str) -> BounceReport:
@@ -88,8 +80,8 @@ def _failure(name: str, record: Mapping[str, Any], key: str) -> BounceReport:
 
 
 def _event_id(record: Mapping[str, Any]) -> str:
-    message = text_of(record, "Message_GUID") or required_text(record, "MessageID")
-    return f"{message}/{text_of(record, 'event')}/{text_of(record, 'time')}"
+    message = text_of(record, "Message_GUID") or text_of(record, "MessageID")
+    return event_id(message, text_of(record, "event"), text_of(record, "time"))
 
 
 MAILJET = Provider("mailjet", "Mailjet", outgoing_headers, read_events)

@@ -18,6 +18,7 @@ from upcycle_news.bounces.providers.provider import (
     OutgoingOptions,
     Provider,
     ProviderEvent,
+    event_id,
     failure_report,
     headers_with_values,
     json_object,
@@ -84,7 +85,7 @@ def _events(record: Mapping[str, Any]) -> Iterator[ProviderEvent]:
         return
     metadata = record.get("Metadata")
     key = text_of(metadata, KEY_NAME, 100) if isinstance(metadata, dict) else ""
-    message = required_text(record, "MessageID")
+    message = text_of(record, "MessageID")  # null where someone changed the list of suppressions
     if name in ("Bounce", "SpamComplaint"):
         kind_name = text_of(record, "Type", 60) or name
         kind = BounceKind.COMPLAINT if name == "SpamComplaint" else _BOUNCES.get(kind_name)
@@ -93,11 +94,11 @@ def _events(record: Mapping[str, Any]) -> Iterator[ProviderEvent]:
     elif name == "Delivery":
         part, report = text_of(record, "DeliveredAt"), _report(BounceKind.DELIVERED, record, key)
     elif name == "SubscriptionChange":
-        part, report = required_text(record, "ChangedAt"), _subscription_change(record, key)
+        part, report = text_of(record, "ChangedAt"), _subscription_change(record, key)
     else:
         yield ProviderEvent(name, None)
         return
-    yield ProviderEvent(name, report, f"{message}/{part}", raw_of(record))
+    yield ProviderEvent(name, report, event_id(message, part), raw_of(record))
 
 
 def _report(kind: BounceKind, record: Mapping[str, Any], key: str) -> BounceReport:

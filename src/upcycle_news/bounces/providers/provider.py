@@ -10,7 +10,8 @@ from __future__ import annotations
 import base64
 import hmac
 import json
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,6 +30,8 @@ KEY_NAME = "delivery_key"
 
 CLOCK_SKEW = timedelta(minutes=10)
 """So far in the future the time of a signed request may lie."""
+
+_STATUS_CODE = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?![.\d])")
 
 Header = tuple[str, str]
 
@@ -149,7 +152,7 @@ def failure_report(
     """
     reply = reply_in(words)
     code = reply.code if reply else 0
-    enhanced = (reply.enhanced if reply else "") or enhanced
+    enhanced = (reply.enhanced if reply else "") or _status_code(enhanced)
     permanent = not enhanced.startswith("4") and not 400 <= code < 500
     about = classify_refusal("rcpt", SmtpReply(code or 550, words, enhanced))
     kind = verdict
@@ -166,6 +169,12 @@ def failure_report(
         recipients=tuple(filter(None, (recipient,))),
         delivery_key=delivery_key,
     )
+
+
+def _status_code(text: str) -> str:
+    """Return the code of RFC 3463 that a field holds; empty for anything else, which may be longer."""
+    match = _STATUS_CODE.match(text.strip())
+    return match[0] if match else ""
 
 
 def require_basic_auth(request: EventRequest) -> None:
@@ -222,7 +231,15 @@ def text_of(record: Mapping[str, Any], name: str, limit: int = 1000) -> str:
     value = record.get(name)
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
-    return str(value)[:limit]
+    return storable(str(value)[:limit])
+
+
+def storable(text: str) -> str:
+    """Return a text without what JSON may hold and no store takes: halves of characters, and NUL.
+
+    A provider that cuts a reply of another server may well halve a character.
+    """
+    return text.encode("utf-8", "replace").decode().replace("\0", "?")
 
 
 def required_text(record: Mapping[str, Any], name: str) -> str:
@@ -233,6 +250,33 @@ def required_text(record: Mapping[str, Any], name: str) -> str:
     return text
 
 
+def events_of(
+    records: Sequence[Any],
+    irrelevant: Collection[str],
+    report_of: Callable[[str, Mapping[str, Any]], BounceReport | None],
+    id_of: Callable[[Mapping[str, Any]], str],
+) -> Iterator[ProviderEvent]:
+    """Yield the events of records with an `event` each: of those that are `irrelevant` the word is all that is read.
+
+    `report_of` returns the report of a word and its record, None for a word that it does not know, `id_of` the
+    event's id. Raises `WebhookUnreadable` for a record without a word.
+    """
+    for value in records:
+        record = json_object(value)
+        name = required_text(record, "event")
+        if name in irrelevant:
+            yield ProviderEvent(name, IRRELEVANT)
+        elif (report := report_of(name, record)) is None:
+            yield ProviderEvent(name, None)
+        else:
+            yield ProviderEvent(name, report, id_of(record), raw_of(record))
+
+
+def event_id(*parts: str) -> str:
+    """Return what recognises an event, made of several fields; empty when one of them is missing."""
+    return "/".join(parts) if all(parts) else ""
+
+
 def raw_of(record: Mapping[str, Any]) -> bytes:
     """Return a record as it is kept for inspection."""
-    return json.dumps(record, sort_keys=True, ensure_ascii=False).encode()
+    return json.dumps(record, sort_keys=True, ensure_ascii=False).encode("utf-8", "replace")

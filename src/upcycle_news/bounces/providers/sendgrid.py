@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_public_key
@@ -82,7 +82,7 @@ def read_events(request: EventRequest) -> EventBatch:
         key = load_der_public_key(base64.b64decode(request.keys.public_key))
         signature = base64.b64decode(request.headers.get(SIGNATURE_HEADER, ""), validate=True)
         at = datetime.fromtimestamp(int(timestamp), UTC)
-    except (ValueError, OverflowError, OSError):
+    except (ValueError, OverflowError, OSError, UnsupportedAlgorithm):
         raise WebhookRefused("the signature, its time or the public key cannot be read") from None
     if not isinstance(key, ec.EllipticCurvePublicKey):
         raise WebhookRefused("the public key is not that of SendGrid")
@@ -110,7 +110,7 @@ def _events(records: list[Any]) -> Iterator[ProviderEvent]:
         else:
             yield ProviderEvent(name, None)
             continue
-        yield ProviderEvent(name, report, required_text(record, "sg_event_id"), raw_of(record))
+        yield ProviderEvent(name, report, text_of(record, "sg_event_id"), raw_of(record))
 
 
 def _bounce(record: Mapping[str, Any]) -> BounceReport:

@@ -25,6 +25,7 @@ from upcycle_news.bounces.providers.provider import (
     json_of,
     raw_of,
     required_text,
+    storable,
     text_of,
 )
 from upcycle_news.bounces.providers.sns_message import (
@@ -34,8 +35,11 @@ from upcycle_news.bounces.providers.sns_message import (
 )
 from upcycle_news.errors import WebhookUnreadable
 
-_NOT_SENT = ("Suppressed", "OnAccountSuppressionList")
-"""Bounces of mails that SES did not send, since an earlier one failed, perhaps another customer's."""
+_UNCERTAIN = ("Suppressed", "OnAccountSuppressionList", "NoEmail")
+"""Permanent bounces that say too little of an address.
+
+SES did not send the mail, since an earlier one failed, perhaps another customer's; or the bounce named nobody.
+"""
 _NO_COMPLAINTS = ("not-spam", "auth-failure", "virus")
 _IRRELEVANT = ("Send", "Open", "Click", "Rendering Failure")
 
@@ -103,7 +107,7 @@ def _bounce(bounce: Mapping[str, Any], delivery_key: str) -> BounceReport:
     if detail == "UnsubscribedRecipient":
         return BounceReport(BounceKind.UNSUBSCRIBED, delivery_key=delivery_key)
     verdict = BounceKind.SOFT
-    if kind == "Permanent" and detail not in _NOT_SENT and len(recipients) == 1:
+    if kind == "Permanent" and detail not in _UNCERTAIN and len(recipients) == 1:
         verdict = BounceKind.HARD
     elif detail in ("ContentRejected", "AttachmentRejected"):
         verdict = BounceKind.BLOCKED
@@ -135,7 +139,7 @@ def _delivery_key(mail: Mapping[str, Any]) -> str:
     tags, headers = mail.get("tags"), mail.get("headers")
     if isinstance(tags, dict) and isinstance(tags.get(KEY_NAME), list):
         for value in tags[KEY_NAME][:1]:
-            return str(value)[:100]
+            return storable(str(value)[:100])
     for header in headers if isinstance(headers, list) else ():
         if isinstance(header, dict) and str(header.get("name", "")).lower() == KEY_HEADER.lower():
             return text_of(header, "value", 100)

@@ -24,6 +24,7 @@ from upcycle_news.bounces.providers.provider import (
     json_of,
     require_recent,
     required_text,
+    storable,
 )
 from upcycle_news.errors import WebhookRefused, WebhookUnreadable
 from upcycle_news.models.sns_topic import SnsTopic
@@ -53,7 +54,7 @@ def verified_message(request: EventRequest) -> dict[str, Any]:
     topic = SnsTopic.parse(request.keys.topic_arn)
     if message.get("TopicArn") != topic.arn:
         raise WebhookRefused("the message is of another topic")
-    if message.get("Type") not in _SIGNED:
+    if required_text(message, "Type") not in _SIGNED:
         raise WebhookUnreadable("the type of the message is none of Amazon SNS")
     require_recent(_time(required_text(message, "Timestamp")), request, WINDOW)
     address = required_text(message, "SigningCertURL")
@@ -105,8 +106,8 @@ def string_to_sign(message: Mapping[str, Any]) -> bytes:
 def required_text_of_any_length(message: Mapping[str, Any], name: str) -> str:
     """Return a text of the message, whole; raises `WebhookUnreadable` without it."""
     text = message.get(name)
-    if not isinstance(text, str):
-        raise WebhookUnreadable(f"Amazon's {name} is missing")
+    if not isinstance(text, str) or storable(text) != text:
+        raise WebhookUnreadable(f"Amazon's {name} is missing, or no text")
     return text
 
 

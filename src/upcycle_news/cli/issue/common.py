@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,7 +14,7 @@ from upcycle_news.models import IssueId, IssueStatus
 
 if TYPE_CHECKING:  # completing a word loads this module, and must not load the store
     from upcycle_news.api import App
-    from upcycle_news.api.issues import AskedQuestion, FeedRunReport, ReplyCounts
+    from upcycle_news.api.issues import FeedRunReport
 
 EssayOption = Annotated[
     list[str] | None,
@@ -40,26 +40,20 @@ def note_feed_failures(report: FeedRunReport) -> None:
         note(f"feed {name} was not asked: {sentence}")
 
 
-def print_status(
-    app: App,
-    status: IssueStatus,
-    as_json: bool,
-    question: AskedQuestion | None = None,
-    replies: ReplyCounts | None = None,
-) -> None:
-    """Print the deliveries by state, that they lie in the embedded mailbox if they do, and a question.
+def print_status(app: App, status: IssueStatus, as_json: bool) -> None:
+    """Print the deliveries by state, that they lie in the embedded mailbox if they do, replies and a question.
 
-    With `replies` also how many were counted: as a sentence only where there are some.
+    Replies are a sentence only where there are some; a question is shown with its sums.
     """
     mailbox = app.issues.in_mailbox(status.issue) if status.in_mailbox else None
     if as_json:
-        asked = {} if question is None else {"question": question.as_dict()}
-        print_json(status.as_dict() | (replies.as_dict() if replies else {}) | asked)
+        print_json(_status_json(app, status))
     else:
+        replies = app.issues.replies(status.issue)
         typer.echo(format_status(status, app.language))
         for variant in status.variants:
             typer.echo(f"  {variant.variant.key}: {format_variant(variant, app.language)}")
-        if replies and (replies.replies or replies.auto_replies):
+        if replies.replies or replies.auto_replies:
             say(
                 localized(
                     "status-replies",
@@ -67,10 +61,18 @@ def print_status(
                     auto_replies=localized("count-auto-replies", count=replies.auto_replies),
                 )
             )
+        question = app.issues.question(status.issue)
         for sentence in () if question is None else question.sentences():
             typer.echo(sentence.in_language(app.language))
     if mailbox is not None:
         typer.echo(mailbox.in_language(app.language), err=as_json)
+
+
+def _status_json(app: App, status: IssueStatus) -> dict[str, Any]:
+    """Return the object of `issue status --json`; `question` only of an issue that asks one."""
+    question = app.issues.question(status.issue)
+    asked = {} if question is None else {"question": question.as_dict()}
+    return status.as_dict() | app.issues.replies(status.issue).as_dict() | asked
 
 
 def note_pending_suppressions(app: App, issue: str = "") -> None:
@@ -84,7 +86,7 @@ def note_pending_suppressions(app: App, issue: str = "") -> None:
 def print_latest_as_json(app: App) -> None:
     """Print the status of the latest issue, if there is one: nothing new is no reason for no JSON."""
     if (latest := app.issues.latest()) is not None:
-        print_json(app.issues.status(latest).as_dict())
+        print_json(_status_json(app, app.issues.status(latest)))
 
 
 def chosen_issue(app: App, issue: str | None) -> IssueId:

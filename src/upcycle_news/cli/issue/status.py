@@ -97,8 +97,7 @@ def status(
             return
         contradicted = tells_contradiction(app)
         counts = app.issues.status(issue)
-        question, replies = app.issues.question(counts.issue), app.issues.replies(counts.issue)
-        print_status(app, counts, as_json, question, replies)
+        print_status(app, counts, as_json)
         waits = app.issues.waits_until(counts.issue)
         if counts.state is IssueState.APPROVED and waits is not None:
             note(waits)

@@ -50,7 +50,11 @@ class SuppressReport:
 
 
 def suppress_targets(
-    context: AppContext, targets: Iterable[str], *, reason: str = ""
+    context: AppContext,
+    targets: Iterable[str],
+    *,
+    reason: str = "",
+    source: SuppressionSource = SuppressionSource.COMMAND,
 ) -> SuppressReport:
     """Suppress addresses, ``@domains`` and ``#hashes``, numbered from 1 in the report."""
     keys: dict[str, None] = {}
@@ -60,7 +64,7 @@ def suppress_targets(
             keys[suppression_key(target.strip())] = None
         except AddressError as error:
             invalid.append(LineNote(number, error.in_language(context.language)))
-    return _suppress(context, list(keys), invalid, reason, SuppressionSource.COMMAND)
+    return _suppress(context, list(keys), invalid, reason, source)
 
 
 def import_suppressions(context: AppContext, file: Path, *, reason: str = "") -> SuppressReport:

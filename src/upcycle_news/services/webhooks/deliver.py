@@ -12,9 +12,11 @@ import os
 import socket
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.config.sections import WebhookSettings
@@ -32,6 +34,8 @@ FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(hours=6)
 GIVE_UP_AFTER = timedelta(days=3)
 LEASE = timedelta(minutes=2)
 """How long a process has a webhook to itself; half of it is longer than any request."""
+TURN_SECONDS = 5.0
+"""How long a webhook is posted to while others wait: a slow receiver keeps none of them back."""
 _BATCH = 100
 
 
@@ -51,12 +55,13 @@ def deliver(
     names: Collection[str] | None = None,
     stopping: Callable[[], bool] = lambda: False,
     seconds: float | None = None,
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> tuple[WebhookRun, ...]:
     """Post what is due to all webhooks, or to those with these `names`; return what was done.
 
     No further request begins once `stopping` returns True or the `seconds` are over. Nothing is posted
     while the store is on hold after a restore or move: it may be a copy. What another process posts just
-    now is left to it.
+    now is left to it. Webhooks take turns, the one that was told longest ago first.
     """
     webhooks = {
         name: settings
@@ -65,20 +70,35 @@ def deliver(
     }
     if not webhooks or send_hold.active_hold(context.store) is not None:
         return ()
-    ends = None if seconds is None else time.monotonic() + seconds
+    ends = None if seconds is None else monotonic() + seconds
 
     def ending() -> bool:
-        return stopping() or (ends is not None and time.monotonic() >= ends)
+        return stopping() or (ends is not None and monotonic() >= ends)
 
     holder = f"{socket.gethostname()} {os.getpid()} {uuid.uuid4().hex}"
-    runs = []
-    for name, settings in webhooks.items():
-        if ending():
-            break
-        delivery = _Delivery(context, name, settings, holder, ending)
-        if (run := delivery.run()) is not None:
-            runs.append(run)
-    return tuple(runs)
+    waiting = deque(_longest_ago_first(context, webhooks))
+
+    def turn_is_over(until: float) -> bool:
+        return ending() or (bool(waiting) and monotonic() >= until)
+
+    runs: dict[str, WebhookRun] = {}
+    while waiting and not ending():
+        name = waiting.popleft()
+        ends_now = partial(turn_is_over, monotonic() + TURN_SECONDS)
+        turn = _Delivery(context, name, webhooks[name], holder, ends_now)
+        if (run := turn.run()) is None:
+            continue
+        runs[name] = replace(run, taken=run.taken + (runs[name].taken if name in runs else 0))
+        if turn.was_ended:
+            waiting.append(name)
+    return tuple(runs[name] for name in webhooks if name in runs)
+
+
+def _longest_ago_first(context: AppContext, names: Collection[str]) -> list[str]:
+    """Return the webhooks by the time of the last event that they took, those without one first."""
+    known = webhook_outbox.cursors(context.store, names)
+    told = {name: cursor.delivered_at for name, cursor in known.items() if cursor.delivered_at}
+    return sorted(names, key=lambda name: (name in told, told.get(name, context.clock())))
 
 
 def is_usable(settings: WebhookSettings) -> bool:
@@ -119,6 +139,7 @@ class _Delivery:
     holder: str
     ending: Callable[[], bool]
     taken: int = 0
+    was_ended: bool = False
     leased_until: datetime | None = None
 
     def run(self) -> WebhookRun | None:
@@ -147,7 +168,10 @@ class _Delivery:
             for event in batch:
                 if event.kind.value not in self.settings.events:
                     after = self._skip(cursor, event, is_last=event is batch[-1])
-                elif self.ending() or not self._lock():
+                elif self.ending():
+                    self.was_ended = True
+                    return self._result(cursor)
+                elif not self._lock():
                     return self._result(cursor)
                 else:
                     after = self._post(cursor, event)

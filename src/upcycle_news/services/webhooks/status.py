@@ -25,7 +25,7 @@ from upcycle_news.services.webhooks.deliver import (
     post_message,
 )
 from upcycle_news.services.webhooks.message import message_id, test_body
-from upcycle_news.storage import event_log, webhook_outbox
+from upcycle_news.storage import event_log, send_hold, webhook_outbox
 from upcycle_news.storage.webhook_outbox import WebhookCursor
 
 log = Log(__name__)
@@ -166,11 +166,7 @@ def send_test(context: AppContext, name: str) -> LocalizedText:
     `UpcycleError` when it was not taken.
     """
     settings = context.settings.webhooks[_known(context, name)]
-    if not is_usable(settings):
-        variable = secret_variable(name)
-        raise SettingsError(
-            FILE_NAME, None, localized("webhook-unusable", name=name, variable=variable)
-        )
+    _require_usable(name, settings)
     now = context.clock()
     answer = post_message(settings, f"evt_test_{uuid.uuid4().hex}", test_body(now), now)
     if not answer.taken:
@@ -178,16 +174,34 @@ def send_test(context: AppContext, name: str) -> LocalizedText:
     return localized("webhook-test-taken", name=name, status=answer.status)
 
 
+def _require_usable(name: str, settings: WebhookSettings) -> None:
+    """Raise `SettingsError` for a webhook without an address or a secret."""
+    if not is_usable(settings):
+        variable = secret_variable(name)
+        raise SettingsError(
+            FILE_NAME, None, localized("webhook-unusable", name=name, variable=variable)
+        )
+
+
 def retry(context: AppContext, name: str | None = None) -> tuple[WebhookRun, ...]:
     """Post now what waits, to one webhook or to all, also where it is not due or has stopped.
 
-    Raises `SettingsError` for one that is not in the settings.
+    Raises `SettingsError` for one that is not in the settings or cannot be posted to, `SendHoldError` while
+    nothing goes out, and `UpcycleError` when another process posts to one just now: that goes on by itself.
     """
     names = [_known(context, name)] if name is not None else list(context.settings.webhooks)
+    for one in names:
+        _require_usable(one, context.settings.webhooks[one])
+    send_hold.raise_if_store_held(context.store)
     begin_all(context)
     for one in names:
         webhook_outbox.reset(context.store, one)
-    return deliver(context, names=names)
+    runs = deliver(context, names=names)
+    done = {run.name for run in runs}
+    for status in statuses(context):
+        if status.name in names and status.name not in done and status.waiting:
+            raise UpcycleError(localized("webhook-busy", name=status.name))
+    return runs
 
 
 def skip(context: AppContext, name: str) -> Event | None:

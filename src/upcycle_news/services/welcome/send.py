@@ -11,19 +11,25 @@ from upcycle_news.delivery.ports import DeliveryReport, SendLimits, WaitLimits
 from upcycle_news.errors import RelayError
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.i18n.recognition import recognise
-from upcycle_news.models import IssueId, IssueState, Relay, RenderedIssue
+from upcycle_news.mail.message import MessageTemplate
+from upcycle_news.models import Choice, IssueId, IssueState, Relay, RenderedIssue
 from upcycle_news.models.welcome import SERIES, WelcomeRevision
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.delivery import worker_identity
 from upcycle_news.services.delivery.worker_job import (
     combine_reports,
     compose_template,
+    load_mailing,
     message_composer,
+    variant_templates,
 )
 from upcycle_news.services.issues.mailbox import is_unsent
+from upcycle_news.services.issues.settings_findings import settings_findings
 from upcycle_news.services.journal.consistency import raise_if_sending_refused
 from upcycle_news.services.welcome.steps import read_steps
 from upcycle_news.storage import corrections, issues, revisions, welcome, workers
+from upcycle_news.storage.audience import VariantOf, wants
+from upcycle_news.storage.issues import IssueRow
 from upcycle_news.storage.welcome_ledger import WelcomeLedger
 from upcycle_news.transports.smtp import open_connection
 
@@ -68,7 +74,8 @@ def queue_due(context: AppContext) -> int:
         first = welcome.first_approved_at(context.store, file.step)
         if step is None or first is None:
             continue
-        issue = _newest_issue(context) if step.newest_issue else None
+        sent = _sent_issues(context) if step.newest_issue else ()
+        issue = max(sent, key=lambda row: row.id, default=None)
         if step.newest_issue and issue is None:
             continue
         queued += welcome.queue_due(
@@ -76,26 +83,43 @@ def queue_due(context: AppContext) -> int:
             step,
             since=max(first, set_back) if set_back else first,
             now=now,
-            issue=str(issue or ""),
+            issue=str(issue.id) if issue else "",
+            variant_of=_variant_of(context, issue) if issue else _only_one,
         )
     return queued
 
 
-def _newest_issue(context: AppContext) -> IssueId | None:
-    """Return the newest issue that was sent to readers and is not withdrawn; None without one."""
+def _only_one(_: Choice) -> int:
+    return 0
+
+
+def _variant_of(context: AppContext, issue: IssueRow) -> VariantOf:
+    """Return what says which variant of an issue a choice gets, as when it was queued; None for no mail."""
+    revision = revisions.load_revision(context.store, issue.id, issue.revision_id)
+    assert revision is not None, "sent without a revision"
+    topics = revision.manifest.publication.readers_of
+    number_of = issues.variant_chooser(revision.manifest) or _only_one
+
+    def variant_of(choice: Choice) -> int | None:
+        return number_of(choice) if not topics or wants(choice.topics, topics) else None
+
+    return variant_of
+
+
+def _sent_issues(context: AppContext) -> tuple[IssueRow, ...]:
+    """Return the issues that were sent to readers, and neither stopped nor withdrawn since."""
     withdrawn = {
         one.issue for one in corrections.all_corrections(context.store)
         if one.kind == "withdrawal" and not one.essay
     }  # fmt: skip
-    sent = [
-        row.id
+    return tuple(
+        row
         for row in issues.issues_in(context.store, IssueState.SENDING, IssueState.CLOSED)
         if row.enqueued_at is not None
         and not row.id.correction
         and row.id not in withdrawn
         and not is_unsent(context, row.id)
-    ]
-    return max(sent, default=None)
+    )
 
 
 def send_due(context: AppContext, *, stopping: Callable[[], bool] = lambda: False) -> WelcomeReport:
@@ -105,6 +129,8 @@ def send_due(context: AppContext, *, stopping: Callable[[], bool] = lambda: Fals
     """
     raise_if_sending_refused(context)
     _reclaim_from_dead(context)
+    if refusal := _refusal(context):
+        return WelcomeReport(away=refusal.in_language(context.language))
     queued, now = queue_due(context), context.clock()
     report, away = DeliveryReport(), ""
     if welcome.has_due(context.store, now=now):
@@ -113,6 +139,8 @@ def send_due(context: AppContext, *, stopping: Callable[[], bool] = lambda: Fals
                 for step, revision_id, issue in welcome.due_parts(context.store, now=now):
                     if stopping():
                         break
+                    if issue and issue not in {str(row.id) for row in _sent_issues(context)}:
+                        continue  # stopped or withdrawn since it was queued: it waits
                     part = _Part(welcome.revision(context.store, step, revision_id), issue)
                     report = combine_reports(report, part.send(context, relay, stopping))
         except RelayError as error:
@@ -127,6 +155,14 @@ def send_due(context: AppContext, *, stopping: Callable[[], bool] = lambda: Fals
     )
 
 
+def _refusal(context: AppContext) -> LocalizedText | None:
+    """Return why no step may be sent with these settings, as no issue may; None when they may."""
+    if not any(welcome.approved(context.store, file.step) for file in read_steps(context).steps):
+        return None
+    errors = (one.text for one in settings_findings(context) if one.level == "error")
+    return next(errors, None)
+
+
 @dataclass(frozen=True)
 class _Part:
     """One mail: a revision of a step, or with it the newest issue."""
@@ -138,13 +174,7 @@ class _Part:
         self, context: AppContext, relay: Relay, stopping: Callable[[], bool]
     ) -> DeliveryReport:
         publication = context.publication
-        template = compose_template(
-            context,
-            self._content(context),
-            publication,
-            relay,
-            revision_id=self.step.revision_id,
-        )
+        template_of = self._template_of(context, relay)
         worker = worker_identity.register(context)
         try:
             return deliver(
@@ -159,7 +189,7 @@ class _Part:
                 connect=lambda: open_connection(relay),
                 # Not the issue's own Message-ID: it is another mailing, with a key of its own.
                 compose_message=message_composer(
-                    context, lambda _: template, f"{SERIES}/{self.step.step}", 0, relay
+                    context, template_of, f"{SERIES}/{self.step.step}", 0, relay
                 ),
                 policy=context.retry_policy,
                 wait_limits=WaitLimits(deferred=0.0, relay=0.0),
@@ -175,18 +205,25 @@ class _Part:
         finally:
             workers.deregister_worker(context.store, worker, now=context.clock())
 
-    def _content(self, context: AppContext) -> RenderedIssue:
+    def _template_of(self, context: AppContext, relay: Relay) -> Callable[[int], MessageTemplate]:
+        """Return what gives the mail over `relay` by the number of its variant; a step of words has one."""
         if self.issue:
-            issue = IssueId.parse(self.issue)
-            row = issues.get(context.store, issue)
+            row = issues.get(context.store, IssueId.parse(self.issue))
             assert row is not None
-            content = revisions.load_rendering(context.store, issue, row.revision_id)
-            assert content is not None, "sent without a rendering"
-            return content
-        day = IssueId(self.step.created_at.date())
-        return RenderedIssue(
-            day, self.step.language, self.step.subject, self.step.html, self.step.text, mjml=""
+            return variant_templates(context, load_mailing(context, row), relay)
+        step = self.step
+        content = RenderedIssue(
+            IssueId(step.created_at.date()),
+            step.language,
+            step.subject,
+            step.html,
+            step.text,
+            mjml="",
         )
+        template = compose_template(
+            context, content, context.publication, relay, revision_id=step.revision_id
+        )
+        return lambda _: template
 
 
 def _reclaim_from_dead(context: AppContext) -> None:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from upcycle_news.app.context import AppContext
+from upcycle_news.checks.issue import check_any_mail
 from upcycle_news.content.welcome_files import WelcomeFiles, read_welcome_files
 from upcycle_news.errors import ContentError, IssueError, UpcycleError
 from upcycle_news.fileio import write_atomically
 from upcycle_news.i18n.messages import LocalizedText, localized
-from upcycle_news.models import DeliveryState, Finding
+from upcycle_news.models import DeliveryState, Finding, IssueId, RenderedIssue
 from upcycle_news.models.welcome import WelcomeFile, WelcomeRevision
 from upcycle_news.rendering.template_strings import catalogue_name
 from upcycle_news.rendering.welcome import NAME, render_welcome
 from upcycle_news.scaffold.looks import bundled_templates, with_missing_words
 from upcycle_news.services.content.templates import publication_templates
+from upcycle_news.services.issues.settings_findings import settings_findings
 from upcycle_news.storage import welcome
 
 
@@ -158,7 +160,8 @@ def approve(
 ) -> tuple[WelcomeStep, ...]:
     """Approve what was previewed of these steps, or of all; returns those that are approved now.
 
-    Raises `IssueError` for a step that does not exist, or changed since its preview.
+    Raises `IssueError` for a step that does not exist, or changed since its preview, and `ContentError` for
+    one that lacks what every mail needs, such as the link for unsubscribing.
     """
     known = {step.file.step: step for step in steps(context)}
     for name in names:
@@ -168,6 +171,15 @@ def approve(
     for step in chosen:
         if step.previewed is None or step.previewed.revision_id != step.current.revision_id:
             raise IssueError(localized("welcome-not-previewed", step=step.file.step))
+    errors = [
+        ContentError(finding.where, None, finding.text)
+        for finding in dict.fromkeys(
+            (*settings_findings(context), *_content_findings(context, chosen))
+        )
+        if finding.level == "error"
+    ]
+    if errors:
+        raise ContentError(errors[0].where, None, errors[0].text, errors[1:])
     for step in chosen:
         if not step.is_approved:
             welcome.approve(
@@ -175,6 +187,25 @@ def approve(
             )
     wanted = {step.file.step for step in chosen}
     return tuple(step for step in steps(context) if step.file.step in wanted)
+
+
+def _content_findings(context: AppContext, chosen: Collection[WelcomeStep]) -> Iterator[Finding]:
+    """Yield what is wrong with the mails of these steps; the newest issue was looked at as an issue."""
+    for step in chosen:
+        if not step.file.newest_issue:
+            revision = step.current
+            rendered = RenderedIssue(
+                IssueId(revision.created_at.date()),
+                revision.language,
+                revision.subject,
+                revision.html,
+                revision.text,
+                mjml="",
+            )
+            for finding in check_any_mail(rendered, context.publication):
+                # A step's files of the preview are called after it.
+                where = finding.where.replace("issue.", f"welcome/{step.file.step}.", 1)
+                yield replace(finding, where=where)
 
 
 def welcome_findings(context: AppContext) -> Iterator[Finding]:

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Index, Integer, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 from upcycle_news.storage.schema.base import UtcDateTime, metadata
 
@@ -36,6 +46,7 @@ welcome_deliveries = Table(
     Column("subscriber_id", Integer, nullable=False, index=True),
     Column("revision_id", String(64), nullable=False),
     Column("issue_id", String(16), nullable=False),
+    Column("variant", SmallInteger, nullable=False, server_default="0"),
     Column("state", String(16), nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("next_at", UtcDateTime),

@@ -1,6 +1,6 @@
 """`/api/v1`: each request's way from its token to its answer.
 
-In this order: is there any valid token (else 404, as for any unknown page) · the network's limit · the
+In this order: the network's limit · is there any valid token (else 404, as for any unknown page) · the
 token · the token's limit · path and method · the token's scope · query and body · the idempotency key ·
 the operation. Nothing is said about what a later step would find.
 """
@@ -83,6 +83,7 @@ class HttpApi:
         self._of_tokens = RequestLimit(per_minute, clock)
         self._of_networks = RequestLimit(NETWORKS_FACTOR * per_minute, clock)
         self._off_until = -OFF_SECONDS
+        self._was_on = False
         self._document: str | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -95,8 +96,13 @@ class HttpApi:
         """Return the answer; whatever happens is a problem, without internals."""
         allowance: list[Allowance] = []
         try:
+            of_network = self._of_networks.take(_network(request))
+            if not of_network.allowed and self._was_on:  # a flood costs the store nothing
+                raise _network_limit(of_network)
             if not await self._is_on():
                 return self._handlers.error_page(request, "missing", 404)
+            if not of_network.allowed:
+                raise _network_limit(of_network)
             response = await self._answer(request, allowance)
         except Problem as problem:
             response = problem.response()
@@ -116,18 +122,17 @@ class HttpApi:
         """Return whether a token is valid; while none is, the store is asked now and then only."""
         if self._clock() < self._off_until:
             return False
-        if await self._in_thread(lambda: self._app.tokens.any_valid()):
+        self._was_on = await self._in_thread(lambda: self._app.tokens.any_valid())
+        if self._was_on:
             return True
         self._off_until = self._clock() + OFF_SECONDS
         return False
 
     async def _answer(self, request: Request, allowance: list[Allowance]) -> Response:
-        client = request.client.host if request.client else ""
-        of_network = self._of_networks.take(network_of(client))
-        if not of_network.allowed:
-            raise Problem("too-many-requests", headers=of_network.headers("network"))
         path = request.scope["path"].removeprefix(ROOT)
-        if path == "/openapi.json" and request.method in ("GET", "HEAD"):
+        if path == "/openapi.json":
+            if request.method not in ("GET", "HEAD"):
+                raise _method_not_allowed(["GET"])
             return self._openapi()
         secret = bearer_secret(request)
         token = await self._in_thread(lambda: self._app.tokens.find_valid(secret))
@@ -209,7 +214,20 @@ def _route(method: str, path: str) -> tuple[Operation, Mapping[str, str]]:
             allowed.append(operation.method)
     if not allowed:
         raise Problem("not-found")
-    raise Problem("method-not-allowed", headers={"Allow": ", ".join(dict.fromkeys(allowed))})
+    raise _method_not_allowed(allowed)
+
+
+def _method_not_allowed(allowed: list[str]) -> Problem:
+    names = [name for one in allowed for name in ((one, "HEAD") if one == "GET" else (one,))]
+    return Problem("method-not-allowed", headers={"Allow": ", ".join(names)})
+
+
+def _network(request: Request) -> str:
+    return network_of(request.client.host if request.client else "")
+
+
+def _network_limit(allowance: Allowance) -> Problem:
+    return Problem("too-many-requests", headers=allowance.headers("network"))
 
 
 def _missing_scope(operation: Operation) -> Problem:

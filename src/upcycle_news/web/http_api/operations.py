@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -18,6 +18,8 @@ from upcycle_news.models import (
     IssueId,
     IssueStatus,
     Subscriber,
+    SuppressionSource,
+    UnsubscribeMethod,
 )
 from upcycle_news.web.http_api import schemas
 from upcycle_news.web.http_api.problems import Problem, invalid
@@ -25,6 +27,7 @@ from upcycle_news.web.http_api.problems import Problem, invalid
 T = TypeVar("T")
 
 _CLOCKS_DIFFER = timedelta(minutes=5)
+_FIRST_CONSENTS = datetime(1990, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,8 @@ def add_subscriber(call: Call) -> BaseModel:
     """Take a sign-up, as the form does."""
     app, body = call.app, call.body
     email = _address(body.email, "/email")
+    if not body.source.strip():
+        raise invalid([{"pointer": "/source", "detail": "must not be blank"}])
     delay = app.subscribers.count_request(email)
     signup = app.subscribers.sign_up(
         email, language=body.language or app.language, source=body.source
@@ -89,6 +94,8 @@ def add_confirmed_subscriber(call: Call) -> BaseModel:
     consent = body.consent
     if consent.given_at > app.now + _CLOCKS_DIFFER:
         raise invalid([{"pointer": "/consent/given_at", "detail": "lies in the future"}])
+    if consent.given_at < _FIRST_CONSENTS:  # a field that another program left empty
+        raise invalid([{"pointer": "/consent/given_at", "detail": "is no time of a consent"}])
     if not consent.source.strip() or not consent.text.strip():
         raise invalid([{"pointer": "/consent", "detail": "source and text must not be blank"}])
     result = app.subscribers.add(
@@ -136,7 +143,9 @@ def change_subscriber(call: Call) -> None:
 
 def unsubscribe(call: Call) -> BaseModel:
     """Unsubscribe."""
-    changed = call.app.subscribers.unsubscribe(_subscriber(call).email)
+    changed = call.app.subscribers.unsubscribe(
+        _subscriber(call).email, method=UnsubscribeMethod.API
+    )
     return schemas.Unsubscribed(changed=changed)
 
 
@@ -196,7 +205,9 @@ def find_suppression(call: Call) -> BaseModel:
 
 def add_suppression(call: Call) -> BaseModel:
     """Suppress a target."""
-    report = call.app.suppressions.add(call.body.target, reason=call.body.reason)
+    report = call.app.suppressions.add(
+        call.body.target, reason=call.body.reason, source=SuppressionSource.API
+    )
     if report.invalid:
         raise _no_target()
     return schemas.Suppressed(changed=bool(report.suppressed))

@@ -694,6 +694,7 @@ def upgrade() -> None:
         sa.Column("subscriber_id", sa.Integer(), nullable=False),
         sa.Column("revision_id", sa.String(length=64), nullable=False),
         sa.Column("issue_id", sa.String(length=16), nullable=False),
+        sa.Column("variant", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("next_at", UtcDateTime(), nullable=True),

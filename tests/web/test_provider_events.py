@@ -11,7 +11,7 @@ import pytest
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.transports.sns import SnsClient
-from upcycle_news.web.events import MAX_EVENTS
+from upcycle_news.web.provider_events import MAX_EVENTS
 from upcycle_news.web.rate_limit import RateLimit
 
 from ..bounces.providers.posting import (

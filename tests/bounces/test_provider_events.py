@@ -22,7 +22,7 @@ from upcycle_news.models import (
     IssueState,
     SubscriberStatus,
 )
-from upcycle_news.services.bounces import events
+from upcycle_news.services.bounces import provider_events as events
 from upcycle_news.services.bounces.process import Collected
 from upcycle_news.services.delivery import send
 from upcycle_news.services.subscribers import subscriptions
