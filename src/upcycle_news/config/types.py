@@ -163,4 +163,4 @@ AllowPrivate = Annotated[bool | tuple[str, ...], BeforeValidator(_private_access
 class Table(BaseModel):
     """A table of newsletter.toml: frozen, and unknown keys are an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
