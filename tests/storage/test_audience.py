@@ -178,7 +178,7 @@ def test_whom_the_rule_gives_nothing_is_not_queued(each_store: Store) -> None:
             lambda choice: None if "Energie" in choice.topics else 0,
             now=NOW,
         )
-    assert queued == {0: 4}
+    assert queued == audience.QueuedReaders({0: 4}, {"de": 2})
     assert set(variants_in(each_store, names)) == {"anna", "bert", "emil", "fee"}
 
 
@@ -217,3 +217,28 @@ def test_renderings_of_variants_come_back_byte_for_byte(each_store: Store) -> No
     with each_store.reading() as connection:
         stored = connection.execute(select(tables.variant_renderings.c.html)).scalars().all()
     assert max(len(str(delta)) for delta in stored) < 60
+
+
+def test_a_choice_that_comes_while_the_others_are_counted_is_decided_as_well(
+    empty_postgres: str,
+) -> None:
+    """In SQLite nobody else writes meanwhile. One reader asks for what nobody chose, one for another language."""
+    store = open_store(empty_postgres)
+    names = add(store, anna=(), bert=("Bestand",), cem=("Energie",))
+    approved(store, by_topics(store))
+
+    def variant_of(choice: Choice) -> int | None:
+        change(store, names["bert"], ("Kleinstadt", "Energie"), "de")
+        change(store, names["cem"], (), "en")
+        return None if choice.language == "en" else len(choice.topics)
+
+    with store.writing() as connection:
+        audience.queue_deliveries(connection, ISSUE, (), variant_of, now=NOW)
+    assert variants_in(store, names) == {"anna": 0, "bert": 2}
+    store.close()
+
+
+def change(store: Store, number: int, topics: tuple[str, ...], language: str) -> None:
+    reader = subscribers.by_id(store, number)
+    assert reader is not None
+    subscribers.set_preferences(store, reader, language=language, topics=topics, now=NOW)

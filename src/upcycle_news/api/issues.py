@@ -419,21 +419,31 @@ class Issues:
         group: str = "",
         collect: bool = True,
         on_collected: OnCollected = _ignore_report,
+        variant: str = "",
     ) -> TestMails:
         """Compose, render and check an issue, and send it as a test to an address or a group.
 
-        Nothing is recorded, and the mails have Message-IDs of their own. Raises as `compose` does,
-        `AddressError`, `IssueError` when preflight refuses the issue or the group is empty, and
-        `RelayError` when a mail is not accepted.
+        Nothing is recorded, and the mails have Message-IDs of their own. `variant` is the number or key of
+        the one that they show; default: the first. Raises as `compose` does, `AddressError`, `IssueError`
+        when preflight refuses the issue, the group is empty or there is no such variant, and `RelayError`
+        when a mail is not accepted.
         """
         from upcycle_news.services.delivery.test_mail import group_addresses, send_test
         from upcycle_news.services.issues.mailbox import mailbox_path
-        from upcycle_news.services.issues.render import raise_on_errors, render_revision
+        from upcycle_news.services.issues.render import (
+            raise_on_errors,
+            render_revision,
+            show_variant,
+        )
+        from upcycle_news.services.issues.variants import find_variant
 
         address = EmailAddress.parse(to) if isinstance(to, str) else to
         revision = self.compose(issue, essays, collect=collect, on_collected=on_collected)
         rendered = render_revision(self._context, revision)
         raise_on_errors(rendered)
+        if variant:
+            number = find_variant(revision.issue, revision.manifest.variants, variant)
+            rendered = show_variant(self._context, rendered, number)
         recipients = (address,) if address else group_addresses(self._context, group)
         accepted = send_test(self._context, rendered, recipients)
         folder = "" if self._context.configured_relay else mailbox_path(self._context)

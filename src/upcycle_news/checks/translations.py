@@ -45,14 +45,15 @@ def check_issue_languages(
 
 def _missing(essay: Essay, language: str, untranslated: Untranslated, *, shown: bool) -> Finding:
     named, file = language_name(language), _file_of(essay, language)
+    where = f"{essay.source}:1"
+    if untranslated == "refuse":
+        text = localized("translation-missing-refused", language=named, file=file)
+        return Finding("error", "translation-missing", where, text)
     text = (
         localized("translation-missing-shown", language=named, file=file)
         if shown
         else localized("translation-missing-left-out", language=named, file=file)
     )
-    where = f"{essay.source}:1"
-    if untranslated == "refuse":
-        return Finding("error", "translation-missing", where, text)
     return Finding("warning", "translation-missing", where, text)
 
 

@@ -144,10 +144,10 @@ def format_status(status: IssueStatus, language: str) -> str:
     return text.in_language(language)
 
 
-def format_variant(variant: VariantStatus, language: str) -> str:
-    """Return the deliveries of one variant by state, on one line."""
+def format_variant(variant: VariantStatus, language: str, *, in_mailbox: bool) -> str:
+    """Return the deliveries of one variant by state, on one line; `in_mailbox` as in `IssueStatus`."""
     readers = localized("status-readers", count=variant.audience).in_language(language)
-    states = (text.in_language(language) for text in _states(variant.counts, in_mailbox=False))
+    states = (text.in_language(language) for text in _states(variant.counts, in_mailbox=in_mailbox))
     return f"{readers}: {', '.join(states)}"
 
 

@@ -277,7 +277,8 @@ class IssueStatus:
     """Delivery counts of an issue, checked against the audience stored when it was queued.
 
     `in_mailbox`: they are of the embedded mailbox on this machine, and no reader has the issue.
-    `variants` has the same for each variant of an issue that has several; they add up to it.
+    `variants` has the same for each variant of an issue that has several; they add up to it. `without`:
+    how many readers of each language got nothing of it, since it has nothing in theirs.
     """
 
     issue: str
@@ -287,11 +288,13 @@ class IssueStatus:
     state: IssueState
     in_mailbox: bool = field(default=False, compare=False)
     variants: tuple[VariantStatus, ...] = field(default=(), compare=False)
+    without: Mapping[str, int] = field(default_factory=dict, compare=False)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the counts as the JSON of `issue status`; the keys and their order are stable.
 
-        The last ones, `variants` and `languages`, are there for an issue that has several.
+        The last ones are there where they say something: `variants` and `languages` for an issue that has
+        several, `without_issue` where readers of a language got nothing of it.
         """
         variants = [variant.as_dict() for variant in self.variants]
         languages = [one.as_dict() for one in self.languages]
@@ -304,6 +307,7 @@ class IssueStatus:
             "state": self.state.value,
             **({"variants": variants} if variants else {}),
             **({"languages": languages} if len(languages) > 1 else {}),
+            **({"without_issue": dict(self.without)} if self.without else {}),
         }
 
     @property

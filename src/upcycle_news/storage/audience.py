@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +25,7 @@ from sqlalchemy import (
     literal,
     null,
     select,
+    update,
 )
 
 from upcycle_news.models import Choice, DeliveryState, IssueId, SubscriberStatus
@@ -33,16 +35,29 @@ from upcycle_news.storage.suppressions import suppression_reason_sql
 
 NO_MAIL = -1
 """Stands for the number of a variant where a subscriber gets no mail of the issue."""
+_UNDECIDED = -2
+"""Stands there, within the transaction that queues, for a choice that came while the others were counted."""
 
 VariantOf = Callable[[Choice], int | None]
 """Returns the number of the variant for a choice; None: they do not get the issue."""
+
+
+@dataclass(frozen=True)
+class QueuedReaders:
+    """How many deliveries of each variant were queued, by its number.
+
+    `without` are those who would get the issue if it had something in their language, by language.
+    """
+
+    variants: Mapping[int, int]
+    without: Mapping[str, int] = field(default_factory=dict)
+
 
 # Stored JSON as text: equal texts are equal choices, and what is written in another order is read as well.
 _TOPICS = cast(subscribers.c.topics, Text)
 
 
-# The choices of those who do not get the first variant, while an issue is queued: with a key, so that each
-# subscriber's is one look-up.
+# The variant of each choice, while an issue is queued: with a key, so that each subscriber's is one look-up.
 _chosen = Table(
     "chosen_variants",
     MetaData(),
@@ -76,6 +91,16 @@ def count_audience(store: Store, topics: Collection[str], *, issue: IssueId | No
     return sum(count_choices(store, topics, issue=issue).values())
 
 
+def may_receive(store: Store, subscriber: int, issue: IssueId) -> bool:
+    """Return whether a subscriber would be asked about an issue now, whatever they chose.
+
+    Not who is not confirmed, left or is suppressed; a correction is for those who got what it corrects.
+    """
+    query = select(subscribers.c.id).where(subscribers.c.id == subscriber, *_may_receive(issue))
+    with store.reading() as connection:
+        return connection.execute(query).first() is not None
+
+
 def wants(chosen: Collection[str], topics: Collection[str]) -> bool:
     """Return whether a subscriber who chose these topics (none: all) gets an issue on `topics`."""
     wanted = {topic.casefold() for topic in topics}
@@ -89,14 +114,15 @@ def queue_deliveries(
     variant_of: VariantOf | None,
     *,
     now: datetime,
-) -> dict[int, int]:
-    """Queue a delivery for everybody who gets the issue; return how many each variant has.
+) -> QueuedReaders:
+    """Queue a delivery for everybody who gets the issue; return how many each variant has, and who has none.
 
     They are in the order of their variants, so that a worker has few of them at a time. Without
-    `variant_of` all get the first. A choice that another transaction makes in this very moment counts as
-    none.
+    `variant_of` all get the first. What another transaction changes in this very moment counts as it was
+    before or as it is then.
     """
-    numbers = {} if variant_of is None else _numbers(_choices(connection, issue), variant_of)
+    choices = {} if variant_of is None else _choices(connection, issue)
+    numbers = {} if variant_of is None else _numbers(choices, variant_of)
     if numbers:
         _chosen.create(connection)
         rows = [
@@ -107,20 +133,21 @@ def queue_deliveries(
     query = _rows(issue, now, by_choice=bool(numbers))
     columns = [column.name for column in query.selected_columns]
     connection.execute(insert(deliveries).from_select(columns, query))
-    if numbers:
+    if numbers and variant_of is not None:
         _chosen.drop(connection)
+        _decide_late_choices(connection, issue, variant_of)
     if topics:
         _remove_other_topics(connection, issue, topics)
     # Counted, because with Postgres an INSERT … SELECT does not tell how many rows it made.
     of_issue = deliveries.c.issue_id == str(issue)
     if not numbers:
         total = connection.scalar(select(func.count()).where(of_issue)) or 0
-        return {0: int(total)} if total else {}
+        return QueuedReaders({0: int(total)} if total else {})
     counted = select(deliveries.c.variant, func.count()).where(of_issue)
-    return {
-        int(number): int(count)
-        for number, count in connection.execute(counted.group_by(deliveries.c.variant))
-    }
+    rows_of = connection.execute(counted.group_by(deliveries.c.variant))
+    return QueuedReaders(
+        {int(number): int(count) for number, count in rows_of}, _without(choices, numbers, topics)
+    )
 
 
 def _choices(connection: Connection, issue: IssueId | None) -> dict[tuple[str, str], int]:
@@ -136,13 +163,42 @@ def _choices(connection: Connection, issue: IssueId | None) -> dict[tuple[str, s
 def _numbers(
     choices: Mapping[tuple[str, str], int], variant_of: VariantOf
 ) -> dict[tuple[str, str], int]:
-    """Return the variant of each choice that does not get the first one."""
+    """Return the variant of each choice."""
     numbers: dict[tuple[str, str], int] = {}
     for language, topics in choices:
         number = variant_of(Choice(language, tuple(json.loads(topics))))
-        if number != 0:
-            numbers[language, topics] = NO_MAIL if number is None else number
+        numbers[language, topics] = NO_MAIL if number is None else number
     return numbers
+
+
+def _decide_late_choices(connection: Connection, issue: IssueId, variant_of: VariantOf) -> None:
+    """Decide for those whose choice nobody had when they were counted; in Postgres others commit meanwhile."""
+    rows = connection.execute(
+        select(deliveries.c.id, subscribers.c.language, subscribers.c.topics)
+        .join(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
+        .where(deliveries.c.issue_id == str(issue), deliveries.c.variant == _UNDECIDED)
+    ).all()
+    for row in rows:
+        number = variant_of(Choice(row.language, tuple(row.topics)))
+        of_row = deliveries.c.id == row.id
+        if number is None:
+            connection.execute(delete(deliveries).where(of_row))
+        else:
+            connection.execute(update(deliveries).where(of_row).values(variant=number))
+
+
+def _without(
+    choices: Mapping[tuple[str, str], int],
+    numbers: Mapping[tuple[str, str], int],
+    topics: Collection[str],
+) -> dict[str, int]:
+    """Return how many readers of each language get no mail, since the issue has nothing in it."""
+    without: dict[str, int] = {}
+    for (language, stored), readers in sorted(choices.items()):
+        left_out = numbers.get((language, stored)) == NO_MAIL
+        if left_out and (not topics or wants(json.loads(stored), topics)):
+            without[language] = without.get(language, 0) + readers
+    return without
 
 
 def _rows(issue: IssueId, now: datetime, *, by_choice: bool) -> Select[Any]:
@@ -151,7 +207,7 @@ def _rows(issue: IssueId, now: datetime, *, by_choice: bool) -> Select[Any]:
     source: Any = subscribers
     conditions = _may_receive(issue)
     if by_choice:
-        variant = func.coalesce(_chosen.c.variant, 0)
+        variant = func.coalesce(_chosen.c.variant, _UNDECIDED)
         is_theirs = and_(_chosen.c.language == subscribers.c.language, _chosen.c.topics == _TOPICS)
         source = subscribers.outerjoin(_chosen, is_theirs)
         conditions = (*conditions, variant != NO_MAIL)

@@ -551,7 +551,13 @@ def take_back(connection: Connection, issue: str, *, by: str, now: datetime, rea
     if connection.execute(on_the_wire.limit(1)).first():
         raise IssueError(localized("mailbox-busy", issue=issue))
     nothing_sent = dict.fromkeys((state.value for state in FINAL), 0)
-    columns = {"revision_id": "", "audience": 0, "enqueued_at": None, "closed_at": None}
+    columns = {
+        "revision_id": "",
+        "audience": 0,
+        "enqueued_at": None,
+        "closed_at": None,
+        "left_without": None,
+    }
     advance(
         connection,
         issue,

@@ -205,9 +205,10 @@ def enqueue(
         if issue.correction:
             _raise_unless_correctable(connection, issue, relay)
         manifest = revision.manifest
-        readers = queue_deliveries(
+        queued = queue_deliveries(
             connection, issue, manifest.publication.readers_of, variant_chooser(manifest), now=now
         )
+        readers = queued.variants
         audience = sum(readers.values())
         if audience == 0:
             raise IssueError(nobody_to_send_to(issue))
@@ -218,7 +219,11 @@ def enqueue(
             by=by,
             now=now,
             revision_id=revision_id,
-            columns={"enqueued_at": now, "audience": audience},
+            columns={
+                "enqueued_at": now,
+                "audience": audience,
+                "left_without": dict(queued.without) or None,
+            },
         )
         if manifest.variants:
             lifecycle.record_variants(connection, str(issue), readers)
@@ -515,6 +520,7 @@ def status(store: Store, issue: IssueId) -> IssueStatus | None:
         counts,
         IssueState(row.state),
         in_mailbox=in_mailbox,
+        without=row.left_without or {},
     )
 
 

@@ -118,6 +118,9 @@ def test_who_has_no_essay_in_their_language_is_not_queued(publication: Publicati
     status = send_issue(publication.context())
     assert (status.audience, status.sent) == (3, 3)
     assert set(by_reader(publication)) == {"anna", "bert", "delphine"}
+    shown = publication.run("issue", "status", "2026-11-26", "--json").json
+    assert shown["without_issue"] == {"en": 1}
+    assert " en" in publication.run("issue", "status", "2026-11-26").out.splitlines()[1]
 
 
 def test_an_essay_in_english_alone_goes_to_readers_of_english_alone(

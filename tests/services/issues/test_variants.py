@@ -370,3 +370,49 @@ def test_a_preview_link_shows_any_variant(
     assert all(pages)
     shown = [set(re.findall(r"Meldung 1 aus (\w+)", str(one))) for one in pages]
     assert shown == [set(TOPICS), {"Bestand"}, set(TOPICS)]
+
+
+def test_explain_says_of_those_who_get_no_mail_that_they_get_none(
+    by_topics: tuple[Publication, dict[str, int]],
+) -> None:
+    publication, readers = by_topics
+    context = publication.context()
+    approve_issue(context)
+    publication.run("subscribers", "unsubscribe", "bert@example.org")
+    publication.run("subscribers", "suppress", "cem@example.org")
+    for name in ("bert", "cem"):
+        assert explain_reader(context, ISSUE, readers[name]).number is None
+    assert explain_reader(context, ISSUE, readers["dora"]).number is not None
+
+
+def test_a_key_names_its_variant_in_any_order_and_case(
+    by_topics: tuple[Publication, dict[str, int]],
+) -> None:
+    publication, _ = by_topics
+    variants = preview(publication.context()).revision.manifest.variants
+    number = find_variant(ISSUE, variants, "de:energie+kleinstadt")
+    assert find_variant(ISSUE, variants, "de:Kleinstadt+Energie") == number
+
+
+def test_a_test_mail_shows_the_variant_that_was_asked_for(
+    by_topics: tuple[Publication, dict[str, int]],
+) -> None:
+    publication, _ = by_topics
+    publication.run("issue", "preview", "2026-11-26", "--no-open", "--no-collect")
+    publication.run(
+        "issue", "send", "2026-11-26", "--test", "probe@example.org", "--variant", "de:bestand"
+    )
+    assert received(publication) == {"probe": {"Bestand"}}
+    publication.run("issue", "send", "2026-11-26", "--variant", "de:bestand", code=2)
+    assert received(publication) == {"probe": {"Bestand"}}
+
+
+def test_the_status_of_each_variant_in_the_mailbox_claims_no_sending(
+    by_topics: tuple[Publication, dict[str, int]],
+) -> None:
+    publication, _ = by_topics
+    send_issue(publication.context())
+    lines = publication.run("issue", "status", "2026-11-26").out.splitlines()
+    variants = [line for line in lines if line.startswith("  de")]
+    assert len(variants) == 3
+    assert all("Postfach" in line for line in variants)

@@ -52,7 +52,11 @@ def print_status(app: App, status: IssueStatus, as_json: bool) -> None:
         replies = app.issues.replies(status.issue)
         typer.echo(format_status(status, app.language))
         for variant in status.variants:
-            typer.echo(f"  {variant.variant.key}: {format_variant(variant, app.language)}")
+            line = format_variant(variant, app.language, in_mailbox=status.in_mailbox)
+            typer.echo(f"  {variant.variant.key}: {line}")
+        for language, count in sorted(status.without.items()):
+            text = localized("status-without", language=language, count=count)
+            typer.echo(f"  {text.in_language(app.language)}")
         if replies.replies or replies.auto_replies:
             say(
                 localized(

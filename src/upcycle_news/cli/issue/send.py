@@ -56,6 +56,14 @@ def send(
     test_group: Annotated[
         str | None, typer.Option(metavar="NAME", help="Send test mails to this group only.")
     ] = None,
+    variant: Annotated[
+        str,
+        typer.Option(
+            "--variant",
+            metavar="KEY",
+            help="With --test or --test-group: what readers of these topics get, by the number or key in the list of variants.",
+        ),
+    ] = "",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Do everything but send, and say who would get it.")
     ] = False,
@@ -74,6 +82,8 @@ def send(
     Example: upcycle-news issue send --test redaktion@example.org
     """
     with open_publication() as app:
+        if variant and not (test or test_group):
+            raise usage_error(localized("variant-without-test"))
         address = EmailAddress.parse(test) if test else None
         chosen = chosen_issue(app, issue)
         try:
@@ -87,6 +97,7 @@ def send(
                     group=test_group or "",
                     collect=collect,
                     on_collected=note_feed_failures,
+                    variant=variant,
                 )
                 _note_tests(app, mails)
             else:

@@ -21,6 +21,7 @@ def send_test(
 ) -> int:
     """Send a revision, marked as a test, to these addresses; nothing is recorded in the ledger.
 
+    They get the variant that `rendered` shows, with the settings of its language in the headers.
     Returns how many were accepted; raises `RelayError` at the first that is not.
     """
     revision = rendered.revision
@@ -32,7 +33,7 @@ def send_test(
         template = compose_template(
             context,
             test_mail,
-            revision.manifest.publication,
+            revision.manifest.publication.in_language(test_mail.language),
             relay,
             revision_id=revision.revision_id,
         )

@@ -28,7 +28,7 @@ from upcycle_news.models.variants import (
 from upcycle_news.rendering.preview_page import VariantLink
 from upcycle_news.services.issues.revisions import find_revision, newest_revision
 from upcycle_news.storage import deliveries, issues, subscribers
-from upcycle_news.storage.audience import count_choices, wants
+from upcycle_news.storage.audience import count_choices, may_receive, wants
 from upcycle_news.storage.revisions import Revision
 
 
@@ -82,7 +82,8 @@ def readership(context: AppContext, revision: Revision) -> Readership:
     if row is not None and row.frozen and row.revision_id == revision.revision_id:
         sums = issues.variant_sums(context.store, revision.issue)
         queued = {one.number: one.audience for one in sums} or {0: row.audience}
-        return Readership(_readers(manifest, queued))
+        status = issues.status(context.store, revision.issue)
+        return Readership(_readers(manifest, queued), without=status.without if status else {})
     choices = count_choices(context.store, manifest.publication.readers_of, issue=revision.issue)
     return _expected(manifest, choices)
 
@@ -121,14 +122,24 @@ def _readers(manifest: Manifest, readers: Mapping[int, int]) -> tuple[VariantRea
 
 
 def find_variant(issue: IssueId, variants: Variants, wanted: str) -> int:
-    """Return the number of the variant with this number or key; raises `IssueError` for another one."""
-    keys = [variant.key for variant in variants.all]
-    if wanted in keys:
-        return keys.index(wanted)
+    """Return the number of the variant with this number or key; raises `IssueError` for another one.
+
+    The topics of a key may be in any order, in upper or lower case.
+    """
+    keys = [variant.key for variant in variants.all] or ["0"]
+    same = [_in_any_order(key) for key in keys]
+    if _in_any_order(wanted) in same:
+        return same.index(_in_any_order(wanted))
     if wanted.isdecimal() and int(wanted) < max(len(keys), 1):
         return int(wanted)
     known = ", ".join(keys[:12]) or "0"
     raise IssueError(localized("variant-unknown", issue=str(issue), wanted=wanted, known=known))
+
+
+def _in_any_order(key: str) -> tuple[str, tuple[str, ...]]:
+    """Return a variant's key so that the order of its topics and their case do not matter."""
+    language, _, topics = key.strip().casefold().partition(":")
+    return language, tuple(sorted(topic.strip() for topic in topics.split("+")))
 
 
 def variant_links(
@@ -248,6 +259,8 @@ def explain_reader(context: AppContext, issue_id: IssueId, number: int) -> Reade
         raise IssueError(localized("reader-unknown", subscriber=number))
     if frozen:
         return ReaderExplanation(issue_id, number, None, "", localized("reader-not-queued"))
+    if not may_receive(context.store, number, issue_id):
+        return ReaderExplanation(issue_id, number, None, "", localized("reader-no-mail"))
     topics = manifest.publication.readers_of
     if topics and not wants(reader.topics, topics):
         why = localized("reader-other-topics", topics=", ".join(topics))

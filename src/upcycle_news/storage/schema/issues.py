@@ -21,7 +21,8 @@ from sqlalchemy import (
 from upcycle_news.storage.schema.base import UtcDateTime, metadata
 
 # Written by `storage.issue_lifecycle` only. From `closed_at` on the five sums are the deliveries by
-# their final states, and nothing counts these deliveries again.
+# their final states, and nothing counts these deliveries again. `left_without`: how many readers of each
+# language got nothing of a queued issue, since it has nothing in it; NULL where nobody was left out.
 issues = Table(
     "issues",
     metadata,
@@ -40,6 +41,7 @@ issues = Table(
     Column("unknown", Integer, nullable=False),
     Column("suppressed", Integer, nullable=False),
     Column("cancelled", Integer, nullable=False),
+    Column("left_without", JSON(none_as_null=True)),
     Index("ix_issues_state", "state", "closed_at"),
     Index("ix_issues_state_day", "state", "day"),
     CheckConstraint(
