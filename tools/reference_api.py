@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import pkgutil
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cached_property
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from upcycle_news import api
@@ -57,7 +59,7 @@ def _group(name: str, member: cached_property[Any]) -> Iterator[str]:
     module = sys.modules[group.__module__]
     values = [
         value
-        for value in (getattr(module, public) for public in getattr(module, "__all__", ()))
+        for value in (_value(module, public) for public in getattr(module, "__all__", ()))
         if inspect.isclass(value) and is_dataclass(value)
     ]
     if values:
@@ -66,6 +68,16 @@ def _group(name: str, member: cached_property[Any]) -> Iterator[str]:
         for value in values:
             yield f"- **`{value.__name__}`** ({_fields(value)}): {_summary(value)}"
         yield ""
+
+
+def _value(module: ModuleType, name: str) -> Any:
+    """Return what a module of the API exports; values that only types name are imported from their own."""
+    if hasattr(module, name):
+        return getattr(module, name)
+    for node in ast.walk(ast.parse(inspect.getsource(module))):
+        if isinstance(node, ast.ImportFrom) and name in (alias.name for alias in node.names):
+            return getattr(import_module(str(node.module)), name)
+    raise LookupError(f"{module.__name__} has no {name}")
 
 
 def _class_named(name: str) -> type[Any]:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import pytest
 
 from upcycle_news.api.runs import EssayFilter, Runs
-from upcycle_news.curation import compose_issue
+from upcycle_news.curation import selection
 from upcycle_news.models import IssueStatus
 from upcycle_news.services.issues import render
 from upcycle_news.storage import manifest_json
@@ -51,7 +51,7 @@ def step_counts(monkeypatch: pytest.MonkeyPatch) -> Iterator[StepCounts]:
     counts = StepCounts()
     for name, module, function in (
         (LOADS, manifest_json, "decode"),
-        (CHOICES, compose_issue, "select_candidates"),
+        (CHOICES, selection, "select_candidates"),
         (PREFLIGHTS, render, "preflight"),
     ):
         monkeypatch.setattr(module, function, counts.wrap(name, getattr(module, function)))

@@ -10,13 +10,12 @@ import pytest
 from sqlalchemy import select
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.models import IssueId
 from upcycle_news.services.bounces import process
 from upcycle_news.services.bounces import replies as reply_service
-from upcycle_news.services.bounces.replies import ReplyCounter, reply_counts
+from upcycle_news.services.bounces.replies import ReplyCounter
 from upcycle_news.services.subscribers import subscriptions
 from upcycle_news.services.subscribers.list_health import list_health
-from upcycle_news.storage.replies import ReplyCounts
+from upcycle_news.storage.replies import ReplyCounts, counts_of
 from upcycle_news.storage.schema import reply_marks
 
 from ..delivery.memory_ledger import START, Clock
@@ -69,7 +68,7 @@ def reply(
 
 
 def counted(context: AppContext, issue: str = ISSUE) -> tuple[int, int]:
-    counts = reply_counts(context, IssueId.parse(issue))
+    counts = counts_of(context.store, [issue]).get(issue, ReplyCounts())
     return counts.replies, counts.auto_replies
 
 
@@ -237,4 +236,4 @@ def test_status_figures_and_report_show_the_sums(
 
 
 def test_an_issue_without_a_reply_has_none(context: AppContext) -> None:
-    assert reply_counts(context, IssueId.parse("2026-01-01")) == ReplyCounts(0, 0)
+    assert counts_of(context.store, ["2026-01-01"]) == {}

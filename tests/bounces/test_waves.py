@@ -14,7 +14,7 @@ from upcycle_news.services.issues.compose import compose_issue
 from upcycle_news.services.issues.render import render_revision
 from upcycle_news.services.monitoring.alerts import new_events
 from upcycle_news.services.reports.delivery_report import delivery_report
-from upcycle_news.services.subscribers import suppression_lists
+from upcycle_news.services.subscribers import wave_suppressions
 from upcycle_news.storage import (
     issues,
     pending_suppressions,
@@ -126,13 +126,13 @@ def test_reports_of_a_confirmed_wave_that_come_late_keep_nothing_back_again(
     send_issue(context)
     drop(publication, *(report(publication, number) for number in range(12)))
     process.collect(context)
-    assert suppression_lists.confirm_pending(context) == 12
+    assert wave_suppressions.confirm_pending(context) == 12
     drop(publication, report(publication, 12))
     process.collect(context)
     assert len(suppressed(context)) == 12
     assert waiting(context) == {reader(12)}
-    assert suppression_lists.drop_pending(context) == 1
-    assert suppression_lists.undo_of_issue(context, ISSUE) == 12
+    assert wave_suppressions.drop_pending(context) == 1
+    assert wave_suppressions.undo_of_issue(context, ISSUE) == 12
     assert not suppressed(context)
 
 

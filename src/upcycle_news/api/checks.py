@@ -52,7 +52,7 @@ def run_checks(context: AppContext, issue: IssueId | str | None = None) -> Check
     """
     from upcycle_news.services.checks.run import check_everything
     from upcycle_news.services.issues.ids import current_issue
-    from upcycle_news.services.subscribers.subscriptions import describe_unsubscribe_methods
+    from upcycle_news.services.subscribers.unsubscribe_methods import describe_unsubscribe_methods
 
     if issue is None:
         issue = current_issue(context)

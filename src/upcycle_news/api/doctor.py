@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.config.origins import Origin, origins
-from upcycle_news.diagnostics import runner, scheduled
+from upcycle_news.diagnostics import runner
 from upcycle_news.diagnostics.formatting import report_lines, settings_lines
 from upcycle_news.diagnostics.results import CheckResult, Report, State
-from upcycle_news.diagnostics.scheduled import Checkup
 from upcycle_news.errors import SettingsError
 from upcycle_news.models import EmailAddress
+
+# A check for a schedule loads reports and alerts, which nobody needs on the terminal.
+if TYPE_CHECKING:
+    from upcycle_news.diagnostics.scheduled import Checkup
 
 __all__ = [
     "CheckResult",
@@ -52,6 +56,8 @@ class Doctor:
 
         What was told is remembered until it has passed. No text of the result holds an address.
         """
+        from upcycle_news.diagnostics import scheduled
+
         return scheduled.check_up(self._context)
 
     def settings(self) -> list[Origin]:

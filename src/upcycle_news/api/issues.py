@@ -6,11 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from upcycle_news.app.context import MAIN_RELAY, AppContext
-from upcycle_news.curation.manifest_diff import ManifestDiff, Piece, TextChange
-from upcycle_news.curation.selection import Candidate
-from upcycle_news.delivery.ports import DeliveryReport
 from upcycle_news.errors import IssueError
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import (
@@ -21,61 +19,36 @@ from upcycle_news.models import (
     IssueId,
     IssueStatus,
 )
-from upcycle_news.services.bounces.replies import reply_counts
-from upcycle_news.services.checks.run import check_issue
-from upcycle_news.services.delivery import issue_control
-from upcycle_news.services.delivery.deliver_run import (
-    DeliveryResult,
-    Progress,
-    run_delivery,
-    status_of,
-)
-from upcycle_news.services.delivery.issue_control import Cancellation
-from upcycle_news.services.delivery.lateness import Standstill, standstill
-from upcycle_news.services.delivery.manual_send import (
-    Approver,
-    count_audience,
-    queue_approved,
-    queue_issue,
-    send_question,
-)
-from upcycle_news.services.delivery.test_mail import group_addresses, send_test
-from upcycle_news.services.feeds.collect import FeedRunReport
-from upcycle_news.services.issues import approval, ids
-from upcycle_news.services.issues.compose import collect_and_compose, explain_issue
-from upcycle_news.services.issues.correction import correction_id
-from upcycle_news.services.issues.diff import (
-    NOW,
-    PREVIEW,
-    IssueDiff,
-    diff_issue,
-)
-from upcycle_news.services.issues.issue_file import new_issue_file, next_issue_id
-from upcycle_news.services.issues.mailbox import mailbox_path, mailbox_text, relay_name
-from upcycle_news.services.issues.plan import IssuePlan, PlannedIssue, plan_issues
-from upcycle_news.services.issues.preview import IssuePreview, preview_revision, with_pictures
-from upcycle_news.services.issues.preview_link import preview_html
+from upcycle_news.services.delivery.status import status_of
+from upcycle_news.services.issues import ids
 from upcycle_news.services.issues.questions import (
     LEAST_ANSWERS,
     AskedQuestion,
     asked_question,
     count_answer,
 )
-from upcycle_news.services.issues.render import raise_on_errors, render_revision, show_variant
-from upcycle_news.services.issues.review import Review, review_issue
-from upcycle_news.services.issues.revisions import newest_revision, raise_unless_newest
-from upcycle_news.services.issues.variants import (
-    ReaderExplanation,
-    Readership,
-    explain_reader,
-    find_variant,
-    readership,
-)
-from upcycle_news.services.issues.waiting_runs import ResumedRuns, resume_waiting_runs
-from upcycle_news.storage import deliveries, issues
+from upcycle_news.storage import issues, replies
 from upcycle_news.storage.issue_lifecycle import SYSTEM, RecordedEvent
 from upcycle_news.storage.replies import ReplyCounts
-from upcycle_news.storage.revisions import Revision
+
+# Each verb imports what it needs: whoever asks for a status loads no feeds, templates or backups.
+if TYPE_CHECKING:
+    from upcycle_news.curation.manifest_diff import ManifestDiff, Piece, TextChange
+    from upcycle_news.curation.selection import Candidate
+    from upcycle_news.delivery.ports import DeliveryReport
+    from upcycle_news.services.delivery.deliver_run import DeliveryResult, Progress
+    from upcycle_news.services.delivery.issue_control import Cancellation
+    from upcycle_news.services.delivery.lateness import Standstill
+    from upcycle_news.services.feeds.collect import FeedRunReport
+    from upcycle_news.services.issues.diff import IssueDiff
+    from upcycle_news.services.issues.plan import IssuePlan, PlannedIssue
+    from upcycle_news.services.issues.preview import IssuePreview
+    from upcycle_news.services.issues.review import Review
+    from upcycle_news.services.issues.variants import ReaderExplanation, Readership
+    from upcycle_news.services.issues.waiting_runs import ResumedRuns
+    from upcycle_news.storage.revisions import Revision
+
+    OnCollected = Callable[[FeedRunReport], None]
 
 __all__ = [
     "LEAST_ANSWERS",
@@ -107,8 +80,6 @@ __all__ = [
     "TestMails",
     "TextChange",
 ]
-
-OnCollected = Callable[[FeedRunReport], None]
 
 
 def _ignore_report(report: FeedRunReport) -> None:
@@ -210,6 +181,8 @@ class Issues:
         None is the next issue of the schedule. Raises `ContentError` when the file is there, and
         `IssueError` for a correction, or an issue whose deliveries have begun.
         """
+        from upcycle_news.services.issues.issue_file import new_issue_file, next_issue_id
+
         chosen = next_issue_id(self._context) if issue is None else self._id(issue)
         return new_issue_file(self._context, chosen)
 
@@ -229,6 +202,9 @@ class Issues:
         it is composed again, and counts as sent until it is. Raises `NothingNew` when there is nothing to compose
         and `ContentError` for files that cannot be read.
         """
+        from upcycle_news.services.delivery import issue_control
+        from upcycle_news.services.issues.compose import collect_and_compose
+
         chosen = self._id(issue)
         issue_control.take_back_if_unsent(self._context, chosen)
         return collect_and_compose(
@@ -255,6 +231,8 @@ class Issues:
         browser loads the page again. `variant` is the number or key of the one that they show. Raises as
         `compose` does, `TemplateError`, and `IssueError` for an unknown variant.
         """
+        from upcycle_news.services.issues.preview import preview_revision
+
         revision = self.compose(issue, essays, collect=collect, on_collected=on_collected)
         return preview_revision(self._context, revision, refresh=refresh, variant=variant)
 
@@ -264,6 +242,8 @@ class Issues:
         They lie beside its issue.html until the next preview of the issue. Raises `BrowserError` when there
         is no Chromium (`browser.chromium`), or it fails.
         """
+        from upcycle_news.services.issues.preview import with_pictures
+
         return with_pictures(self._context, preview)
 
     def correction_of(self, issue: IssueId | str | None = None) -> IssueId:
@@ -272,10 +252,14 @@ class Issues:
         None is the latest issue. It goes to those who got the issue, and says what `App.archive.correct` noted since. All verbs
         take it as the issue that it is. Raises `IssueError` when nine of them went out.
         """
+        from upcycle_news.services.issues.correction import correction_id
+
         return correction_id(self._context, self._latest(issue))
 
     def audience_of(self, revision: Revision) -> int:
         """Return how many would get a revision now."""
+        from upcycle_news.services.delivery.manual_send import count_audience
+
         return count_audience(self._context, revision)
 
     def linked_preview(self, token: str, variant: int = 0) -> str | None:
@@ -283,6 +267,8 @@ class Issues:
 
         `variant` is the number of the one that it shows; an unknown one is the first.
         """
+        from upcycle_news.services.issues.preview_link import preview_html
+
         return preview_html(self._context, token, variant)
 
     def check(self, issue: IssueId | str | None = None) -> tuple[Finding, ...]:
@@ -290,13 +276,15 @@ class Issues:
 
         That nothing is new, and what keeps the issue from being composed, are findings, too.
         """
+        from upcycle_news.services.checks.run import check_issue
+
         return tuple(check_issue(self._context, self._id(issue)))
 
     def diff(
         self,
         issue: IssueId | str | None = None,
-        old: str = PREVIEW,
-        new: str = NOW,
+        old: str = "preview",
+        new: str = "now",
         essays: Sequence[str] = (),
     ) -> IssueDiff:
         """Compare two states of an issue, each ``preview``, ``approval`` or the beginning of an id.
@@ -304,6 +292,8 @@ class Issues:
         `new` may also be ``now``, the present content. Raises `IssueError` for a state that does not exist, `NothingNew` when no issue can be
         composed now, and `ContentError` for files that cannot be read.
         """
+        from upcycle_news.services.issues.diff import diff_issue
+
         return diff_issue(self._context, self._id(issue), old, new, essays)
 
     def explain(
@@ -313,6 +303,8 @@ class Issues:
 
         Nothing is stored; a sent issue can be explained, too. Raises `ContentError`.
         """
+        from upcycle_news.services.issues.compose import explain_issue
+
         return explain_issue(self._context, self._id(issue), essays)
 
     def explain_reader(
@@ -322,10 +314,14 @@ class Issues:
 
         Raises `IssueError` when there is no such issue or subscriber.
         """
+        from upcycle_news.services.issues.variants import explain_reader
+
         return explain_reader(self._context, self._latest(issue), subscriber)
 
     def readership(self, revision: Revision) -> Readership:
         """Return how many readers get each variant of a revision, or have it in the queue."""
+        from upcycle_news.services.issues.variants import readership
+
         return readership(self._context, revision)
 
     def plan(self, count: int = 4) -> IssuePlan:
@@ -333,6 +329,8 @@ class Issues:
 
         Raises `SettingsError` for a prefect.yaml that cannot be read.
         """
+        from upcycle_news.services.issues.plan import plan_issues
+
         return plan_issues(self._context, count)
 
     # --- decide about it
@@ -342,6 +340,8 @@ class Issues:
 
         Raises `IssueError` for an issue without a revision.
         """
+        from upcycle_news.services.issues.review import review_issue
+
         return review_issue(self._context, self._id(issue))
 
     def approve(
@@ -353,6 +353,12 @@ class Issues:
         `IssueError` when there is no revision, it is not the newest, preflight refuses it, or the content
         has changed since it was composed.
         """
+        from upcycle_news.services.delivery import issue_control
+        from upcycle_news.services.issues import approval
+        from upcycle_news.services.issues.render import render_revision
+        from upcycle_news.services.issues.revisions import newest_revision, raise_unless_newest
+        from upcycle_news.services.issues.waiting_runs import resume_waiting_runs
+
         chosen = self._id(issue)
         if revision_id:
             raise_unless_newest(self._context, chosen, revision_id)
@@ -369,6 +375,10 @@ class Issues:
 
         Raises `IssueError` when there is no revision, or its deliveries have begun.
         """
+        from upcycle_news.services.issues import approval
+        from upcycle_news.services.issues.revisions import newest_revision
+        from upcycle_news.services.issues.waiting_runs import resume_waiting_runs
+
         revision = newest_revision(self._context, self._id(issue))
         waiting = approval.reject(self._context, revision.issue, revision.revision_id, by=by)
         runs = resume_waiting_runs(self._context, waiting, "reject")
@@ -388,6 +398,10 @@ class Issues:
 
         Raises as `compose` does, and `IssueError` when preflight refuses it.
         """
+        from upcycle_news.services.delivery.manual_send import count_audience
+        from upcycle_news.services.issues.mailbox import relay_name
+        from upcycle_news.services.issues.render import raise_on_errors, render_revision
+
         revision = self.compose(issue, essays, collect=collect, on_collected=on_collected)
         raise_on_errors(render_revision(self._context, revision))
         status = status_of(self._context, revision.issue)
@@ -414,6 +428,15 @@ class Issues:
         when preflight refuses the issue, the group is empty or there is no such variant, and `RelayError`
         when a mail is not accepted.
         """
+        from upcycle_news.services.delivery.test_mail import group_addresses, send_test
+        from upcycle_news.services.issues.mailbox import mailbox_path
+        from upcycle_news.services.issues.render import (
+            raise_on_errors,
+            render_revision,
+            show_variant,
+        )
+        from upcycle_news.services.issues.variants import find_variant
+
         address = EmailAddress.parse(to) if isinstance(to, str) else to
         revision = self.compose(issue, essays, collect=collect, on_collected=on_collected)
         rendered = render_revision(self._context, revision)
@@ -458,6 +481,8 @@ class Issues:
         `RelayError` when the relay cannot be reached or stops the issue. What is not sent stays
         queued.
         """
+        from upcycle_news.services.delivery.manual_send import Approver, queue_issue
+
         chosen = self._id(issue)
         queued = queue_issue(
             self._context,
@@ -468,6 +493,8 @@ class Issues:
             on_collected=on_collected,
             ahead=ahead,
         )
+        from upcycle_news.services.delivery.deliver_run import run_delivery
+
         result = run_delivery(self._context, chosen, progress=progress, rendered=queued.rendered)
         return self._send_result(result, joined=queued.joined)
 
@@ -478,6 +505,8 @@ class Issues:
         goes on if it was paused or stopped. Raises `IssueError` as `send` does, and for another revision
         than the newest, or one that nobody has approved.
         """
+        from upcycle_news.services.delivery.manual_send import queue_approved
+
         chosen = self._id(issue)
         queue_approved(self._context, chosen, revision_id, by=by)
         return self.status(chosen)
@@ -497,6 +526,9 @@ class Issues:
         again. What the refusals suppress from then on in a wave waits for a decision
         (`Suppressions.pending`).
         """
+        from upcycle_news.services.delivery import issue_control
+        from upcycle_news.services.delivery.deliver_run import run_delivery
+
         chosen = self._id(issue)
         issue_control.resume(self._context, chosen, by=by, past_guard=past_guard)
         return self._send_result(run_delivery(self._context, chosen, progress=progress))
@@ -520,6 +552,9 @@ class Issues:
         same Message-ID. `on_queued` gets the number of deliveries before they are sent. Raises
         `UsageError` for another state or a code that is none, and as `send` does.
         """
+        from upcycle_news.services.delivery import issue_control
+        from upcycle_news.services.delivery.deliver_run import run_delivery
+
         chosen = self._id(issue)
         requeued = issue_control.requeue(
             self._context, chosen, state, code=code, since=since, by=by
@@ -533,6 +568,8 @@ class Issues:
 
         Raises `IssueError` for an issue that is not being sent.
         """
+        from upcycle_news.services.delivery import issue_control
+
         chosen = self._id(issue)
         issue_control.pause(self._context, chosen, by=by)
         return self.status(chosen)
@@ -543,10 +580,14 @@ class Issues:
         After a restore also one that was sent before. Raises `IssueError` for any other issue that
         is not being sent.
         """
+        from upcycle_news.services.delivery import issue_control
+
         return issue_control.cancel(self._context, self._id(issue), by=by)
 
     def send_question(self, revision: Revision, audience: int) -> LocalizedText:
         """Return the question whether to send a revision to `audience` subscribers, and over which relay."""
+        from upcycle_news.services.delivery.manual_send import send_question
+
         return send_question(self._context, revision, audience)
 
     # --- follow it
@@ -570,13 +611,16 @@ class Issues:
 
         Only those that name a mail of the issue are counted; nothing else of them is kept.
         """
-        return reply_counts(self._context, self._latest(issue))
+        chosen = str(self._latest(issue))
+        return replies.counts_of(self._context.store, [chosen]).get(chosen, ReplyCounts())
 
     def in_mailbox(self, issue: IssueId | str | None = None) -> LocalizedText | None:
         """Return that an issue lies in the embedded mailbox, and how readers get it; None if it does not.
 
         No reader has such an issue: no relay was set when it was sent. None is the latest issue.
         """
+        from upcycle_news.services.issues.mailbox import mailbox_text
+
         return mailbox_text(self._context, self._latest(issue))
 
     def question(self, issue: IssueId | str | None = None) -> AskedQuestion | None:
@@ -598,6 +642,8 @@ class Issues:
 
         Raises `IssueError` when no issue was previewed yet.
         """
+        from upcycle_news.services.delivery.lateness import standstill
+
         return standstill(self._context, self._latest(issue))
 
     def waits_until(self, issue: IssueId | str | None = None) -> LocalizedText | None:
@@ -619,6 +665,8 @@ class Issues:
 
         Raises `IssueError` when there is no such issue.
         """
+        from upcycle_news.storage import deliveries
+
         chosen = self._latest(issue)
         status_of(self._context, chosen)
         return deliveries.list_deliveries(self._context.store, chosen, state)

@@ -20,7 +20,7 @@ from upcycle_news.prefect_api.client import PrefectApiError, PrefectClient
 from upcycle_news.services.feeds.collect import FeedRunReport, collect_feeds
 from upcycle_news.services.issues import approval
 from upcycle_news.services.issues.approval import ApprovalForm, ApprovalOutcome
-from upcycle_news.services.issues.compose import EssayFilter
+from upcycle_news.services.issues.essay_filter import EssayFilter
 from upcycle_news.services.monitoring import (
     alerts,
     closed_issues,

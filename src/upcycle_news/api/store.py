@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.services.backup import migrate_store, restore
-from upcycle_news.services.backup.migrate_store import MoveReport, StoreInfo
-from upcycle_news.services.backup.restore import ConfirmationReport, PendingConfirmation
-from upcycle_news.services.journal.consistency import find_contradiction
-from upcycle_news.services.journal.settle import Difference
+
+# Each verb imports what it needs: many commands ask for a contradiction, few for a move or a restore.
+if TYPE_CHECKING:
+    from upcycle_news.services.backup.migrate_store import MoveReport, StoreInfo
+    from upcycle_news.services.backup.restore import ConfirmationReport, PendingConfirmation
+    from upcycle_news.services.journal.settle import Difference
 
 __all__ = [
     "ConfirmationReport",
@@ -42,10 +44,14 @@ class StoreAdmin:
 
     def info(self) -> StoreInfo:
         """Describe the store without making, migrating or changing it; a fault is in the result."""
+        from upcycle_news.services.backup import migrate_store
+
         return migrate_store.inspect_store(self._context)
 
     def count_rows(self) -> int:
         """Return the number of rows in all tables, which is what `copy` copies."""
+        from upcycle_news.services.backup import migrate_store
+
         return migrate_store.count_all_rows(self._context)
 
     def upgrade(self, *, with_backup: bool = True) -> StoreUpgrade:
@@ -54,6 +60,8 @@ class StoreAdmin:
         Raises `StoreError` for a store of a newer version and `UpcycleError` when there is none, or
         the backup fails; then the store is unchanged.
         """
+        from upcycle_news.services.backup import migrate_store
+
         return StoreUpgrade(*migrate_store.upgrade_store(self._context, with_backup=with_backup))
 
     def copy(self, url: str, *, on_rows: Callable[[int], None] = lambda count: None) -> MoveReport:
@@ -63,6 +71,8 @@ class StoreAdmin:
         when the target is not empty or cannot be opened and while workers run, `SendHoldError` when
         this store is on hold already; then neither has changed.
         """
+        from upcycle_news.services.backup import migrate_store
+
         return migrate_store.move_store(self._context, url, on_rows=on_rows)
 
     def pending_confirmation(self) -> PendingConfirmation:
@@ -71,6 +81,8 @@ class StoreAdmin:
         Also what went out and the store does not know. Raises `UpcycleError` when a place of the
         journal cannot be read, for then nobody can tell.
         """
+        from upcycle_news.services.backup import restore
+
         return restore.pending_confirmation(self._context)
 
     def contradiction(self) -> str:
@@ -78,6 +90,8 @@ class StoreAdmin:
 
         Then nothing is sent, and no backup and no page of the archive is deleted.
         """
+        from upcycle_news.services.journal.consistency import find_contradiction
+
         text = find_contradiction(self._context, self._context.store, lenient=True)
         return "" if text is None else text.in_language(self._context.language)
 
@@ -95,4 +109,6 @@ class StoreAdmin:
         this. Raises `StoreError` while workers run, and `UpcycleError` when a place of the journal
         cannot be read; then nothing was changed.
         """
+        from upcycle_news.services.backup import restore
+
         return restore.confirm_restore(self._context, by=by)

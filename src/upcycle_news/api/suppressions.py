@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.models import IssueId, Suppression, SuppressionSource
-from upcycle_news.services.subscribers import suppression_lists
-from upcycle_news.services.subscribers.suppression_lists import SuppressReport
+from upcycle_news.services.subscribers import wave_suppressions
 from upcycle_news.storage import pending_suppressions, suppressions
+
+# Reading lists is imported by the verbs that do it: every status asks for what is pending.
+if TYPE_CHECKING:
+    from upcycle_news.services.subscribers.suppression_lists import SuppressReport
 
 __all__ = ["SuppressReport", "Suppression", "SuppressionSource", "Suppressions"]
 
@@ -36,6 +40,8 @@ class Suppressions:
         A target that is suppressed keeps its first reason. `reason` (default: by hand) is cut at 32
         characters; `source` is kept with it.
         """
+        from upcycle_news.services.subscribers import suppression_lists
+
         targets = [targets] if isinstance(targets, str) else targets
         return suppression_lists.suppress_targets(
             self._context, targets, reason=reason, source=source
@@ -46,6 +52,8 @@ class Suppressions:
 
         Raises `ContentError`, and suppresses none, when the file cannot be read or is no such list.
         """
+        from upcycle_news.services.subscribers import suppression_lists
+
         return suppression_lists.import_suppressions(self._context, Path(file), reason=reason)
 
     def remove(self, target: str) -> None:
@@ -53,6 +61,8 @@ class Suppressions:
 
         Raises `AddressError` for what is no target, `UpcycleError` when it is not suppressed.
         """
+        from upcycle_news.services.subscribers import suppression_lists
+
         suppression_lists.unsuppress(self._context, target)
 
     def pending(self, issue: IssueId | str = "") -> Iterator[Suppression]:
@@ -69,21 +79,21 @@ class Suppressions:
 
     def pending_sentence(self) -> str:
         """Return the sentence that says how many wait and what to do; empty when none does."""
-        return suppression_lists.pending_sentence(self._context)
+        return wave_suppressions.pending_sentence(self._context)
 
     def confirm_pending(self, issue: IssueId | str = "") -> int:
         """Suppress those that wait, or those of one issue; return how many.
 
         Raises `UpcycleError` when none waits.
         """
-        return suppression_lists.confirm_pending(self._context, str(issue))
+        return wave_suppressions.confirm_pending(self._context, str(issue))
 
     def drop_pending(self, issue: IssueId | str = "") -> int:
         """Drop the suppressions that wait, or those of one issue; return how many.
 
         Raises `UpcycleError` when none waits.
         """
-        return suppression_lists.drop_pending(self._context, str(issue))
+        return wave_suppressions.drop_pending(self._context, str(issue))
 
     def remove_of_issue(self, issue: IssueId | str) -> int:
         """Undo whatever bounces and refusals of an issue suppressed, pending or not; return how many.
@@ -91,7 +101,7 @@ class Suppressions:
         Complaints and whatever people suppressed by hand stay. Raises `UpcycleError` when there is
         nothing to undo.
         """
-        return suppression_lists.undo_of_issue(self._context, str(issue))
+        return wave_suppressions.undo_of_issue(self._context, str(issue))
 
     def list(self) -> Iterator[Suppression]:
         """Yield every suppression, oldest first."""
@@ -102,6 +112,8 @@ class Suppressions:
 
         None when it is not suppressed. Raises `AddressError` for what is no target.
         """
+        from upcycle_news.services.subscribers import suppression_lists
+
         return suppression_lists.find_suppression(self._context, target)
 
     def page(self, *, skip: int = 0, limit: int = 100) -> tuple[Suppression, ...]:
@@ -113,5 +125,7 @@ class Suppressions:
 
         With `pending` those that wait for a decision, with `issue` only its own of them.
         """
+        from upcycle_news.services.subscribers import suppression_lists
+
         rows = self.pending(issue) if pending else self.list()
         return suppression_lists.csv_lines(rows)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import SecretStr
 
@@ -21,16 +21,10 @@ from upcycle_news.app.factories import (
     is_sample_host,
     secret_values,
 )
-from upcycle_news.bounces.delivery_keys import DeliveryKeys
-from upcycle_news.bounces.verp import BounceAddresses
 from upcycle_news.config.sections import RelaySettings
 from upcycle_news.config.settings import FILE_NAME, Settings, load_settings, publication_language
-from upcycle_news.curation.compose_issue import LanguageRules, Limits
-from upcycle_news.delivery.retry_policy import RetryPolicy
 from upcycle_news.errors import SettingsError, StoreError, StoreMismatchError, UpcycleError
 from upcycle_news.i18n.messages import localized
-from upcycle_news.mail.dkim import DkimSigner
-from upcycle_news.mail.message import SenderHeaders
 from upcycle_news.models import Author, Channel, Publication, PublicationTexts, Relay
 from upcycle_news.models.archive_paths import ARCHIVE
 from upcycle_news.observability import logging
@@ -40,10 +34,19 @@ from upcycle_news.storage.key_fingerprints import (
     record_fingerprint,
     recorded_fingerprint,
 )
-from upcycle_news.storage.quotas import Quotas
 from upcycle_news.subscribers.link_tokens import LinkSigner, Purpose
 from upcycle_news.subscribers.signing_keys import KeyRing, erasure_key, key_fingerprint
-from upcycle_news.transports.sns import SnsClient
+
+# What only some commands need is imported where it is made, so that every command starts fast.
+if TYPE_CHECKING:
+    from upcycle_news.bounces.delivery_keys import DeliveryKeys
+    from upcycle_news.bounces.verp import BounceAddresses
+    from upcycle_news.curation.compose_issue import LanguageRules, Limits
+    from upcycle_news.delivery.retry_policy import RetryPolicy
+    from upcycle_news.mail.dkim import DkimSigner
+    from upcycle_news.mail.message import SenderHeaders
+    from upcycle_news.storage.quotas import Quotas
+    from upcycle_news.transports.sns import SnsClient
 
 MAIN_RELAY = "main"
 # Used in previews while no public address is configured; preflight refuses to send with it.
@@ -229,6 +232,8 @@ class AppContext:
     @property
     def limits(self) -> Limits:
         """The limits of one issue's contents."""
+        from upcycle_news.curation.compose_issue import Limits
+
         settings = self.settings.issue
         return Limits(
             essays=settings.essays,
@@ -243,6 +248,8 @@ class AppContext:
     @property
     def language_rules(self) -> LanguageRules:
         """The languages of an issue beside the publication's, and what they hold."""
+        from upcycle_news.curation.compose_issue import LanguageRules
+
         own, issue = self.settings.publication.language, self.settings.issue
         return LanguageRules(
             own=own,
@@ -275,6 +282,8 @@ class AppContext:
 
     def sender_headers(self, publication: Publication) -> SenderHeaders:
         """Return the headers that all mails share. Preflight refuses a missing sender address."""
+        from upcycle_news.mail.message import SenderHeaders
+
         address = publication.sender_address or "missing@newsletter.invalid"
         domain = address.rpartition("@")[2]
         return SenderHeaders(
@@ -303,6 +312,8 @@ class AppContext:
     @cached_property
     def dkim_signers(self) -> tuple[DkimSigner, ...]:
         """The DKIM signers (RSA, Ed25519), none when the relay signs; raises `SettingsError`."""
+        from upcycle_news.mail.dkim import DkimSigner
+
         settings = self.settings.dkim
         domain = settings.domain or self.settings.sender.address.rpartition("@")[2]
         kinds: tuple[tuple[Literal["rsa", "ed25519"], str, SecretStr], ...] = (
@@ -321,6 +332,8 @@ class AppContext:
     @property
     def bounce_addresses(self) -> BounceAddresses | None:
         """The per-delivery envelope senders (VERP), or None when all mails share one."""
+        from upcycle_news.bounces.verp import BounceAddresses
+
         if not self.settings.sender.verp:
             return None
         base = self.settings.sender.envelope or self.settings.sender.address
@@ -329,11 +342,15 @@ class AppContext:
     @property
     def delivery_keys(self) -> DeliveryKeys:
         """The signed names of deliveries, which providers hand back with their events."""
+        from upcycle_news.bounces.delivery_keys import DeliveryKeys
+
         return DeliveryKeys(self.message_id_key)
 
     @cached_property
     def sns(self) -> SnsClient:
         """Asks Amazon SNS for the certificates of its messages, each once."""
+        from upcycle_news.transports.sns import SnsClient
+
         return SnsClient()
 
     def quotas(self, relay: str, sender: str) -> Quotas:
@@ -348,6 +365,8 @@ class AppContext:
     @property
     def retry_policy(self) -> RetryPolicy:
         """The back-off of deferred deliveries and when they are given up."""
+        from upcycle_news.delivery.retry_policy import RetryPolicy
+
         settings = self.settings.retry
         hours = min(settings.give_up_hours, settings.max_lateness_hours or settings.give_up_hours)
         return RetryPolicy(

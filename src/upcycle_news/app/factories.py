@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from datetime import time
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, SecretStr
 
 from upcycle_news.config.sections import RelaySettings
 from upcycle_news.config.settings import FILE_NAME, PREFIX, Settings
-from upcycle_news.delivery.send_window import SendWindow
 from upcycle_news.errors import SettingsError
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Rate, Relay
-from upcycle_news.storage.quotas import Quotas
+
+if TYPE_CHECKING:
+    from upcycle_news.delivery.send_window import SendWindow
+    from upcycle_news.storage.quotas import Quotas
 
 _DEFAULT_PORTS = {"tls": 465, "starttls": 587, "none": 25}
 _SAMPLES = ("example", "test", "invalid", "localhost", "example.org", "example.com", "example.net")
@@ -75,6 +78,8 @@ def failover_relay(settings: Settings, relay: Relay) -> Relay | None:
 
 def build_quotas(settings: Settings, relay: str, sender: str) -> Quotas:
     """Return the quotas of a relay and a sender address."""
+    from upcycle_news.storage.quotas import Quotas
+
     quotas = settings.quotas
     relay_settings = settings.relays.get(relay)
     return Quotas(
@@ -88,6 +93,8 @@ def build_quotas(settings: Settings, relay: str, sender: str) -> Quotas:
 
 def build_send_window(settings: Settings, timezone: str) -> SendWindow | None:
     """Return the send window in `timezone`, or None when it is always open."""
+    from upcycle_news.delivery.send_window import SendWindow
+
     window = settings.window
     if not window.start:
         return None

@@ -5,14 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import TYPE_CHECKING
 
-from upcycle_news.curation.selection import (
-    Candidate,
-    SelectionLimits,
-    is_pinned,
-    select_candidates,
-)
-from upcycle_news.curation.vocabulary import Vocabulary
 from upcycle_news.errors import NothingNew
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import (
@@ -30,6 +24,11 @@ from upcycle_news.text.excerpts import excerpt
 from upcycle_news.text.sanitize import neutralise_braces, truncate
 from upcycle_news.text.typography import base_language
 from upcycle_news.text.urls import canonical_link
+
+# Ranking is loaded when items are chosen: limits, and which essays come next, need none of it.
+if TYPE_CHECKING:
+    from upcycle_news.curation.selection import Candidate, SelectionLimits
+    from upcycle_news.curation.vocabulary import Vocabulary
 
 SENTENCE = 140
 """Characters of an excerpt for each sentence that it may have."""
@@ -53,6 +52,8 @@ class Limits:
     @property
     def selection(self) -> SelectionLimits:
         """The limits that apply to feed items."""
+        from upcycle_news.curation.selection import SelectionLimits
+
         return SelectionLimits(self.items, self.per_feed, self.per_section, self.max_age_days)
 
 
@@ -100,6 +101,8 @@ def compose(
     editors wrote for this issue; which essays it names is decided before, their order and lengths here.
     So many essays are `withheld` by the files of issues. `files` are the words of its file by further language.
     """
+    from upcycle_news.curation.selection import select_candidates
+
     chosen = choose_essays(essays, published, id.day, _places(file))[: limits.essays]
     pins = file.pin if file else ()
     waiting = 0
@@ -158,6 +161,8 @@ def items_in(
     candidates: Sequence[FeedItem], language: str, pins: Sequence[str]
 ) -> tuple[FeedItem, ...]:
     """Return the items in a language, and those that are pinned whatever their language."""
+    from upcycle_news.curation.selection import is_pinned
+
     links = frozenset(map(canonical_link, pins))
     return tuple(
         item
@@ -266,6 +271,8 @@ def explain(
     file: IssueFile | None = None,
 ) -> tuple[Candidate, ...]:
     """Return every candidate of an issue of `day`, the best first, with the decision and its reason."""
+    from upcycle_news.curation.selection import select_candidates
+
     chosen = choose_essays(essays, published, day, _places(file))[: limits.essays]
     decided = select_candidates(
         chosen,

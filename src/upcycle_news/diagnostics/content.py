@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from upcycle_news.diagnostics.results import (
     CheckResult,
@@ -16,7 +17,9 @@ from upcycle_news.diagnostics.results import (
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Finding
 from upcycle_news.rendering.render import MAX_HTML_BYTES, WARN_HTML_BYTES
-from upcycle_news.services.feeds.collect import FeedStatus
+
+if TYPE_CHECKING:
+    from upcycle_news.services.feeds.collect import FeedStatus
 
 _DEAD_AFTER = 5  # consecutive failures, as in the alert rules
 _FEEDS_STALE_AFTER = timedelta(days=2)

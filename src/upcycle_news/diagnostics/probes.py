@@ -28,33 +28,25 @@ from upcycle_news.diagnostics import (
     read_back,
     relay,
     storage,
-    unsubscribe_endpoint,
     webhooks,
 )
 from upcycle_news.diagnostics.content import LastIssue
 from upcycle_news.diagnostics.dns import sender_domain
 from upcycle_news.diagnostics.dns.dkim import Key
-from upcycle_news.diagnostics.dns.resolver import Resolver
 from upcycle_news.diagnostics.results import CheckResult, ok, problem, skipped, text_of
 from upcycle_news.errors import SettingsError, UpcycleError
 from upcycle_news.fileio import list_folder, os_reason
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import EmailAddress, Relay
-from upcycle_news.prefect_api.client import PrefectClient, read_automations
 from upcycle_news.prefect_api.environment import is_loopback
 from upcycle_news.prefect_api.schedules import FILE
 from upcycle_news.prefect_api.status import fetch_facts, read_deployments
 from upcycle_news.scaffold.layout import bundled_publication
-from upcycle_news.services.backup import create
-from upcycle_news.services.bounces import process
-from upcycle_news.services.bounces.provider_events import MATCHED, UNSIGNED
 from upcycle_news.services.checks import run
-from upcycle_news.services.feeds.collect import feeds_health
 from upcycle_news.services.issues import ids
 from upcycle_news.services.journal import files
 from upcycle_news.services.journal.consistency import find_contradiction
-from upcycle_news.services.subscribers import subscriptions
-from upcycle_news.services.webhooks.status import statuses
+from upcycle_news.services.subscribers.unsubscribe_methods import describe_unsubscribe_methods
 from upcycle_news.storage import dmarc_reports as report_sums
 from upcycle_news.storage import (
     inspect,
@@ -68,7 +60,6 @@ from upcycle_news.storage import (
 from upcycle_news.storage.inspect import StoreFacts
 from upcycle_news.subscribers.link_tokens import Purpose
 from upcycle_news.subscribers.signing_keys import token_key_files
-from upcycle_news.transports.probe import inspect_relay
 
 _OFFLINE = localized("doctor-offline")
 
@@ -175,6 +166,8 @@ def _check_zones(check_context: CheckContext) -> CheckResult:
 
 def probe_store(check_context: CheckContext) -> list[CheckResult]:
     """Check every page of the store, its send hold, and its backups."""
+    from upcycle_news.services.backup import create
+
     facts = inspect.inspect_store(check_context.app.settings.store_url)
     results = storage.evaluate(facts)
     if (
@@ -193,6 +186,8 @@ def probe_store(check_context: CheckContext) -> list[CheckResult]:
 
 def _check_history(check_context: CheckContext) -> CheckResult:
     """Compare the store with what the keys, the journal and the archive know of what went out."""
+    from upcycle_news.services.backup import create
+
     context, facts = check_context.app, check_context.store
     if facts.trouble or facts.version not in (None, facts.newest):
         return skipped("journal", localized("doctor-journal-not-compared"))
@@ -209,6 +204,8 @@ def _check_history(check_context: CheckContext) -> CheckResult:
 
 def probe_relays(check_context: CheckContext) -> list[CheckResult]:
     """Check every configured relay, and the events of its provider; a mail is sent only to read it back."""
+    from upcycle_news.transports.probe import inspect_relay
+
     relays = check_context.app.settings.relays
     if check_context.app.configured_relay is None:
         return [
@@ -240,6 +237,8 @@ def probe_relays(check_context: CheckContext) -> list[CheckResult]:
 
 def _check_events(check_context: CheckContext, relay: Relay) -> list[CheckResult]:
     """Check whether the events of the relay's provider arrive."""
+    from upcycle_news.services.bounces.provider_events import MATCHED, UNSIGNED
+
     context = check_context.app
     known = provider_events.activity(context.store) if check_context.usable else ()
     seen = {
@@ -306,6 +305,8 @@ def _read_back(check_context: CheckContext) -> list[CheckResult]:
 
 def probe_dns(check_context: CheckContext) -> list[CheckResult]:
     """Check the sender's domain in DNS."""
+    from upcycle_news.diagnostics.dns.resolver import Resolver
+
     settings = check_context.app.settings
     domain = settings.sender.address.rpartition("@")[2].lower()
     if not domain or is_sample_host(domain):
@@ -355,6 +356,8 @@ def _sender(context: AppContext, domain: str) -> sender_domain.Sender:
 
 def probe_dmarc_reports(check_context: CheckContext) -> list[CheckResult]:
     """Check what receivers report about mails in our name; nothing is asked of anybody."""
+    from upcycle_news.services.bounces import process
+
     context = check_context.app
     inbox = process.has_inbox(context)
     if not inbox or not check_context.usable:
@@ -374,6 +377,8 @@ def probe_dmarc_reports(check_context: CheckContext) -> list[CheckResult]:
 
 def probe_unsubscribing(check_context: CheckContext) -> list[CheckResult]:
     """Check the ways to unsubscribe, the one-click endpoint, the inbox, and pending suppressions."""
+    from upcycle_news.diagnostics import unsubscribe_endpoint
+
     results = [
         *_check_unsubscribe_endpoint(check_context),
         _check_privacy_page(check_context.app),
@@ -386,6 +391,8 @@ def probe_unsubscribing(check_context: CheckContext) -> list[CheckResult]:
 
 
 def _check_privacy_page(context: AppContext) -> CheckResult:
+    from upcycle_news.diagnostics import unsubscribe_endpoint
+
     url = context.settings.publication.public_url
     return unsubscribe_endpoint.evaluate_privacy_page(
         context.settings.imprint.privacy_url,
@@ -394,6 +401,9 @@ def _check_privacy_page(context: AppContext) -> CheckResult:
 
 
 def _check_inbox(check_context: CheckContext) -> CheckResult:
+    from upcycle_news.diagnostics import unsubscribe_endpoint
+    from upcycle_news.services.bounces import process
+
     settings = check_context.app.settings
     if not process.has_inbox(check_context.app):
         return unsubscribe_endpoint.no_inbox()
@@ -407,6 +417,8 @@ def _check_inbox(check_context: CheckContext) -> CheckResult:
 
 
 def _check_unsubscribe_endpoint(check_context: CheckContext) -> list[CheckResult]:
+    from upcycle_news.diagnostics import unsubscribe_endpoint
+
     context = check_context.app
     url = context.settings.publication.public_url
     is_local = is_loopback(urlsplit(url).hostname or "")
@@ -415,7 +427,7 @@ def _check_unsubscribe_endpoint(check_context: CheckContext) -> list[CheckResult
         return [_not_configured(check_context, "one-click", why, localized("doctor-set-url"))]
     results = [
         unsubscribe_endpoint.evaluate_methods(
-            subscriptions.describe_unsubscribe_methods(context),
+            describe_unsubscribe_methods(context),
             possible=bool(url) or context.unsubscribes_by_mail,
         )
     ]
@@ -438,6 +450,8 @@ def _check_unsubscribe_endpoint(check_context: CheckContext) -> list[CheckResult
 
 def probe_prefect(check_context: CheckContext) -> list[CheckResult]:
     """Check Prefect: server, workers, deployments."""
+    from upcycle_news.prefect_api.client import PrefectClient
+
     settings = check_context.app.settings
     client = PrefectClient.find(settings.state / "prefect")
     if client is None:
@@ -464,6 +478,8 @@ def probe_prefect(check_context: CheckContext) -> list[CheckResult]:
 
 def _events(file: Path) -> set[str]:
     """Return the events that trigger the publication's automations; empty without the file."""
+    from upcycle_news.prefect_api.client import read_automations
+
     if not file.is_file():
         return set()
     automations = read_automations(file, lambda name: name)
@@ -476,6 +492,8 @@ def _events(file: Path) -> set[str]:
 
 def probe_webhooks(check_context: CheckContext) -> list[CheckResult]:
     """Check how far outgoing webhooks have got; nothing is posted."""
+    from upcycle_news.services.webhooks.status import statuses
+
     if not check_context.app.settings.webhooks:
         return webhooks.evaluate(())
     if not check_context.usable:
@@ -485,6 +503,8 @@ def probe_webhooks(check_context: CheckContext) -> list[CheckResult]:
 
 def probe_content(check_context: CheckContext) -> list[CheckResult]:
     """Check the feeds, the size of the last issue, and the content as `check` does."""
+    from upcycle_news.services.feeds.collect import feeds_health
+
     size = content.evaluate_issue_size(check_context.last)
     if not check_context.usable:
         why = localized("doctor-store-not-there")

@@ -23,12 +23,8 @@ from upcycle_news.models import (
     Relay,
     RenderedIssue,
 )
-from upcycle_news.services.bounces import process
-from upcycle_news.services.delivery.test_mail import refusal_text
-from upcycle_news.services.delivery.worker_job import compose_template, recipient_fields
 from upcycle_news.text.escaped_markdown import Translator
 from upcycle_news.transports.outcomes import Accepted
-from upcycle_news.transports.smtp import open_connection
 
 WAITS = (2.0, 3.0, 5.0, 10.0, 10.0, 15.0, 15.0, 20.0, 20.0, 20.0)
 """Seconds before each look into the inbox; two minutes in all."""
@@ -55,6 +51,8 @@ def inspect_read_back(context: AppContext, address: EmailAddress) -> ReadBackFac
 
     What arrives is moved to the processed folder.
     """
+    from upcycle_news.services.bounces import process
+
     with context.relay() as relay:
         facts = ReadBackFacts(relay.name, relay.provider)
         token = secrets.token_hex(8)
@@ -73,6 +71,10 @@ def inspect_read_back(context: AppContext, address: EmailAddress) -> ReadBackFac
 
 def _send(context: AppContext, relay: Relay, address: EmailAddress, token: str) -> bytes:
     """Send the mail as an issue would be sent; return it as it left. Raises `UpcycleError`."""
+    from upcycle_news.services.delivery.test_mail import refusal_text
+    from upcycle_news.services.delivery.worker_job import compose_template, recipient_fields
+    from upcycle_news.transports.smtp import open_connection
+
     template = compose_template(
         context, _test_mail(context, token), context.publication, relay, revision_id=token
     )
@@ -119,6 +121,8 @@ def _test_mail(context: AppContext, token: str) -> RenderedIssue:
 
 def _wait_for(context: AppContext, token: str) -> tuple[bytes | None, float]:
     """Return the mail once the inbox has it, None after `WAITS`, and the seconds waited."""
+    from upcycle_news.services.bounces import process
+
     waited = 0.0
     for seconds in WAITS:
         context.wait(seconds)

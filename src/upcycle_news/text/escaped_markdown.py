@@ -6,8 +6,6 @@ import re
 from datetime import date, datetime
 from urllib.parse import quote
 
-from babel.dates import format_date, format_datetime
-
 from upcycle_news.i18n.messages import LocalizedText, supported_language
 
 _TIME_FORMATS = {"de": "EEEE, d. MMMM, HH:mm", "en": "EEEE, d MMMM, HH:mm"}
@@ -26,11 +24,15 @@ class Translator:
 
     def format_time(self, local: datetime) -> str:
         """Return a local time, such as Samstag, 28. November, 07:00."""
+        from babel.dates import format_datetime
+
         text: str = format_datetime(local, _TIME_FORMATS[self.language], locale=self.language)
         return text
 
     def format_day(self, day: date) -> str:
         """Return a day, such as 28. November 2026."""
+        from babel.dates import format_date
+
         text: str = format_date(day, "long", locale=self.language)
         return text
 

@@ -13,7 +13,7 @@ from PIL import Image
 from upcycle_news.models import IssueId
 from upcycle_news.services.browser.pictures import small_pictures
 from upcycle_news.services.issues import approval
-from upcycle_news.services.issues.compose import EssayFilter
+from upcycle_news.services.issues.essay_filter import EssayFilter
 from upcycle_news.services.issues.render import render_revision
 from upcycle_news.services.issues.revisions import find_revision
 from upcycle_news.services.runs import steps

@@ -8,8 +8,9 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError
 from upcycle_news.models import DeliveryState, IssueId, IssueState
 from upcycle_news.services.delivery import issue_control, send
-from upcycle_news.services.delivery.deliver_run import run_delivery, status_of
+from upcycle_news.services.delivery.deliver_run import run_delivery
 from upcycle_news.services.delivery.lateness import standstill
+from upcycle_news.services.delivery.status import status_of
 from upcycle_news.storage import issues
 
 from ...publications import Publication, approve_issue, send_issue

@@ -23,7 +23,7 @@ from upcycle_news.services.delivery import (
     worker_identity,
 )
 from upcycle_news.services.issues import approval, compose
-from upcycle_news.services.issues.compose import EssayFilter
+from upcycle_news.services.issues.essay_filter import EssayFilter
 from upcycle_news.services.issues.ids import current_issue, latest_issue
 from upcycle_news.services.issues.render import render_revision
 from upcycle_news.services.runs import steps

@@ -11,7 +11,8 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError, RelayError
 from upcycle_news.models import IssueId, RenderedIssue
 from upcycle_news.services.issues import approval
-from upcycle_news.services.issues.compose import EssayFilter, compose_issue
+from upcycle_news.services.issues.compose import compose_issue
+from upcycle_news.services.issues.essay_filter import EssayFilter
 from upcycle_news.services.issues.preview_link import preview_html, preview_url
 from upcycle_news.services.issues.render import render_revision
 from upcycle_news.services.issues.revisions import find_revision

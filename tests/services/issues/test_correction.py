@@ -17,8 +17,8 @@ from upcycle_news.services.archive.build import build_archive
 from upcycle_news.services.delivery import issue_control, send
 from upcycle_news.services.delivery.manual_send import Approver, queue_issue
 from upcycle_news.services.issues import approval, compose, ids
-from upcycle_news.services.issues.compose import EssayFilter
 from upcycle_news.services.issues.correction import correction_id
+from upcycle_news.services.issues.essay_filter import EssayFilter
 from upcycle_news.services.issues.render import render_revision
 from upcycle_news.services.reports.delivery_report import delivery_report
 from upcycle_news.services.runs import admission, steps

@@ -15,7 +15,7 @@ from upcycle_news.services.checks.run import check_everything
 from upcycle_news.services.delivery import send
 from upcycle_news.services.delivery.manual_send import Approver, queue_issue
 from upcycle_news.services.issues import approval, compose, issue_file, plan
-from upcycle_news.services.issues.compose import EssayFilter
+from upcycle_news.services.issues.essay_filter import EssayFilter
 from upcycle_news.services.issues.render import RefusedError, render_revision
 from upcycle_news.services.reports.delivery_report import delivery_report
 from upcycle_news.services.runs import admission, steps

@@ -15,7 +15,7 @@ from upcycle_news.errors import SettingsError
 from upcycle_news.models import IssueId
 from upcycle_news.prefect_api.schedules import Schedule, next_times, read_schedules
 from upcycle_news.services.issues import approval, plan
-from upcycle_news.services.issues.compose import EssayFilter
+from upcycle_news.services.issues.essay_filter import EssayFilter
 from upcycle_news.services.runs import steps
 from upcycle_news.services.runs.admission import admit_run
 

@@ -11,7 +11,7 @@ import pytest
 from upcycle_news.app.context import AppContext
 from upcycle_news.models import IssueId
 from upcycle_news.services.issues import approval
-from upcycle_news.services.issues.compose import EssayFilter
+from upcycle_news.services.issues.essay_filter import EssayFilter
 from upcycle_news.services.monitoring import alerts
 from upcycle_news.services.runs import steps
 from upcycle_news.services.runs.admission import RunAdmission, admit_run

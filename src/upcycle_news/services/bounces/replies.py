@@ -19,7 +19,6 @@ from upcycle_news.mail.message import message_hash
 from upcycle_news.models import IssueId
 from upcycle_news.observability.logging import Log
 from upcycle_news.storage import replies
-from upcycle_news.storage.replies import ReplyCounts
 
 log = Log(__name__)
 
@@ -112,8 +111,3 @@ class ReplyCounter:
 def _short(digest: str) -> int:
     """Return the first eight bytes of a hash as a number: half a million of them fit into 40 MB."""
     return int(digest[:16], 16)
-
-
-def reply_counts(context: AppContext, issue: IssueId) -> ReplyCounts:
-    """Return how many replies to an issue were counted so far."""
-    return replies.counts_of(context.store, [str(issue)]).get(str(issue), ReplyCounts())

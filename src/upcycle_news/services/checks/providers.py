@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.bounces.providers import PROVIDERS
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Finding
 from upcycle_news.services.issues.settings_findings import settings_finding
@@ -20,6 +19,8 @@ def check_providers(context: AppContext) -> Iterator[Finding]:
             continue
         place, page = f"relays.{name}.provider", f"docs/providers/{relay.provider}.md"
         if relay.provider not in heard:
+            from upcycle_news.bounces.providers import PROVIDERS  # late: most have no such relay
+
             title = PROVIDERS[relay.provider].title
             text = localized("provider-no-events", name=name, provider=title, page=page)
             yield settings_finding(context, "warning", "provider-events", text, place)

@@ -34,7 +34,7 @@ from upcycle_news.services.content.images import (
     shown_pictures,
 )
 from upcycle_news.services.content.templates import publication_templates
-from upcycle_news.services.feeds.collect import feed_findings
+from upcycle_news.services.feeds.feed_findings import feed_findings
 from upcycle_news.services.feeds.pins import unknown_pins
 from upcycle_news.services.issues.compose import compose_manifest, frozen_revision
 from upcycle_news.services.issues.issue_file import check_issue_files

@@ -18,7 +18,6 @@ from upcycle_news.rendering.image_resize import VERSION, fit_for_mail
 from upcycle_news.rendering.images import read_image
 from upcycle_news.rendering.markdown import references
 from upcycle_news.rendering.theme import THEME, read_theme, theme_pictures
-from upcycle_news.services.content.url_check import unreachable_urls
 from upcycle_news.text.image_paths import image_path
 from upcycle_news.text.typography import one_line
 
@@ -129,6 +128,8 @@ def raise_if_images_unreachable(context: AppContext, manifest: Manifest) -> None
 
     Nothing is checked when no relay is configured: then mails go to the embedded mailbox only.
     """
+    from upcycle_news.services.content.url_check import unreachable_urls
+
     urls = publish_images(context, manifest)
     if not urls or context.configured_relay is None:
         return

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError
-from upcycle_news.feeds.fetcher import fetch_feeds
 from upcycle_news.feeds.results import Failed, Fetched
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.i18n.recognition import recognise
@@ -21,6 +20,8 @@ def unreachable_urls(
 
     Private addresses are allowed, for the URLs are the publication's own.
     """
+    from upcycle_news.feeds.fetcher import fetch_feeds
+
     results = fetch_feeds(
         [Feed(name=url, url=url) for url, _ in expected],
         {},

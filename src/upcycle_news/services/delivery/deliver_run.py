@@ -7,13 +7,11 @@ from dataclasses import dataclass
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.delivery.ports import DeliveryReport
-from upcycle_news.errors import IssueError
-from upcycle_news.i18n.messages import localized
 from upcycle_news.models import IssueId, IssueStatus
 from upcycle_news.services.delivery.send import deliver_issue, wait_for_other_workers
+from upcycle_news.services.delivery.status import status_of
 from upcycle_news.services.delivery.stop_signals import stop_on_signals
 from upcycle_news.services.issues.render import RenderedRevision
-from upcycle_news.storage import issues
 
 Progress = Callable[[IssueStatus, DeliveryReport], None]
 """Called with the counts when a delivery began and the report of this run so far: empty at first."""
@@ -59,11 +57,3 @@ def run_delivery(
         interrupted = stopping()
     after = status_of(context, issue)
     return DeliveryResult(after, report, interrupted and not after.closed)
-
-
-def status_of(context: AppContext, issue: IssueId) -> IssueStatus:
-    """Return the delivery counts of an issue; raises `IssueError` when it does not exist."""
-    status = issues.status(context.store, issue)
-    if status is None:
-        raise IssueError(localized("issue-unknown", issue=issue))
-    return status

@@ -4,27 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from upcycle_news.app.context import MAIN_RELAY, AppContext
 from upcycle_news.errors import IssueError
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import IssueId, IssueState
 from upcycle_news.observability.logging import Log
-from upcycle_news.services.delivery.issue_control import resume, take_back_if_unsent
 from upcycle_news.services.delivery.lateness import raise_if_ahead
-from upcycle_news.services.delivery.send import enqueue
-from upcycle_news.services.feeds.collect import FeedRunReport
-from upcycle_news.services.issues.compose import collect_and_compose, edits_since
 from upcycle_news.services.issues.ids import is_ahead
 from upcycle_news.services.issues.mailbox import is_unsent
-from upcycle_news.services.issues.render import (
-    RenderedRevision,
-    raise_on_errors,
-    raise_on_settings,
-    render_revision,
-)
 from upcycle_news.services.issues.revisions import raise_unless_newest
-from upcycle_news.services.issues.variants import readership
 from upcycle_news.services.journal.consistency import raise_if_sending_refused
 from upcycle_news.storage import (
     approvals,
@@ -35,6 +25,11 @@ from upcycle_news.storage import audience as audiences
 from upcycle_news.storage.issue_lifecycle import SYSTEM
 from upcycle_news.storage.issues import NewApproval
 from upcycle_news.storage.revisions import Revision
+
+# Composing and rendering are imported where an issue gets so far: most starts end with a refusal or a question.
+if TYPE_CHECKING:
+    from upcycle_news.services.feeds.collect import FeedRunReport
+    from upcycle_news.services.issues.render import RenderedRevision
 
 log = Log(__name__)
 
@@ -88,6 +83,8 @@ def queue_issue(
     unsent = is_unsent(context, issue)
     if row is not None and row.frozen and not unsent:
         if row.state is not IssueState.CANCELLED:  # the delivery refuses a cancelled one
+            from upcycle_news.services.delivery.issue_control import resume
+
             resume(context, issue, by=approver.name)
         return Queued(issue)
     if (
@@ -102,11 +99,15 @@ def queue_issue(
         rendered = None if approver.always else _approved(context, issue)
         approval: NewApproval | None = None
         if rendered is None:
+            from upcycle_news.services.issues.compose import collect_and_compose
+
             revision = collect_and_compose(
                 context, issue, essays, collect=collect, on_collected=on_collected
             )
             rendered = _agreed(context, revision, approver)
             approval = NewApproval(approver.name, overrules=True)
+        from upcycle_news.services.delivery.send import enqueue
+
         enqueue(context, rendered, by=approver.name, approval=approval, ahead=ahead)
     except IssueError:
         row = issues.get(context.store, issue)
@@ -144,6 +145,9 @@ def _approved(context: AppContext, issue: IssueId) -> RenderedRevision | None:
     decision = approvals.last_decision(context.store, issue, newest.revision_id)
     if decision is None or not decision.approved:
         return None
+    from upcycle_news.services.issues.compose import edits_since
+    from upcycle_news.services.issues.render import render_revision
+
     if changed := edits_since(context, newest):
         raise IssueError(localized("send-changed", issue=str(issue), changed=", ".join(changed)))
     return render_revision(context, newest)
@@ -151,6 +155,9 @@ def _approved(context: AppContext, issue: IssueId) -> RenderedRevision | None:
 
 def _take_back(context: AppContext, issue: IssueId, approver: Approver) -> None:
     """Take an issue back from the mailbox, unless it could not be queued now anyway."""
+    from upcycle_news.services.delivery.issue_control import take_back_if_unsent
+    from upcycle_news.services.issues.render import raise_on_settings
+
     _raise_if_nobody_approves(issue, approver)
     raise_on_settings(context, issue)
     if not audiences.count_audience(context.store, context.publication.readers_of, issue=issue):
@@ -161,6 +168,8 @@ def _take_back(context: AppContext, issue: IssueId, approver: Approver) -> None:
 def _agreed(context: AppContext, revision: Revision, approver: Approver) -> RenderedRevision:
     """Return a revision that was composed in this step, rendered, if its approver agrees to send it."""
     _raise_if_nobody_approves(revision.issue, approver)
+    from upcycle_news.services.issues.render import raise_on_errors, render_revision
+
     rendered = render_revision(context, revision)
     raise_on_errors(rendered)
     readers = count_audience(context, revision)
@@ -203,4 +212,6 @@ def send_question(context: AppContext, revision: Revision, audience: int) -> Loc
 
 def count_audience(context: AppContext, revision: Revision) -> int:
     """Return how many deliveries a revision would have now."""
+    from upcycle_news.services.issues.variants import readership
+
     return readership(context, revision).audience

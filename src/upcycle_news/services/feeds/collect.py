@@ -20,10 +20,10 @@ from upcycle_news.feeds.results import (
     Validators,
 )
 from upcycle_news.i18n.messages import localized
-from upcycle_news.models import Feed, Finding
+from upcycle_news.models import Feed
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.content.files import load_publication_feeds
-from upcycle_news.services.content.git_sync import localize_pull_failure, pull
+from upcycle_news.services.content.git_sync import pull
 from upcycle_news.services.feeds import health
 from upcycle_news.services.feeds.item_recognition import (
     follow_moved_feeds,
@@ -304,27 +304,6 @@ def feeds_health(context: AppContext) -> tuple[FeedStatus, ...]:
             )
         )
     return tuple(feeds)
-
-
-def feed_findings(context: AppContext) -> tuple[Finding, ...]:
-    """Return warnings to show before an approval: failing and odd feeds, and content that may be old."""
-    states = feed_rows.states(context.store)
-    findings: list[Finding] = []
-    for feed in load_publication_feeds(context):
-        known = states.get(feed.url)
-        if not feed.active or known is None:
-            continue
-        if message := health.failure_message(known):
-            findings.append(Finding("warning", "feed-silent", feed.name, message))
-        findings += [
-            Finding("warning", "feed-odd", feed.name, oddity)
-            for oddity in health.oddities(known, context.clock())
-        ]
-    if error := feed_rows.last_report(context.store).get("pull"):
-        findings.insert(
-            0, Finding("warning", "content-old", "content", localize_pull_failure(str(error)))
-        )
-    return tuple(findings)
 
 
 def _iso(at: datetime | None) -> str | None:

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.config.settings import Settings
-from upcycle_news.feeds.boilerplate import folded
-from upcycle_news.feeds.item_identity import GuidStability, ResolvedItem, resolve_items
-from upcycle_news.feeds.parser import ParsedFeed
-from upcycle_news.feeds.withdrawals import missing_items
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import (
     Feed,
@@ -27,6 +24,11 @@ from upcycle_news.storage.database import Store
 from upcycle_news.storage.feeds import FeedState, StoredItem
 from upcycle_news.text.private_hosts import PrivateAccess
 from upcycle_news.text.urls import is_private_link
+
+# Reading feeds is imported where a body is: composing only asks which stored items are listed.
+if TYPE_CHECKING:
+    from upcycle_news.feeds.item_identity import GuidStability, ResolvedItem
+    from upcycle_news.feeds.parser import ParsedFeed
 
 MIN_OVERLAP = 0.5  # of the items of a body that are those of another feed
 
@@ -79,6 +81,8 @@ def recognise_body(
     `orphans` are addresses of feeds that are listed no more: a feed that was never read before and
     brings mostly what one of them brought is that feed, under another name and address.
     """
+    from upcycle_news.feeds.item_identity import GuidStability, resolve_items
+
     is_new = state.succeeded_at is None
     url = feed.url
     if is_new and (former := _former_feed(store, parsed, orphans)):
@@ -111,6 +115,8 @@ def _missing(
     parsed: ParsedFeed,
 ) -> Mapping[str, str]:
     """Judge what is gone; a body that is not all there, or all of which is new, says nothing."""
+    from upcycle_news.feeds.withdrawals import missing_items
+
     if not parsed.complete:
         return {}
     present = {resolved.item.key for resolved in items}
@@ -124,6 +130,9 @@ def _archived(item: FeedItem) -> FeedItem:
 
 def _former_feed(store: Store, parsed: ParsedFeed, orphans: Sequence[str]) -> str | None:
     """Return the address of the orphan that most items of a body are from."""
+    from upcycle_news.feeds.boilerplate import folded
+    from upcycle_news.feeds.item_identity import GuidStability, resolve_items
+
     for url in orphans:
         known = feed_rows.known_items(store, url)
         resolution = resolve_items(parsed.items, known, GuidStability())

@@ -16,7 +16,7 @@ from upcycle_news.services.issues.changes_markdown import changes_since_last_req
 from upcycle_news.services.issues.preview_link import preview_url
 from upcycle_news.services.issues.render import RenderedRevision
 from upcycle_news.services.issues.variants import Readership, readership, variant_label
-from upcycle_news.services.subscribers import suppression_lists
+from upcycle_news.services.subscribers import wave_suppressions
 from upcycle_news.storage.revisions import Revision
 from upcycle_news.storage.wordings import name_in
 from upcycle_news.text.escaped_markdown import (
@@ -211,7 +211,7 @@ def _pictures(translate: Translator, pictures: Mapping[str, bytes]) -> list[str]
 
 
 def _pending_suppressions(context: AppContext) -> list[str]:
-    waiting = suppression_lists.pending_sentence(context)
+    waiting = wave_suppressions.pending_sentence(context)
     return [f"**{waiting}**", ""] if waiting else []
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.curation.compose_issue import compose, explain, recompose
@@ -29,9 +29,7 @@ from upcycle_news.services.content.files import (
 from upcycle_news.services.content.git_sync import git_commit
 from upcycle_news.services.content.images import load_design_images, load_essay_images
 from upcycle_news.services.content.templates import publication_templates
-from upcycle_news.services.feeds.collect import FeedRunReport, collect_feeds
-from upcycle_news.services.feeds.item_recognition import listed_items
-from upcycle_news.services.issues.correction import correction_manifest
+from upcycle_news.services.issues.essay_filter import EssayFilter
 from upcycle_news.services.issues.issue_file import (
     left_out_items,
     read_choice,
@@ -46,22 +44,9 @@ from upcycle_news.storage.revisions import Revision
 from upcycle_news.text.typography import base_language
 from upcycle_news.text.urls import canonical_link
 
-
-@dataclass(frozen=True)
-class EssayFilter:
-    """Essays that a run may use, by slug or topic; empty fields allow all that are ready and new."""
-
-    essays: Sequence[str] = ()
-    leave_out: Sequence[str] = ()
-    topics: Sequence[str] = ()
-
-    def allows(self, essay: Essay) -> bool:
-        """True if the essay may be used."""
-        return (
-            essay.slug not in self.leave_out
-            and (not self.essays or essay.slug in self.essays)
-            and (not self.topics or bool(set(self.topics) & set(essay.topics)))
-        )
+# Feeds and corrections are imported where they are asked for: composing alone needs neither.
+if TYPE_CHECKING:
+    from upcycle_news.services.feeds.collect import FeedRunReport
 
 
 def compose_issue(context: AppContext, issue: IssueId, essays: Sequence[str] = ()) -> Revision:
@@ -126,6 +111,8 @@ def collect_and_compose(
     if (frozen := frozen_revision(context, issue)) is not None:
         return frozen
     if collect:
+        from upcycle_news.services.feeds.collect import collect_feeds
+
         on_collected(collect_feeds(context))
     return compose_issue(context, issue, essays)
 
@@ -214,6 +201,8 @@ def compose_essay(context: AppContext, issue_id: IssueId, essay: Essay) -> Manif
 
 
 def _correction(context: AppContext, issue: IssueId, chosen: Sequence[str] = ()) -> Manifest:
+    from upcycle_news.services.issues.correction import correction_manifest
+
     if chosen:
         raise IssueError(localized("correction-essays", issue=str(issue)))
     manifest = correction_manifest(context, issue)
@@ -293,6 +282,8 @@ def _inputs(
     Items may be as old as `ages` times the limit. What the issue itself told counts as new: it may be
     explained, or have been taken back from the mailbox, and holds the same essays then.
     """
+    from upcycle_news.services.feeds.item_recognition import listed_items
+
     known = load_publication_essays(context)
     published = issues.published_essays(
         context.store, [essay.slug for essay in known], apart_from=issue_id

@@ -29,11 +29,9 @@ from upcycle_news.prefect_api.schedules import (
     next_times,
     read_schedules,
 )
-from upcycle_news.services.issues import compose, ids
-from upcycle_news.services.issues.compose import EssayFilter
+from upcycle_news.services.issues import ids
+from upcycle_news.services.issues.essay_filter import EssayFilter
 from upcycle_news.services.issues.issue_file import FileChoice, read_choice, unused_files
-from upcycle_news.services.issues.render import check_manifest
-from upcycle_news.services.issues.settings_findings import settings_findings
 from upcycle_news.storage import approvals, audience, issues, revisions
 from upcycle_news.text.escaped_markdown import Translator
 
@@ -289,6 +287,10 @@ def _with_details(
     context: AppContext, collection: EssayCollection, planned: PlannedIssue
 ) -> PlannedIssue:
     """Return the issue with its feed items and problems, composed from the current content."""
+    from upcycle_news.services.issues import compose
+    from upcycle_news.services.issues.render import check_manifest
+    from upcycle_news.services.issues.settings_findings import settings_findings
+
     problems = [error.in_language(context.language) for error in collection.errors]
     if not problems:
         try:

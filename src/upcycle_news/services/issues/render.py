@@ -35,7 +35,7 @@ from upcycle_news.services.archive.static_files import static_findings
 from upcycle_news.services.browser.pictures import remove_pictures
 from upcycle_news.services.content.files import line_of_head
 from upcycle_news.services.content.images import publish_images
-from upcycle_news.services.feeds.collect import feed_findings
+from upcycle_news.services.feeds.feed_findings import feed_findings
 from upcycle_news.services.feeds.item_recognition import withdrawn_findings
 from upcycle_news.services.feeds.pins import unknown_pins
 from upcycle_news.services.issues.issue_file import file_findings

@@ -23,7 +23,7 @@ from upcycle_news.services.issues.questions import asked_question
 from upcycle_news.services.reports.accessibility import accessibility_section
 from upcycle_news.services.reports.figures import duration_text, quota_usage
 from upcycle_news.services.reports.report_link import link_sentence
-from upcycle_news.services.subscribers import suppression_lists
+from upcycle_news.services.subscribers import wave_suppressions
 from upcycle_news.services.subscribers.list_health import list_health
 from upcycle_news.storage import (
     issue_relays,
@@ -117,7 +117,7 @@ def _list_health(context: AppContext, translate: Translator) -> list[str]:
     """Return bounces and unsubscriptions of the three newest issues, alerts first."""
     newest = list_health(context, 3)
     alerts = [f"- **Alarm:** {translate(alert)}" for health in newest for alert in health.alerts]
-    if waiting := suppression_lists.pending_sentence(context):
+    if waiting := wave_suppressions.pending_sentence(context):
         alerts.append(f"- **Alarm:** {waiting}")
     lines = [f"- {translate(health.sentence())}" for health in newest]
     return [f"### {translate(localized('report-list'))}", "", *alerts, *lines, ""]

@@ -11,7 +11,7 @@ from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.rendering.report_page import report_page
 from upcycle_news.services.reports.figures import collect_figures
 from upcycle_news.services.reports.report_sections import ReportWriter
-from upcycle_news.services.subscribers.suppression_lists import pending_sentence
+from upcycle_news.services.subscribers.wave_suppressions import pending_sentence
 from upcycle_news.subscribers.link_tokens import is_report_token, report_token
 from upcycle_news.text.escaped_markdown import Translator
 

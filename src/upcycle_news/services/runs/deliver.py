@@ -8,8 +8,9 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.delivery.ports import DeliveryReport
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import DeliveryState, IssueId, IssueStatus
-from upcycle_news.services.delivery.deliver_run import DeliveryResult, run_delivery, status_of
+from upcycle_news.services.delivery.deliver_run import DeliveryResult, run_delivery
 from upcycle_news.services.delivery.issue_relay import away_progress, time_of_day
+from upcycle_news.services.delivery.status import status_of
 from upcycle_news.services.reports.delivery_report import Progress, Show
 from upcycle_news.transports.outcomes import RelayUnreachable
 

@@ -12,7 +12,8 @@ from upcycle_news.models.runs import RunResult
 from upcycle_news.services.delivery import send
 from upcycle_news.services.delivery.issue_control import take_back_if_unsent
 from upcycle_news.services.delivery.test_mail import group_addresses, send_test
-from upcycle_news.services.issues.compose import EssayFilter, compose_issue, select_essays
+from upcycle_news.services.issues.compose import compose_issue, select_essays
+from upcycle_news.services.issues.essay_filter import EssayFilter
 from upcycle_news.services.issues.lock import release_lock
 from upcycle_news.services.issues.render import (
     raise_on_errors,

@@ -311,19 +311,6 @@ def change_preferences(
     return preferences(context, token)
 
 
-def describe_unsubscribe_methods(context: AppContext) -> LocalizedText:
-    """Return a sentence that says how subscribers can unsubscribe, for `check` and doctor."""
-    settings = context.settings
-    if settings.publication.public_url:
-        address = settings.publication.public_url
-        if settings.sender.unsubscribe_mailto:
-            return localized("leave-both", address=address)
-        return localized("leave-click", address=address)
-    if context.unsubscribes_by_mail:
-        return localized("leave-mail", address=settings.sender.unsubscribe_mailto)
-    return localized("leave-nowhere")
-
-
 def purge_expired(context: AppContext) -> CleanupReport:
     """Delete expired sign-ups, bounce reports and who left long ago; send confirmation mails.
 
