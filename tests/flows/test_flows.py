@@ -14,8 +14,11 @@ import pytest
 
 from upcycle_news.demo.feed_server import DemoSite
 
+from ..bounces.dmarc.report_generator import Record, gzipped, report_mail, report_xml
+from ..bounces.inbox_folder import make_inbox, put
+from ..bounces.test_replies import reply
 from ..delivery.memory_ledger import Clock
-from ..publications import Publication, relay_variables
+from ..publications import Publication, parse_mail, relay_variables
 from ..services.delivery.sink_relay import Sink
 
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
@@ -118,6 +121,34 @@ def test_no_run_shows_an_address_to_prefect(publication: Publication, flows: Any
     assert failed.is_failed()
     assert "imprint" in failed.message
     assert "@example.org" not in f"{failed.message} {failed.data!r}"
+
+
+def test_a_run_over_the_inbox_leaves_no_address_in_prefects_database(
+    publication: Publication, flows: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Replies, a request to leave and a DMARC report: neither who wrote nor what is kept there."""
+    from prefect.settings import get_current_settings
+
+    make_inbox(publication)
+    publication.write_essay()
+    publication.add_many_subscribers(1)
+    monkeypatch.setenv("UPCYCLE_NEWS_INBOX__MAILDIR", "inbox")
+    publication.run("issue", "send", "--yes")
+    [answered] = [str(parse_mail(mail)["Message-ID"]) for mail in publication.mails()]
+    writer = "heimlich@example.com"
+    put(
+        publication,
+        reply(answered, sender=writer, text="Ein Geheimnis"),
+        reply("", number=2, sender=writer, text=f"Bitte abmelden: {writer}"),
+        report_mail(gzipped(report_xml([Record("198.51.100.7", 5, dkim="fail")]))),
+    )
+    name, message = run_flow(flows.collect_bounces)
+    assert "Antwort" in message, (name, message)
+    url = get_current_settings().server.database.connection_url.get_secret_value()
+    file = Path(url.partition("///")[2])
+    data = b"".join(path.read_bytes() for path in file.parent.glob(f"{file.name}*"))
+    assert b"collect-bounces" in data  # it is the database of that run
+    assert not [word for word in (b"heimlich", b"Geheimnis", b"@example.org") if word in data]
 
 
 def free_port() -> int:
