@@ -55,7 +55,7 @@ lines = ["Umbau e. V., Lange Straße 1, 12345 Musterstadt"]
 items = 8
 per_section = 8
 length = "full"
-variants = 512
+variants = BOUND
 """
 BY_CHOICE = f"""\
 foreign_items = "show"
@@ -82,6 +82,7 @@ def main() -> int:
     parser.add_argument("--readers", type=int, default=50_000)
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--bound", type=int, default=512, help="issue.variants; its default is 256")
     parser.add_argument("--store", default="", help="postgresql+psycopg://…; default: SQLite")
     options = parser.parse_args()
     if shutil.which("smtp-sink") is None:
@@ -127,9 +128,8 @@ def measure(options: argparse.Namespace, by_choice: bool) -> Measured:
             empty(options.store)
         inside, outside = os.pipe()
         if os.fork() == 0:  # so that its memory and time do not count as sending
-            os.write(
-                outside, json.dumps(prepare(home, options.readers, environment, by_choice)).encode()
-            )
+            prepared = prepare(home, options.readers, environment, by_choice, options.bound)
+            os.write(outside, json.dumps(prepared).encode())
             os._exit(0)
         os.close(outside)
         with os.fdopen(inside) as answer:
@@ -160,11 +160,11 @@ def empty(store: str) -> None:
 
 
 def prepare(
-    home: Path, readers: int, environment: dict[str, str], by_choice: bool
+    home: Path, readers: int, environment: dict[str, str], by_choice: bool, bound: int
 ) -> tuple[float, int, float]:
     """Create a publication with a queued issue; returns seconds of the preview, variants, seconds of queueing."""
     init_publication(home, name="Umbaupost", today=date(2026, 11, 1))
-    settings = SETTINGS + (BY_CHOICE if by_choice else "")
+    settings = SETTINGS.replace("BOUND", str(bound)) + (BY_CHOICE if by_choice else "")
     (home / "newsletter.toml").write_text(settings, encoding="utf-8")
     for sample in (home / "content/essays").glob("*.md"):
         sample.unlink()

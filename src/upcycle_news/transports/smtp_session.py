@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import select
 import smtplib
+import socket
 import ssl
 import time
 from collections.abc import Callable, Generator
@@ -56,6 +57,10 @@ class SmtpConnection:
         self._tls = isinstance(smtp.sock, ssl.SSLSocket)
         self._pipelining = smtp.has_extn("pipelining")
         self._sock.setblocking(False)
+        with suppress(OSError):  # no TCP socket, as in some tests
+            # All that is ready is written at once. Over TLS a message is several records, the last of which
+            # would wait for an acknowledgement that the relay delays by 40 ms (RFC 1122, section 4.2.3.4).
+            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._received = b""
         self._step_name: Stage = "mail"  # whose reply is waited for
         self._steps: Generator[None, None, Outcome] | None = None
