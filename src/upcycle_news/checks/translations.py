@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from upcycle_news.i18n.messages import LocalizedText, localized
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Essay, Finding, Issue, IssueFile, Publication
 from upcycle_news.models.content import base_of
+from upcycle_news.models.language_names import language_name
 
 Untranslated = Literal["show", "leave_out", "refuse"]
 
-_NAMES = {"de": localized("language-de"), "en": localized("language-en")}
 _WORDS = ("subject", "preheader", "closing_note", "feeds_title")
 """What the file of an issue may say in one language and has to say in the other, beside the greeting."""
 
@@ -97,9 +97,3 @@ def check_essay_languages(essay: Essay, languages: Sequence[str]) -> Iterator[Fi
         if essay.image is not None and other.image is None:
             text = localized("translation-image", image=essay.image.path)
             yield Finding("warning", "translation-image", where, text)
-
-
-def language_name(language: str) -> LocalizedText:
-    """Return a language's name in the sentence's own language."""
-    base = base_of(language)
-    return _NAMES.get(base, localized("untranslated", text=base))

@@ -26,6 +26,7 @@ from upcycle_news.cli.output import (
 )
 from upcycle_news.errors import NothingNew, UpcycleError
 from upcycle_news.i18n.messages import LocalizedText, localized
+from upcycle_news.models.language_names import language_name
 
 if TYPE_CHECKING:
     from upcycle_news.api import App
@@ -245,7 +246,7 @@ def _print_variants(shown: IssuePreview, language: str) -> None:
         others = localized("request-variants-others", count=readers.others)
         typer.echo(f"  {others.in_language(language)}")
     for without, count_ in sorted(readers.without.items()):
-        text = localized("request-without", language=without, count=count_)
+        text = localized("request-without", language=language_name(without), count=count_)
         typer.echo(f"  {text.in_language(language)}")
 
 

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.checks.translations import language_name
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Finding
+from upcycle_news.models.language_names import language_name
 from upcycle_news.rendering.preview_page import LEVELS
 from upcycle_news.services.issues.changes_markdown import changes_since_last_request
 from upcycle_news.services.issues.preview_link import preview_url
@@ -127,7 +127,10 @@ def _variants(
     if everybody.others:
         lines += [translate(localized("request-variants-others", count=everybody.others)), ""]
     for language, count in sorted(everybody.without.items()):
-        lines += [translate(localized("request-without", language=language, count=count)), ""]
+        lines += [
+            translate(localized("request-without", language=language_name(language), count=count)),
+            "",
+        ]
     return lines
 
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.checks.translations import language_name
 from upcycle_news.curation.manifest_diff import ManifestDiff, TextChange, diff_manifests
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import IssueId, Manifest
+from upcycle_news.models.language_names import language_name
 from upcycle_news.storage import approvals, revisions
 from upcycle_news.storage.revisions import Revision
 from upcycle_news.text.escaped_markdown import Translator, escape_markdown

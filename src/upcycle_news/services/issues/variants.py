@@ -18,6 +18,7 @@ from upcycle_news.models import (
     Variant,
     Variants,
 )
+from upcycle_news.models.language_names import language_name
 from upcycle_news.models.variants import (
     issue_of,
     language_for,
@@ -268,10 +269,10 @@ def explain_reader(context: AppContext, issue_id: IssueId, number: int) -> Reade
     choice = Choice(reader.language, reader.topics)
     chosen = number_of(manifest.issue, manifest.variants, choice)
     if chosen is None:
-        why = localized("reader-no-language", language=reader.language)
+        why = localized("reader-no-language", language=language_name(reader.language))
         return ReaderExplanation(issue_id, number, None, "", why)
     words = ", ".join(reader.topics) or localized("reader-no-topics")
-    why = localized("reader-chose", language=reader.language, topics=words)
+    why = localized("reader-chose", language=language_name(reader.language), topics=words)
     own = variant_of(manifest.issue, choice, manifest.variants.offered)
     if manifest.variants and own.topics != manifest.variants.all[chosen].topics:
         why = localized("reader-without-variant", chose=why)
