@@ -39,6 +39,7 @@ from upcycle_news.config.sections import (
     ChannelSettings,
     CockpitSettings,
     CollectSettings,
+    DeliveriesSettings,
     DkimSettings,
     DoctorSettings,
     EventSourceSettings,
@@ -118,6 +119,7 @@ class Settings(BaseSettings):
     cockpit: CockpitSettings = Field(default_factory=CockpitSettings)
     browser: BrowserSettings = Field(default_factory=BrowserSettings)
     backup: BackupSettings = Field(default_factory=BackupSettings)
+    deliveries: DeliveriesSettings = Field(default_factory=DeliveriesSettings)
     journal: JournalSettings = Field(default_factory=JournalSettings)
     audience: AudienceSettings = Field(default_factory=AudienceSettings)
     web: WebSettings = Field(default_factory=WebSettings)

@@ -92,7 +92,7 @@ class PackedDelivery(NamedTuple):
 def counts(connection: Connection, issue: str) -> dict[tuple[int, DeliveryState], int]:
     """Return how many deliveries of an issue are packed, by variant and state; erased ones count."""
     query = (
-        select(_rows.variant, _rows.state, func.sum(_rows.count))
+        select(_rows.variant, _rows.state, func.sum(_rows.number))
         .where(_rows.issue_id == issue)
         .group_by(_rows.variant, _rows.state)
     )
@@ -308,7 +308,7 @@ def _add(connection: Connection, issue: str, rows: Sequence[Row[Any]]) -> None:
     for row in connection.execute(there.order_by(*_KEY).with_for_update()).all():
         added = by_block.pop((row.block, row.state, row.variant), [])
         if added:
-            _rewrite(connection, row, [*decode(row.data), *added], row.count + len(added))
+            _rewrite(connection, row, [*decode(row.data), *added], row.number + len(added))
     if by_block:
         keys = [
             {"issue_id": issue, "block": block, "state": state, "variant": variant}
@@ -321,12 +321,12 @@ def _add(connection: Connection, issue: str, rows: Sequence[Row[Any]]) -> None:
         )
 
 
-def _contents(entries: Sequence[BlockEntry], count: int) -> dict[str, Any]:
+def _contents(entries: Sequence[BlockEntry], number: int) -> dict[str, Any]:
     """Return the columns of a block that are made of its entries."""
     ordered = sorted(entries, key=lambda entry: entry.subscriber_id)
     ids = [entry.id for entry in ordered]
     contents = {
-        "count": count,
+        "number": number,
         "first_id": min(ids, default=0),
         "last_id": max(ids, default=0),
         "data": encode(ordered),
@@ -337,13 +337,13 @@ def _contents(entries: Sequence[BlockEntry], count: int) -> dict[str, Any]:
 
 
 def _rewrite(
-    connection: Connection, row: Row[Any], entries: Sequence[BlockEntry], count: int
+    connection: Connection, row: Row[Any], entries: Sequence[BlockEntry], number: int
 ) -> None:
     """Store what a block holds now; one that stands for no delivery is deleted."""
     this = [column == getattr(row, column.name) for column in _KEY]
-    if count:
+    if number:
         connection.execute(
-            update(packed_deliveries).where(*this).values(**_contents(entries, count))
+            update(packed_deliveries).where(*this).values(**_contents(entries, number))
         )
     else:
         connection.execute(delete(packed_deliveries).where(*this))
@@ -365,11 +365,9 @@ def take_out(connection: Connection, issue: str, wanted: Collection[int]) -> Non
             if not taken:
                 continue
             rest = [entry for entry in entries if entry.subscriber_id not in wanted]
-            _rewrite(connection, row, rest, row.count - len(taken))
+            _rewrite(connection, row, rest, row.number - len(taken))
             in_common = {"issue_id": issue, "state": row.state, "variant": row.variant}
-            connection.execute(
-                insert(deliveries), [in_common | entry._asdict() for entry in taken]
-            )
+            connection.execute(insert(deliveries), [in_common | entry._asdict() for entry in taken])
 
 
 def erase(connection: Connection, subscriber: int) -> None:
@@ -382,7 +380,7 @@ def erase(connection: Connection, subscriber: int) -> None:
         entries = decode(row.data)
         rest = [entry for entry in entries if entry.subscriber_id != subscriber]
         if len(rest) < len(entries):
-            _rewrite(connection, row, rest, row.count)
+            _rewrite(connection, row, rest, row.number)
 
 
 def delete_issue(connection: Connection, issue: str) -> None:

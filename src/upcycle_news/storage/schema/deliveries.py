@@ -64,8 +64,8 @@ Index(
 )
 
 # Deliveries of old issues by blocks of subscriber ids, those of one state and variant together, instead of a
-# row each in `deliveries`. Written by `storage.packed_deliveries` only. `count` says how many it stands for,
-# `data` (`storage.delivery_block`) who got them: whoever was erased since is missing there. The ids are the
+# row each in `deliveries`. Written by `storage.packed_deliveries` only. `number` says how many there are,
+# `data` (`storage.delivery_block`) which: whoever was erased since is missing there. The ids are the
 # lowest and the highest, 0 without any; `changed_at` is the newest.
 packed_deliveries = Table(
     "packed_deliveries",
@@ -74,7 +74,7 @@ packed_deliveries = Table(
     Column("block", Integer, primary_key=True, autoincrement=False, index=True),
     Column("state", String(16), primary_key=True),
     Column("variant", SmallInteger, primary_key=True, autoincrement=False),
-    Column("count", Integer, nullable=False),
+    Column("number", Integer, nullable=False),
     Column("first_id", LongNumber, nullable=False),
     Column("last_id", LongNumber, nullable=False),
     Column("changed_at", UtcDateTime, nullable=False),

@@ -550,7 +550,7 @@ def upgrade() -> None:
         sa.Column("block", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("variant", sa.SmallInteger(), autoincrement=False, nullable=False),
-        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("first_id", LongNumber, nullable=False),
         sa.Column("last_id", LongNumber, nullable=False),
         sa.Column("changed_at", UtcDateTime(), nullable=False),
