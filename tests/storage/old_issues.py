@@ -45,7 +45,7 @@ from upcycle_news.storage.subscribers import NewSubscriber
 
 from .sample_rows import ISSUE, NOW, approved, item, load, manifest
 
-READERS = 30
+READERS = 22
 FIRST, SECOND = IssueId(ISSUE.day - timedelta(weeks=2)), IssueId(ISSUE.day - timedelta(weeks=1))
 LATER = NOW + timedelta(days=30)
 ENDS = (
@@ -174,8 +174,8 @@ def all_rows(store: Store, issue: IssueId) -> list[dict[str, Any]]:
 
 
 def answers(store: Store, people: Iterable[Subscriber]) -> dict[str, Any]:
-    """Return what everything that reads deliveries says."""
-    people = list(people)
+    """Return what everything that reads deliveries says; of every second of these people each."""
+    people = list(people)[::2]
     every: dict[str, Any] = {
         "contents": store_contents(store),
         "unknown": unknown_and_unsent(store),

@@ -12,18 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete, insert, select
 
-from upcycle_news.models import DeliveryState, EmailAddress, IssueId, IssueState, Subscriber
+from upcycle_news.models import DeliveryState, IssueId, IssueState, Subscriber
 from upcycle_news.storage import (
-    audience,
     deliveries,
     issues,
     packed_deliveries,
     pending_suppressions,
     personal_data,
     subscribers,
-    suppressions,
     workers,
 )
 from upcycle_news.storage import issue_lifecycle as lifecycle
@@ -32,6 +30,7 @@ from upcycle_news.storage.backup import copy
 from upcycle_news.storage.database import Store, open_store
 from upcycle_news.storage.delivery_block import decode
 from upcycle_news.storage.ledger import Ledger
+from upcycle_news.storage.welcome_ledger import WelcomeLedger
 
 from .old_issues import (
     FIRST,
@@ -78,10 +77,6 @@ def plain(store: Store) -> Store:
 
 def people(store: Store) -> tuple[Subscriber, ...]:
     return tuple(subscribers.all_subscribers(store))
-
-
-def reader(number: int) -> EmailAddress:
-    return EmailAddress(f"reader{number}@domain{number % 3}.example.org")
 
 
 def in_state(store: Store, issue: IssueId, state: DeliveryState) -> list[int]:
@@ -210,15 +205,15 @@ def test_a_killed_process_loses_nothing_and_the_next_one_goes_on(
 
 def report_bounces(store: Store) -> Any:
     sent = in_state(store, FIRST, DeliveryState.SENT)
-    kinds = ("hard", "soft", "complaint", "hard")
+    kinds = ("hard", "soft", "complaint")
     return [
         bounce(store, FIRST, who, f"{kind} {who}", kind=kind)
-        for who, kind in zip(sent[2:14:3], kinds, strict=True)
+        for who, kind in zip(sent[2:11:3], kinds, strict=True)
     ] + [bounce(store, FIRST, sent[2], f"hard {sent[2]}"), bounce(store, FIRST, 999, "nobody")]
 
 
 def report_wave(store: Store) -> Any:
-    wave = [bounce(store, SECOND, one.id, f"wave {one.id}") for one in people(store)[:25]]
+    wave = [bounce(store, SECOND, one.id, f"wave {one.id}") for one in people(store)[:18]]
     return wave, sorted(one.key for one in pending_suppressions.all_pending(store))
 
 
@@ -315,6 +310,25 @@ def test_an_issue_that_is_taken_back_leaves_nothing_packed(old: Store) -> None:
     assert issues.get(old, FIRST).state is IssueState.OPEN  # type: ignore[union-attr]
 
 
+def test_no_step_of_the_welcome_goes_to_who_is_in_the_packed_audience_of_its_issue(
+    old: Store,
+) -> None:
+    pack(old)
+    who = places(old, FIRST)[1][0]
+    values = {
+        "series": "welcome", "step": "neueste", "revision_id": "r", "issue_id": str(FIRST),
+        "subscriber_id": who, "state": "queued", "attempts": 0, "worker_id": 0, "enhanced": "",
+        "reason": "", "queued_at": LATER, "changed_at": LATER, "variant": 0,
+    }  # fmt: skip
+    with old.writing() as connection:
+        connection.execute(insert(tables.welcome_deliveries).values(**values))
+    worker = workers.register_worker(old, host="here", pid=3, process_start="1", now=LATER)
+    ledger = WelcomeLedger(old, worker, step="neueste", revision_id="r", issue=str(FIRST))
+    assert ledger.lease(5, LATER) == []
+    with old.reading() as connection:
+        assert connection.scalar(select(tables.welcome_deliveries.c.state)) == "cancelled"
+
+
 # --- erasure
 
 
@@ -325,7 +339,8 @@ def test_of_who_is_forgotten_nothing_stays_in_the_blocks(old: Store) -> None:
         data = list(connection.scalars(select(tables.packed_deliveries.c.data)))
     assert any(one.subscriber_id == who.id for block in data for one in decode(block))
     sums = [issues.status(old, issue) for issue in (FIRST, SECOND)]
-    others = [answers(old, [one]) for one in people(old) if one.id != who.id]
+    others = [one for one in people(old) if one.id != who.id]
+    shown = [personal_data.personal_data_of(old, one) for one in others]
     personal_data.erase_subscriber(old, who.email, now=LATER)
     with old.reading() as connection:
         after = list(connection.scalars(select(tables.packed_deliveries.c.data)))
@@ -340,11 +355,7 @@ def test_of_who_is_forgotten_nothing_stays_in_the_blocks(old: Store) -> None:
     with old.writing() as connection:  # the sums are those of the deliveries, too
         lifecycle.correct_sums(connection, str(FIRST), now=LATER)
     assert issues.status(old, FIRST) == sums[0]
-    assert [
-        one[f"data {number}"]
-        for one in others
-        for number in [int(next(k for k in one if k.startswith("data")).split()[1])]
-    ] == [personal_data.personal_data_of(old, one) for one in people(old)]
+    assert [personal_data.personal_data_of(old, one) for one in others] == shown
 
 
 def test_a_report_about_somebody_forgotten_finds_nothing(old: Store) -> None:
@@ -395,7 +406,7 @@ def test_a_reader_s_page_decodes_one_block_an_issue_whatever_the_list(
 
 
 def test_a_copy_in_the_other_kind_of_store_holds_the_same(
-    old: Store, plain: Store, request: pytest.FixtureRequest, tmp_path: Path
+    old: Store, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     pack(old)
     before = answers(old, people(old))
@@ -414,7 +425,5 @@ def test_a_copy_in_the_other_kind_of_store_holds_the_same(
         highest = max(row["id"] for row in all_rows(target, SECOND))
         send(target, ISSUE)
         assert min(row["id"] for row in all_rows(target, ISSUE)) > highest
-        assert suppressions.hash_key(target, reader(1)) == suppressions.hash_key(old, reader(1))
-        assert audience.count_audience(target, ()) == audience.count_audience(old, ())
     finally:
         target.close()

@@ -264,7 +264,7 @@ def _pack_between(connection: Connection, issue: str, start: int, end: int) -> i
     """Pack the deliveries of an issue to subscribers with ids from `start` to below `end`."""
     between = and_(deliveries.c.subscriber_id >= start, deliveries.c.subscriber_id < end)
     rows = connection.execute(
-        select(deliveries)
+        select(*(deliveries.c[name] for name in (*BlockEntry._fields, "state", "variant")))
         .where(
             deliveries.c.issue_id == issue,
             between,
@@ -297,10 +297,10 @@ def _pack_between(connection: Connection, issue: str, start: int, end: int) -> i
 
 
 def _add(connection: Connection, issue: str, rows: Sequence[Row[Any]]) -> None:
-    """Add rows of `deliveries` to the blocks that they belong to."""
+    """Add rows of `deliveries`, the columns of `BlockEntry` first, to the blocks that they belong to."""
     by_block: dict[tuple[int, str, int], list[BlockEntry]] = {}
     for row in rows:
-        entry = BlockEntry(*(getattr(row, name) for name in BlockEntry._fields))
+        entry = BlockEntry(*row[: len(BlockEntry._fields)])
         key = (row.subscriber_id // SPAN, row.state, row.variant)
         by_block.setdefault(key, []).append(entry)
     blocks = sorted({block for block, _, _ in by_block})
