@@ -161,7 +161,7 @@ SUBSCRIBERS = {
     ),
     "tidy": (
         "subscribers.data:tidy",
-        "Delete unconfirmed sign-ups, old reports and who left long ago; send the confirmations that wait.",
+        "Delete unconfirmed sign-ups, old reports and who left long ago; send confirmations, pack deliveries.",
     ),
     "suppress": (
         "subscribers.suppressions:suppress",

@@ -2,8 +2,8 @@
 
 Packed is what ended as most deliveries do (`PACKED`) and that no report is about; what was refused, is
 unknown or bounced stays a row of `deliveries`, as does whatever belongs to somebody who was erased. A
-delivery is in one place at any moment, since each transaction that moves one removes it where it was, with its issue locked.
-Whoever reads both places reads them in one `Store.snapshot()`, or with the issue locked as well.
+delivery is in one place at any moment: a transaction that moves one, with its issue locked, removes it
+where it was. Whoever reads both places does so in one `Store.snapshot()`, or with the issue locked as well.
 
 A late report takes its delivery out again (`take_out`), and the usual statements find it. Of who is
 erased the entries go, and only the counts stay.
@@ -53,7 +53,10 @@ PACKED = (DeliveryState.SENT, DeliveryState.SUPPRESSED, DeliveryState.CANCELLED)
 """The states of deliveries that are packed."""
 
 SPAN = 512
-"""Subscriber ids of a block: one report, page or erasure decodes so many deliveries for each issue."""
+"""Subscriber ids of a block: one report, page or erasure decodes so many deliveries for each issue.
+
+The blocks of a store are numbered by it: another number needs a migration.
+"""
 _BLOCKS_AT_ONCE = 8  # of a transaction that packs
 _CHUNK = 500
 
