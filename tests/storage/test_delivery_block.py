@@ -33,6 +33,13 @@ def test_entries_come_back_as_they_were_in_their_order(block: list[BlockEntry]) 
     assert decode(encode(block)) == block
 
 
+@given(st.lists(entries, max_size=30), st.data())
+def test_only_the_entries_of_some_subscribers(block: list[BlockEntry], data: st.DataObject) -> None:
+    readers = [entry.subscriber_id for entry in block]
+    only = data.draw(st.sets(st.sampled_from(readers))) if readers else {1}
+    assert decode(encode(block), only) == [entry for entry in block if entry.subscriber_id in only]
+
+
 def test_times_of_another_zone_come_back_in_utc() -> None:
     entry = usual(1)._replace(changed_at=datetime.fromisoformat("2026-11-26T07:31:00.000001+01:00"))
     [back] = decode(encode([entry]))

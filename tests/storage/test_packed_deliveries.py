@@ -386,7 +386,9 @@ def test_a_reader_s_page_decodes_one_block_an_issue_whatever_the_list(
 ) -> None:
     decoded = []
     monkeypatch.setattr(
-        packed_deliveries, "decode", lambda data: (decoded.append(1), decode(data))[1]
+        packed_deliveries,
+        "decode",
+        lambda data, only=None: (decoded.append(1), decode(data, only))[1],
     )
     fill(store, readers=120)
     pack(store)

@@ -10,7 +10,7 @@ import json
 import sys
 import zlib
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from operator import sub
@@ -60,8 +60,11 @@ def encode(entries: Sequence[BlockEntry]) -> bytes:
     return FORMAT + zlib.compress(b"".join(parts))
 
 
-def decode(data: bytes) -> list[BlockEntry]:
-    """Return the entries of a block in their order; raises `ValueError` for bytes that are none."""
+def decode(data: bytes, only: Collection[int] | None = None) -> list[BlockEntry]:
+    """Return the entries of a block in their order, or those of the subscribers in `only`.
+
+    Raises `ValueError` for bytes that are none.
+    """
     if data[:1] != FORMAT:
         raise ValueError("a block of deliveries in an unknown format")
     content = zlib.decompress(data[1:])
@@ -73,16 +76,20 @@ def decode(data: bytes) -> list[BlockEntry]:
     )
     enhanced, reasons = json.loads(content[ends[-1] :])
     return [
-        BlockEntry(*row)
-        for row in zip(
-            ids, readers, attempts, workers, (code - 1 if code else None for code in codes),
-            enhanced, reasons, _times(queued), _times(changed), strict=True,
+        BlockEntry(
+            ids[row],
+            readers[row],
+            attempts[row],
+            workers[row],
+            codes[row] - 1 if codes[row] else None,
+            enhanced[row],
+            reasons[row],
+            _EPOCH + queued[row] * _MICROSECOND,
+            _EPOCH + changed[row] * _MICROSECOND,
         )
-    ]  # fmt: skip
-
-
-def _times(microseconds: Iterable[int]) -> Iterable[datetime]:
-    return (_EPOCH + number * _MICROSECOND for number in microseconds)
+        for row in range(count)
+        if only is None or readers[row] in only
+    ]
 
 
 def _differences(numbers: Sequence[int]) -> bytes:

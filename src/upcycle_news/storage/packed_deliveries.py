@@ -115,8 +115,7 @@ def counts_by_state(connection: Connection, issue: str) -> dict[DeliveryState, i
 
 def of_subscriber(connection: Connection, subscriber: int) -> list[PackedDelivery]:
     """Return the packed deliveries of one subscriber, of all issues: decodes a block for each."""
-    found = _select(connection, _rows.block == subscriber // SPAN)
-    return [one for one in found if one.subscriber_id == subscriber]
+    return list(_select(connection, _rows.block == subscriber // SPAN, only={subscriber}))
 
 
 def of_subscribers(
@@ -125,8 +124,7 @@ def of_subscribers(
     """Return the packed deliveries of an issue to these subscribers."""
     found: list[PackedDelivery] = []
     for blocks in _chunks({number // SPAN for number in wanted}):
-        rows = _select(connection, _rows.issue_id == issue, _rows.block.in_(blocks))
-        found += [one for one in rows if one.subscriber_id in wanted]
+        found += _select(connection, _rows.issue_id == issue, _rows.block.in_(blocks), only=wanted)
     return found
 
 
@@ -193,14 +191,19 @@ def subscribers_in(
     _unfolded.drop(connection)
 
 
-def _select(connection: Connection, *conditions: ColumnElement[bool]) -> Iterator[PackedDelivery]:
+def _select(
+    connection: Connection,
+    *conditions: ColumnElement[bool],
+    only: Collection[int] | None = None,
+) -> Iterator[PackedDelivery]:
     query = select(packed_deliveries).where(*conditions).order_by(*_KEY)
     for row in connection.execute(query, execution_options={"yield_per": 10}):
-        yield from _decoded(row)
+        yield from _decoded(row, only)
 
 
-def _decoded(row: Row[Any]) -> list[PackedDelivery]:
-    return [PackedDelivery(row.issue_id, row.state, row.variant, *one) for one in decode(row.data)]
+def _decoded(row: Row[Any], only: Collection[int] | None = None) -> list[PackedDelivery]:
+    entries = decode(row.data, only)
+    return [PackedDelivery(row.issue_id, row.state, row.variant, *entry) for entry in entries]
 
 
 def _chunks(numbers: Iterable[int]) -> Iterator[list[int]]:
