@@ -67,6 +67,32 @@ class Store:
                 yield connection
 
     @contextmanager
+    def changing_schema(self) -> Iterator[Connection]:
+        """`writing()` for a migration; raises `StoreError` also for a reference to a row that is gone.
+
+        SQLite changes a table by making it anew, and dropping the old one would delete what refers to
+        it: references are not followed meanwhile, which no transaction can set, but checked at its end.
+        """
+        if self.dialect != "sqlite":
+            with self.writing() as connection:
+                yield connection
+            return
+        with self._translate_errors(), self._engine.connect() as connection:
+            raw: Any = connection.connection.driver_connection
+            raw.execute("PRAGMA foreign_keys=OFF")
+            try:
+                connection = connection.execution_options(immediate=True)
+                with connection.begin():
+                    yield connection
+                    broken = connection.execute(text("PRAGMA foreign_key_check")).first()
+                    if broken is not None:
+                        raise StoreError(
+                            localized("store-reference-broken", name=self.name, table=broken[0])
+                        )
+            finally:
+                raw.execute("PRAGMA foreign_keys=ON")
+
+    @contextmanager
     def raw_cursor(self) -> Iterator[Any]:
         """`writing()` with the driver's own cursor, for `CompiledStatement`; raises `StoreError`.
 
@@ -306,7 +332,7 @@ def migrate(store: Store, to: str | None = None) -> None:
     to = to or HEAD
     if current_migration(store) == to:
         return
-    with store.writing() as connection:
+    with store.changing_schema() as connection:
         if store.dialect == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(7503210)"))
         version = _version(connection)  # another process may have been faster
