@@ -1,8 +1,8 @@
-"""A publication of the release before goes on with this version: `upgrade.py VENV WHEEL` tries it with both wheels.
+"""A publication of the release before goes on with this version: `upgrade.py VENV WHEEL LOCK` tries both wheels.
 
-VENV has the packages that both need. The wheel of the release before (.ci/previous-release.toml) is built from its
-commit. Installed with it a publication is laid out, gets readers, sends one issue and is stopped in the middle of
-another; then this version's wheel is installed over it.
+The wheel of the release before (.ci/previous-release.toml) is built from its commit and installed into VENV with the
+packages of its own lock. With it a publication is laid out, gets readers, sends one issue and is stopped in the middle
+of another; then the packages of LOCK and WHEEL are installed over it.
 """
 
 from __future__ import annotations
@@ -226,17 +226,18 @@ def try_upgrade(
     go_on_with_the_new(new, home, relay, before, info["migration"] == info["newest"])
 
 
-def install_wheel(venv: Path, wheel: Path) -> None:
-    """Install a wheel over another one."""
-    arguments = ["--quiet", "--no-deps", "--force-reinstall", str(wheel)]
+def install(venv: Path, wheel: Path, lock: Path) -> None:
+    """Install the packages of a lock, and a wheel over whatever version is there."""
     if uv := shutil.which("uv"):
-        command = [uv, "pip", "install", "--python", str(venv / "bin/python"), *arguments]
+        pip = [uv, "pip", "install", "--quiet", "--python", str(venv / "bin/python"), "--no-deps"]
     else:
-        command = [str(venv / "bin/python"), "-m", "pip", "install", "--disable-pip-version-check", *arguments]  # fmt: skip
-    subprocess.run(command, check=True)
+        python = str(venv / "bin/python")
+        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    subprocess.run([*pip, "--require-hashes", "-r", str(lock)], check=True)
+    subprocess.run([*pip, "--force-reinstall", str(wheel)], check=True)
 
 
-def main(venv: Path, wheel: Path) -> int:
+def main(venv: Path, wheel: Path, lock: Path) -> int:
     """Try it in a virtual environment; returns 1 where the release before must be there and is not."""
     with tempfile.TemporaryDirectory(prefix="upcycle-upgrade-") as folder:
         previous = build_previous_wheel(Path(folder) / "previous")
@@ -244,14 +245,18 @@ def main(venv: Path, wheel: Path) -> int:
         if previous is None:
             print(f"upgrade from {version}: skipped, its commit is not in this checkout")  # noqa: T201
             return int(os.environ.get("UPCYCLE_REQUIRE_TOOLS") == "1")
-        install_wheel(venv, previous)
+        old_lock = Path(folder) / "old.lock"
+        tool = Path(folder) / "previous/source/tools/runtime_lock.py"
+        with old_lock.open("wb") as file:
+            subprocess.run([sys.executable, tool], check=True, stdout=file)
+        install(venv, previous, old_lock)
         with Sink() as relay:
             program = Program((str(venv / "bin/upcycle-news"),), relay_settings(relay))
             home = Path(folder) / "newsletter"
-            try_upgrade(home, program, program, relay, lambda: install_wheel(venv, wheel))
+            try_upgrade(home, program, program, relay, lambda: install(venv, wheel, lock))
     print(f"upgrade from {version}: nothing is lost, everybody gets each issue once")  # noqa: T201
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]).absolute(), Path(sys.argv[2]).absolute()))
+    sys.exit(main(*(Path(argument).absolute() for argument in sys.argv[1:4])))

@@ -20,7 +20,8 @@ from upcycle_news.services.backup import archive_file as archive
 from upcycle_news.services.journal.consistency import raise_if_contradicted
 from upcycle_news.services.journal.files import is_readable
 from upcycle_news.storage.backup.snapshot import write_snapshot
-from upcycle_news.storage.database import Store, open_store
+from upcycle_news.storage.database import Store, current_migration, open_store
+from upcycle_news.storage.schema import HEAD
 from upcycle_news.version import __version__
 
 _NAME = "upcycle-news-{:%Y-%m-%dT%H%M%SZ}.tar.gz"
@@ -89,8 +90,9 @@ def make_backup(
     The store is not migrated first. Of the backups in a folder, `keep` are kept (default: the
     setting's for its folder, all elsewhere); 0 keeps all. `on_rows` gets the rows of each batch.
     Of a store that does not know what went out there is no backup: `StoreMismatchError`. It would be
-    the newest, and take the place of a good one. While a place of the journal cannot be read, nobody
-    knows that, and no old one is deleted; nor is one that holds more than the store ever has.
+    the newest, and take the place of a good one. While a place of the journal cannot be read, or the store
+    is not migrated yet, nobody knows that, and no old one is deleted; nor is one that holds more than the
+    store ever has.
     """
     now = context.clock()
     is_file = to is not None and to.name.endswith(_ENDINGS) and not to.is_dir()
@@ -104,9 +106,12 @@ def make_backup(
     if not has_store_file(context):
         raise_if_contradicted(context, None)
     with open_unmigrated(context) as store:
-        raise_if_contradicted(context, store)
+        # What an older version wrote cannot be asked with the tables of this one.
+        is_comparable = current_migration(store) in (None, HEAD)
+        if is_comparable:
+            raise_if_contradicted(context, store)
         manifest = write_backup(context, store, target, now=now, on_rows=on_rows)
-    if keep and not is_readable(context):
+    if keep and not (is_comparable and is_readable(context)):
         keep = 0  # what a place of the journal that is away would say of the store nobody knows
     # Not the new one, which would be the oldest by name if the clock was set back.
     others = [path for path in list_backups(context, target.parent) if path != target]
