@@ -33,9 +33,8 @@ def image_files(dist: Path) -> dict[str, tuple[bytes, bool]]:
         "dist/runtime.lock": (dist / "runtime.lock").read_bytes(),
         "deploy/docker/.env": BUILD_FROM,
     }
-    for path in sorted(path for path in (ROOT / "deploy").rglob("*") if path.is_file()):
-        if not _is_ignored(path):
-            found[str(path.relative_to(ROOT))] = path.read_bytes()
+    for path in _deploy_files():
+        found[str(path.relative_to(ROOT))] = path.read_bytes()
     return {name: (data, _is_program(ROOT / name)) for name, data in sorted(found.items())}
 
 
@@ -43,10 +42,16 @@ def _is_program(path: Path) -> bool:
     return path.is_file() and bool(path.stat().st_mode & 0o100)
 
 
-def _is_ignored(path: Path) -> bool:
-    """Return whether git ignores a file: what an operator keeps in a checkout, such as secrets."""
-    done = subprocess.run(["git", "check-ignore", "-q", str(path)], cwd=ROOT, check=False)
-    return done.returncode == 0 or "__pycache__" in path.parts
+def _deploy_files() -> list[Path]:
+    """Return the files below deploy/ that git knows, as an operator's secrets may lie beside them; in an sdist all."""
+    known = subprocess.run(
+        ["git", "ls-files", "-z", "deploy"], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout
+    if known:
+        return [ROOT / name for name in known.split("\0") if name]
+    return [
+        path for path in (ROOT / "deploy").rglob("*") if path.is_file() and path.suffix != ".pyc"
+    ]
 
 
 def pack(files: dict[str, tuple[bytes, bool]], folder: str) -> bytes:

@@ -173,9 +173,7 @@ def main(words: str) -> int:
         subprocess.run([*ruff, "format", "--quiet", str(path)], check=True)
         print(path.relative_to(ROOT))
     text = BASE.read_text(encoding="utf-8")
-    BASE.write_text(
-        re.sub(r'(?m)^HEAD = ".*"$', f'HEAD = "{head}"', text), encoding="utf-8"
-    )
+    BASE.write_text(re.sub(r'(?m)^HEAD = ".*"$', f'HEAD = "{head}"', text), encoding="utf-8")
     return 0
 
 

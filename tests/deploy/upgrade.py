@@ -232,7 +232,15 @@ def install(venv: Path, wheel: Path, lock: Path) -> None:
         pip = [uv, "pip", "install", "--quiet", "--python", str(venv / "bin/python"), "--no-deps"]
     else:
         python = str(venv / "bin/python")
-        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+        pip = [
+            python,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-deps",
+        ]
     subprocess.run([*pip, "--require-hashes", "-r", str(lock)], check=True)
     subprocess.run([*pip, "--force-reinstall", str(wheel)], check=True)
 
