@@ -68,7 +68,7 @@ def test_both_programs_are_their_own(previous: Path) -> None:
 def test_what_is_lost_is_told() -> None:
     before = {"readers": {"a@example.org": {"name": "A"}}, "history": [1, 2]}
     raise_if_lost(before, {**before, "more": 1, "history": [1, 2, 3]})
-    with pytest.raises(AssertionError, match="/readers/a@example.org is gone"):
+    with pytest.raises(AssertionError, match=r"/readers/a@example\.org is gone"):
         raise_if_lost(before, {**before, "readers": {}})
     with pytest.raises(AssertionError, match="/history: 2 became 1"):
         raise_if_lost(before, {**before, "history": [1]})

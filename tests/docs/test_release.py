@@ -6,11 +6,14 @@ import re
 import subprocess
 import sys
 import tarfile
+import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
 from hatchling.builders.sdist import SdistBuilder
+
+from upcycle_news.version import __version__
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -124,6 +127,11 @@ def test_builds_are_reproducible(tmp_path: Path) -> None:
         assert {member.uid for member in packed.getmembers()} == {0}
 
 
+def test_the_program_says_the_version_of_the_project() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["version"] == __version__
+
+
 def git(folder: Path, *arguments: str) -> str:
     return subprocess.run(
         ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", *arguments],
@@ -133,8 +141,9 @@ def git(folder: Path, *arguments: str) -> str:
 
 def test_a_release_is_made_of_what_is_committed_and_named_alike(tmp_path: Path) -> None:
     """Refused before anything is built: another tree, another changelog, a folder with files."""
-    for name in (".ci/release", "tools/check_release.py", "pyproject.toml"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+    version_file = "src/upcycle_news/version.py"
+    for name in (".ci/release", "tools/check_release.py", "pyproject.toml", version_file):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
     (tmp_path / ".ci/release").chmod(0o755)
     (tmp_path / ".ci/dist").write_text("#!/bin/sh\nmkdir -p $1 && echo built > $1/file\n")
@@ -149,12 +158,15 @@ def test_a_release_is_made_of_what_is_committed_and_named_alike(tmp_path: Path) 
     git(tmp_path, "add", "-A")
     git(tmp_path, "commit", "-qm", "all")
     assert "CHANGELOG.md: the newest release is not" in refusal(tmp_path)
-    version = re.findall(r'(?m)^version = "(.+)"$', (ROOT / "pyproject.toml").read_text())[0]
+    version = __version__
     (tmp_path / "CHANGELOG.md").write_text(f"## [{version}] - 2026-12-01\n")
     git(tmp_path, "commit", "-qam", "changelog")
     done = subprocess.run([tmp_path / ".ci/release"], capture_output=True, text=True, check=True)
     assert "built" in done.stdout and f"git tag v{version}" in done.stdout
     assert "is not empty" in refusal(tmp_path)
+    (tmp_path / version_file).write_text('__version__ = "0.0.9"\n')
+    git(tmp_path, "commit", "-qam", "version")
+    assert "version.py: the version is not" in refusal(tmp_path)
 
 
 def refusal(folder: Path) -> str:

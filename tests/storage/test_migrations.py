@@ -153,14 +153,14 @@ def test_a_failed_migration_leaves_the_store_unchanged(
 
 
 @pytest.mark.slow
-def test_of_several_processes_that_open_a_new_store_one_migrates_it(any_store: str) -> None:
+def test_of_several_processes_that_open_a_new_store_one_migrates_it(no_store_yet: str) -> None:
     program = (
         "import sys; from upcycle_news.storage.database import current_migration, open_store\n"
         "sys.stdin.readline(); print(current_migration(open_store(sys.argv[1])))"
     )
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", program, any_store],
+            [sys.executable, "-c", program, no_store_yet],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )
         for _ in range(4)
