@@ -44,6 +44,12 @@ def _only_loopback_connections(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(socket.socket, name, guarded(name))
 
 
+@pytest.fixture(autouse=True)
+def _nothing_waits_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let fsync return at once: a test may kill processes, never the machine."""
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
+
+
 def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host.partition("%")[0]).is_loopback
