@@ -15,7 +15,6 @@ from pydantic import SecretStr
 
 from upcycle_news.app.context import MAIN_RELAY, AppContext
 from upcycle_news.app.factories import build_relay, is_sample_host
-from upcycle_news.bounces.providers import PROVIDERS
 from upcycle_news.config import origins
 from upcycle_news.config.sections import EventSourceSettings
 from upcycle_news.config.settings import PREFIX
@@ -40,7 +39,7 @@ from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import EmailAddress, Relay
 from upcycle_news.prefect_api.environment import is_loopback
 from upcycle_news.prefect_api.schedules import FILE
-from upcycle_news.prefect_api.status import fetch_facts, read_deployments
+from upcycle_news.prefect_api.status import read_deployments
 from upcycle_news.scaffold.layout import bundled_publication
 from upcycle_news.services.checks import run
 from upcycle_news.services.issues import ids
@@ -262,6 +261,8 @@ def _check_events(check_context: CheckContext, relay: Relay) -> list[CheckResult
 
 def missing_keys(settings: EventSourceSettings) -> tuple[str, ...]:
     """Return the settings of a source without which no event of it is taken."""
+    from upcycle_news.bounces.providers import PROVIDERS  # late: most publications have none
+
     needed = ("secret", *PROVIDERS[settings.provider].needs)
     values = {name: getattr(settings, name) for name in needed}
     return tuple(
@@ -289,6 +290,8 @@ def _read_back(check_context: CheckContext) -> list[CheckResult]:
     if check_context.read_back is None:
         if not main.provider:
             return []
+        from upcycle_news.bounces.providers import PROVIDERS
+
         title = PROVIDERS[main.provider].title
         return [
             skipped(
@@ -356,10 +359,8 @@ def _sender(context: AppContext, domain: str) -> sender_domain.Sender:
 
 def probe_dmarc_reports(check_context: CheckContext) -> list[CheckResult]:
     """Check what receivers report about mails in our name; nothing is asked of anybody."""
-    from upcycle_news.services.bounces import process
-
     context = check_context.app
-    inbox = process.has_inbox(context)
+    inbox = context.settings.inbox.is_set
     if not inbox or not check_context.usable:
         return [dmarc_reports.no_reports(inbox=inbox)]
     summary = report_sums.summarise(
@@ -402,13 +403,14 @@ def _check_privacy_page(context: AppContext) -> CheckResult:
 
 def _check_inbox(check_context: CheckContext) -> CheckResult:
     from upcycle_news.diagnostics import unsubscribe_endpoint
-    from upcycle_news.services.bounces import process
 
     settings = check_context.app.settings
-    if not process.has_inbox(check_context.app):
+    if not settings.inbox.is_set:
         return unsubscribe_endpoint.no_inbox()
     if check_context.offline and settings.inbox.host and not is_loopback(settings.inbox.host):
         return skipped("inbox", _OFFLINE)
+    from upcycle_news.services.bounces import process
+
     try:
         with process.open_inbox(check_context.app, settings.doctor.timeout):
             return unsubscribe_endpoint.evaluate_inbox(None)
@@ -458,6 +460,8 @@ def probe_prefect(check_context: CheckContext) -> list[CheckResult]:
         return [prefect.no_server()]
     if check_context.offline and not is_loopback(client.host):
         return [skipped("prefect", _OFFLINE)]
+    from upcycle_news.prefect_api.status import fetch_facts
+
     facts = fetch_facts(
         client, metadata.version("prefect"), check_context.app.clock, settings.doctor.timeout
     )
@@ -492,10 +496,10 @@ def _events(file: Path) -> set[str]:
 
 def probe_webhooks(check_context: CheckContext) -> list[CheckResult]:
     """Check how far outgoing webhooks have got; nothing is posted."""
-    from upcycle_news.services.webhooks.status import statuses
-
     if not check_context.app.settings.webhooks:
         return webhooks.evaluate(())
+    from upcycle_news.services.webhooks.status import statuses
+
     if not check_context.usable:
         return [skipped("webhooks", localized("doctor-store-not-there"))]
     return webhooks.evaluate(statuses(check_context.app))

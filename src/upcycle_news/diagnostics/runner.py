@@ -15,7 +15,7 @@ from upcycle_news.errors import UpcycleError
 from upcycle_news.fileio import os_reason, read_file
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import EmailAddress
-from upcycle_news.rendering.render import encoded_size
+from upcycle_news.rendering.mail_size import encoded_size
 from upcycle_news.services.issues.ids import latest_issue
 from upcycle_news.services.issues.render import RenderedRevision, sample_message
 from upcycle_news.storage import inspect, issues, revisions

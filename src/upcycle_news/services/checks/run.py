@@ -21,7 +21,7 @@ from upcycle_news.fileio import did_you_mean, exists, files_below, line_of, read
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Essay, Finding, IssueId
 from upcycle_news.services.archive.static_files import static_findings
-from upcycle_news.services.checks.kept_findings import kept_findings
+from upcycle_news.services.checks.kept_results import kept_findings
 from upcycle_news.services.checks.own_flows import check_flows
 from upcycle_news.services.checks.providers import check_providers
 from upcycle_news.services.content.files import (

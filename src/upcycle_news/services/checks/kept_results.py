@@ -1,7 +1,7 @@
-"""Findings of checks that take long, kept in var/checks until what they depend on changes.
+"""Results of checks that take long, kept in var/checks until what they depend on changes.
 
-A file holds the findings of one check and the hash of its inputs, of the program and of the installed
-packages. The folder may be emptied at any time.
+A file holds one result and the hash of its inputs, of the program and of the installed packages. The
+folder may be emptied at any time.
 """
 
 from __future__ import annotations
@@ -24,24 +24,30 @@ from upcycle_news.models import Finding
 _PROGRAM = Path(__file__).parents[2]
 
 
-def kept_findings(
-    context: AppContext, name: str, inputs: object, check: Callable[[], Iterable[Finding]]
-) -> tuple[Finding, ...]:
-    """Return what `check` finds, or what it found for the same `inputs`, which JSON can hold.
+def kept_json(context: AppContext, name: str, inputs: object, make: Callable[[], Any]) -> Any:
+    """Return what `make` returns, or returned for the same `inputs`; JSON can hold both.
 
-    They must be all that the check depends on. A folder that cannot be written to keeps nothing.
+    The inputs must be all that the result depends on. A folder that cannot be written to keeps nothing.
     """
     path = context.settings.state / "checks" / f"{name}.json"
     key = _key(inputs)
     with suppress(OSError, ValueError, KeyError, TypeError):
         kept = json.loads(path.read_bytes())
         if kept["inputs"] == key:
-            return tuple(_finding(record) for record in kept["findings"])
-    findings = tuple(check())
-    with suppress(UpcycleError, TypeError):  # a value that JSON cannot hold
-        record = {"inputs": key, "findings": [_as_record(finding) for finding in findings]}
-        write_atomically(path, json.dumps(record, ensure_ascii=False).encode())
-    return findings
+            return kept["result"]
+    result = make()
+    with suppress(UpcycleError):
+        record = {"inputs": key, "result": result}
+        write_atomically(path, json.dumps(record, ensure_ascii=False).encode(), private=True)
+    return result
+
+
+def kept_findings(
+    context: AppContext, name: str, inputs: object, check: Callable[[], Iterable[Finding]]
+) -> tuple[Finding, ...]:
+    """Return the findings of a check as `kept_json` does."""
+    records = kept_json(context, name, inputs, lambda: [_as_record(one) for one in check()])
+    return tuple(_finding(record) for record in records)
 
 
 def _key(inputs: object) -> str:
@@ -75,14 +81,13 @@ def _finding(record: list[Any]) -> Finding:
 
 
 def _encoded(value: object) -> Any:
-    """Return a value of a text as JSON; raises `TypeError` for one that would come back as another."""
+    """Return a value of a text as JSON."""
     if isinstance(value, LocalizedText):
         return {"key": value.key, "values": [[name, _encoded(one)] for name, one in value.values]}
     if isinstance(value, tuple):
         return [_encoded(one) for one in value]
-    if value is None or type(value) in (str, int, float, bool):
-        return value
-    raise TypeError(type(value).__name__)
+    assert value is None or type(value) in (str, int, float, bool), "would come back as another"
+    return value
 
 
 def _decoded(value: Any) -> Any:
