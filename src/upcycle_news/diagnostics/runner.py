@@ -9,7 +9,6 @@ from pathlib import Path
 from upcycle_news.app.context import AppContext
 from upcycle_news.diagnostics.content import LastIssue
 from upcycle_news.diagnostics.probes import PROBES, CheckContext
-from upcycle_news.diagnostics.read_back import CHECK
 from upcycle_news.diagnostics.results import CheckResult, Report, problem, text_of
 from upcycle_news.errors import UpcycleError
 from upcycle_news.fileio import os_reason, read_file
@@ -40,7 +39,7 @@ def run_checks(
     `read_back`: where a test mail is sent and read back from, beside what is wanted; None: nowhere.
     """
     if wanted and read_back is not None:
-        wanted = {*wanted, CHECK}
+        wanted = {*wanted, "read-back"}
     check_context = _check_context(context, offline=offline, read_back=read_back)
     chosen = {
         name: probe

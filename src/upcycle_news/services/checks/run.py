@@ -21,7 +21,6 @@ from upcycle_news.fileio import did_you_mean, exists, files_below, line_of, read
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Essay, Finding, IssueId
 from upcycle_news.services.archive.static_files import static_findings
-from upcycle_news.services.checks.kept_results import kept_findings
 from upcycle_news.services.checks.own_flows import check_flows
 from upcycle_news.services.checks.providers import check_providers
 from upcycle_news.services.content.files import (
@@ -41,6 +40,7 @@ from upcycle_news.services.issues.compose import compose_manifest, frozen_revisi
 from upcycle_news.services.issues.issue_file import check_issue_files
 from upcycle_news.services.issues.render import RefusedError, check_manifest, render_revision
 from upcycle_news.services.issues.settings_findings import privacy_findings, settings_findings
+from upcycle_news.services.kept_results import kept_findings
 from upcycle_news.services.welcome.steps import welcome_findings
 from upcycle_news.storage import issues
 

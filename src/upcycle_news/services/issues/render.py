@@ -33,7 +33,6 @@ from upcycle_news.models import (
 from upcycle_news.models.variants import issue_of
 from upcycle_news.services.archive.static_files import static_findings
 from upcycle_news.services.browser.pictures import remove_pictures
-from upcycle_news.services.checks.kept_results import kept_json
 from upcycle_news.services.content.files import line_of_head
 from upcycle_news.services.content.images import publish_images
 from upcycle_news.services.feeds.feed_findings import feed_findings
@@ -46,6 +45,7 @@ from upcycle_news.services.issues.settings_findings import (
     revision_findings,
     settings_findings,
 )
+from upcycle_news.services.kept_results import kept_json
 from upcycle_news.storage import issues, manifest_json, revisions
 from upcycle_news.storage.revisions import Revision
 from upcycle_news.subscribers.link_tokens import Purpose

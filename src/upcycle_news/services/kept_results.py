@@ -21,7 +21,7 @@ from upcycle_news.fileio import write_atomically
 from upcycle_news.i18n.messages import LocalizedText
 from upcycle_news.models import Finding
 
-_PROGRAM = Path(__file__).parents[2]
+_PROGRAM = Path(__file__).parents[1]
 
 
 def kept_json(context: AppContext, name: str, inputs: object, make: Callable[[], Any]) -> Any:
