@@ -612,6 +612,11 @@ class InboxSettings(Table):
     processed: Line = Field("processed", description="Where handled mail is moved to.")
     maildir: str = Field("", description="A Maildir instead of an IMAP server.")
 
+    @property
+    def is_set(self) -> bool:
+        """True if an inbox is configured."""
+        return bool(self.host or self.maildir)
+
 
 class BouncesSettings(Table):
     """`[bounces]`: when bounces suppress an address, and when their share is an alert."""

@@ -94,6 +94,8 @@ def score_stories(
 
     `weights` maps names of feeds to their weight.
     """
+    if not stories:
+        return []  # without compiling the vocabulary
     weights = weights or {}
     priors = [_prior(story.lead, today, weights.get(story.lead.feed, 1.0)) for story in stories]
     if not essays:

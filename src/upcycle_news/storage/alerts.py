@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from upcycle_news.storage.database import Store
+from upcycle_news.storage.dialect_insert import dialect_insert
 from upcycle_news.storage.schema import alerts
 
 _SUBJECT_LENGTH = 128
@@ -31,10 +31,9 @@ def alert_once(store: Store, event: str, subject: str, *, now: datetime) -> bool
 
 def open_alert(connection: Connection, event: str, subject: str, *, now: datetime) -> bool:
     """Do as `alert_once` does, in the caller's transaction."""
-    insert_ignore = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     return (
         connection.scalar(
-            insert_ignore(alerts)
+            dialect_insert(connection.dialect.name, alerts)
             .values(event=event, subject=subject[:_SUBJECT_LENGTH], at=now)
             .on_conflict_do_nothing()
             .returning(alerts.c.event)

@@ -15,12 +15,12 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, delete, func, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningInsert
 
 from upcycle_news.models import EmailAddress, EventKind, Suppression, SuppressionSource
 from upcycle_news.storage import event_log
 from upcycle_news.storage.database import Store
+from upcycle_news.storage.dialect_insert import dialect_insert
 from upcycle_news.storage.schema import address_changes, deliveries, subscribers, suppressions
 
 FORGOTTEN = "forgotten"
@@ -182,7 +182,7 @@ def _subscribers_with(keys: Iterable[str]) -> Iterator[ColumnElement[bool]]:
 @cache
 def _insert(dialect: str, replaceable: tuple[str, ...]) -> ReturningInsert[tuple[str]]:
     """Return the statement of `suppress_several`, built once: a list may have a hundred thousand lines."""
-    statement = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(suppressions)
+    statement = dialect_insert(dialect, suppressions)
     if not replaceable:
         statement = statement.on_conflict_do_nothing()
     else:

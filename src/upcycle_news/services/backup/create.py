@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -17,15 +16,20 @@ from upcycle_news.fileio import os_reason
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models.runs import RunResult
 from upcycle_news.services.backup import archive_file as archive
+from upcycle_news.services.backup.existing import (
+    backup_folder,
+    has_store_file,
+    list_backups,
+    open_unmigrated,
+)
 from upcycle_news.services.journal.consistency import raise_if_contradicted
 from upcycle_news.services.journal.files import is_readable
 from upcycle_news.storage.backup.snapshot import write_snapshot
-from upcycle_news.storage.database import Store, current_migration, open_store
+from upcycle_news.storage.database import Store, current_migration
 from upcycle_news.storage.schema import HEAD
 from upcycle_news.version import __version__
 
 _NAME = "upcycle-news-{:%Y-%m-%dT%H%M%SZ}.tar.gz"
-_GENERATED_NAME = re.compile(r"upcycle-news-\d{4}-\d\d-\d\dT\d{6}Z\.tar\.gz")
 _DRAFTS = ".upcycle-draft-"
 _ABANDONED = timedelta(days=1)
 _ENDINGS = (".tar.gz", ".tgz")
@@ -61,21 +65,6 @@ class Backup:
             texts.append(localized("backup-done-spared", count=len(self.spared)))
         message = "; ".join(text.in_language(language) for text in texts)
         return RunResult("completed", "Completed", message)
-
-
-def backup_folder(context: AppContext) -> Path:
-    """Return the folder of the backups, from the setting or `backups` below the state folder."""
-    configured = context.settings.backup.folder
-    if configured:
-        return context.settings.home / Path(configured).expanduser()
-    return context.settings.state / "backups"
-
-
-def list_backups(context: AppContext, folder: Path | None = None) -> list[Path]:
-    """Return the backups in a folder that have a generated name, newest first."""
-    folder = folder or backup_folder(context)
-    paths = folder.iterdir() if folder.is_dir() else ()
-    return sorted((path for path in paths if _GENERATED_NAME.fullmatch(path.name)), reverse=True)
 
 
 def make_backup(
@@ -134,26 +123,6 @@ def _may_be_needed(path: Path, newest: archive.Manifest) -> bool:
         return True
     issues, readers = newest.tables.get("issues", 0), newest.tables.get("subscribers", 0)
     return old.get("issues", 0) > issues or (not readers and old.get("subscribers", 0) > 0)
-
-
-def has_store_file(context: AppContext) -> bool:
-    """Return whether the file of a store in SQLite is there; a server answers for itself."""
-    url = context.settings.store_url
-    return not url.startswith("sqlite") or Path(url.partition(":///")[2]).is_file()
-
-
-@contextmanager
-def open_unmigrated(context: AppContext) -> Iterator[Store]:
-    """Open the store without migrating it; raises `UpcycleError` where there is none."""
-    url = context.settings.store_url
-    if not has_store_file(context):
-        file = url.partition(":///")[2]
-        raise UpcycleError(localized("store-none-yet", file=file))
-    store = open_store(url, migrated=False)
-    try:
-        yield store
-    finally:
-        store.close()
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from upcycle_news.services.delivery.issue_control import (
 from upcycle_news.services.delivery.issue_relay import away_status
 from upcycle_news.services.delivery.lateness import stalled_since
 from upcycle_news.services.delivery.relay_health import slow_relays
-from upcycle_news.services.feeds.collect import feeds_health
+from upcycle_news.services.feeds.status import feeds_health
 from upcycle_news.services.issues.approval import timed_out
 from upcycle_news.services.issues.lock import release_lock
 from upcycle_news.services.issues.mailbox import mailbox_text

@@ -12,10 +12,10 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    literal_column,
+    text,
 )
 
-from upcycle_news.storage.schema.base import LongNumber, UtcDateTime, metadata
+from upcycle_news.storage.schema.base import LongNumber, UtcDateTime, metadata, partial_index
 
 workers = Table(
     "workers",
@@ -52,12 +52,11 @@ deliveries = Table(
     Index("ix_deliveries_queue", "issue_id", "state", "worker_id", "attempts", "id"),
 )
 # Few rows are deferred at a time: the index costs the others nothing.
-Index(
+partial_index(
     "ix_deliveries_due",
     deliveries.c.issue_id,
     deliveries.c.next_at,
-    sqlite_where=deliveries.c.state == literal_column("'deferred'"),
-    postgresql_where=deliveries.c.state == literal_column("'deferred'"),
+    where=text("state = 'deferred'"),
 )
 
 # The permanent refusals of an issue that is being sent, in the order of their commits, each with the

@@ -17,7 +17,7 @@ from sqlalchemy import (
     text,
 )
 
-from upcycle_news.storage.schema.base import LongNumber, UtcDateTime, metadata
+from upcycle_news.storage.schema.base import LongNumber, UtcDateTime, metadata, partial_index
 
 subscribers = Table(
     "subscribers",
@@ -42,12 +42,7 @@ subscribers = Table(
 
 IN_A_GROUP = text("CAST(\"groups\" AS TEXT) <> '[]'")
 """The few in a group, such as the editors. A query needs these very words to be answered by the index."""
-Index(
-    "ix_subscribers_in_a_group",
-    subscribers.c.id,
-    sqlite_where=IN_A_GROUP,
-    postgresql_where=IN_A_GROUP,
-)
+partial_index("ix_subscribers_in_a_group", subscribers.c.id, where=IN_A_GROUP)
 
 consents = Table(
     "consents",
