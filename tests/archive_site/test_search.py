@@ -54,9 +54,10 @@ SMALL = words_of(
 def document(
     number: int, title: str, text: str, *, language: str = "de", byline: str = "", summary: str = ""
 ) -> SearchDocument:
-    return SearchDocument(
-        title, f"essays/e{number}/", "2026-11-26", "26. November 2026", byline, summary,
-        "" if language == "de" else language, "", language,
+    return SearchDocument.of(
+        (title, f"essays/e{number}/", "2026-11-26", "26. November 2026", byline, summary,
+         "" if language == "de" else language, ""),
+        language,
         ((title, 8), (f"{summary} {byline}", 3), (text, 1)),
     )  # fmt: skip
 

@@ -29,6 +29,7 @@ from upcycle_news.curation.compounds import (
     LINKING_ELEMENTS,
     MIN_PART_LENGTH,
     CompoundSplitter,
+    stems_of,
 )
 from upcycle_news.models.archive_paths import SEARCH
 from upcycle_news.rendering.view_models import StoryView
@@ -57,10 +58,11 @@ _SCRIPTS = Path(__file__).with_name("search")
 
 @dataclass(frozen=True)
 class SearchDocument:
-    """A page that can be found: what results show of it, and its texts, each with its weight.
+    """A page that can be found: what results show of it, and its words in lower case with their weight.
 
     `path` is relative to the archive, `day` for machines and `date` for readers; `lang` and `dir` are
-    those of the page's language, empty for the publication's own.
+    those of the page's language, empty for the publication's own. `stems` are those of German content
+    words, which may be parts of compounds.
     """
 
     title: str
@@ -72,7 +74,23 @@ class SearchDocument:
     lang: str
     dir: str
     language: str
-    texts: tuple[tuple[str, int], ...]
+    words: Mapping[str, int]
+    stems: frozenset[str]
+
+    @classmethod
+    def of(
+        cls, shown: Sequence[str], language: str, texts: Sequence[tuple[str, int]]
+    ) -> SearchDocument:
+        """Return the document with the words of its texts, each with its weight; `shown` is as below."""
+        counts: Counter[str] = Counter()
+        for text, weight in texts:
+            for word in words(text):
+                counts[word] += weight
+        title, path, day, date, byline, summary, lang, dir_ = shown
+        stems = stems_of((text, language) for text, _ in texts)
+        return cls(
+            title, path, day, date, byline, summary, lang, dir_, language, dict(counts), stems
+        )
 
     @property
     def shown(self) -> list[str]:
@@ -86,9 +104,10 @@ def essay_document(
 ) -> SearchDocument:
     """Return an essay as a document: as the archive lists it, and its text as its page shows it."""
     description = " ".join((listed.summary, listed.byline, *topics))
-    return SearchDocument(
-        listed.title, listed.url, listed.day, listed.date, listed.byline, listed.summary,
-        listed.lang, listed.dir, language,
+    return SearchDocument.of(
+        (listed.title, listed.url, listed.day, listed.date, listed.byline, listed.summary,
+         listed.lang, listed.dir),
+        language,
         ((listed.title, TITLE), (description, SUMMARY), (html_to_text(html), TEXT)),
     )  # fmt: skip
 
@@ -104,9 +123,11 @@ def issue_document(
         return None
     titles = " · ".join(story.title for story in stories)
     excerpts = " ".join(f"{story.excerpt} {story.source}" for story in stories)
-    return SearchDocument(
-        listed.subject, listed.url, listed.day, name, "", truncate(titles, 240),
-        listed.lang, listed.dir, language, ((titles, SUMMARY), (excerpts, TEXT)),
+    return SearchDocument.of(
+        (listed.subject, listed.url, listed.day, name, "", truncate(titles, 240),
+         listed.lang, listed.dir),
+        language,
+        ((titles, SUMMARY), (excerpts, TEXT)),
     )  # fmt: skip
 
 
@@ -172,10 +193,7 @@ def _postings(
 
 def _scores(document: SearchDocument, terms: _TermsOfWords) -> dict[str, int]:
     """Return the terms of a document, each with a score of 1 to 9 that grows ever less with each word."""
-    counts: Counter[str] = Counter()
-    for text, weight in document.texts:
-        for word in words(text):
-            counts[word] += weight
+    counts = document.words
     weights: dict[str, float] = defaultdict(float)
     for word, count in counts.items():
         for term, share in terms.of(word, document.language).items():
@@ -190,14 +208,13 @@ class _TermsOfWords:
     def __init__(self, documents: Iterable[SearchDocument], german_words: str) -> None:
         self._forms: dict[tuple[str, str], set[str]] = defaultdict(set)
         self._known: dict[tuple[str, str], dict[str, float]] = {}
-        texts = [(german_words, "de")]
+        stems = set(stems_of([(german_words, "de")]))
         for document in documents:
-            for text, _ in document.texts:
-                texts.append((text, document.language))
-                if self._is_foreign(document.language):
-                    for word in set(words(text)):
-                        self._forms[self._group(word, document.language)].add(term_of(word))
-        self._compounds = CompoundSplitter(texts, min_length=MIN_COMPOUND)
+            stems |= document.stems
+            if self._is_foreign(document.language):
+                for word in document.words:
+                    self._forms[self._group(word, document.language)].add(term_of(word))
+        self._compounds = CompoundSplitter(stems, min_length=MIN_COMPOUND)
 
     def of(self, word: str, language: str) -> Mapping[str, float]:
         key = (word, base_language(language))
