@@ -32,7 +32,15 @@ from upcycle_news.archive_site.view_models import (
 from upcycle_news.models import IssueId
 from upcycle_news.rendering.essay_fields import ExtraFields
 
-_PACKAGES = ("archive_site", "curation", "models", "rendering", "text")
+_PACKAGES = (
+    "archive_site",
+    "curation",
+    "models",
+    "rendering",
+    "services/archive",
+    "storage",
+    "text",
+)
 _LIBRARIES = ("Babel", "Jinja2", "MarkupSafe", "linkify-it-py", "markdown-it-py", "mdit-py-plugins",
               "pillow", "snowballstemmer")  # fmt: skip
 
@@ -69,13 +77,15 @@ class KeptSite:
     """What a build leaves for the next one: its issues by content, its lists, and entries of its feeds.
 
     `lists` are the SHA-256 of the files that are made of all issues, `lists_key` stands for what went into
-    them. `feed` are entries of the feeds, by folder and the issue's content.
+    them. `feed` are entries of the feeds, by folder and the issue's content; `origin` is the feed's id by
+    the revision that it is derived from.
     """
 
     issues: Mapping[str, KeptIssue] = field(default_factory=dict)
     lists_key: str = ""
     lists: Mapping[str, str] = field(default_factory=dict)
     feed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    origin: Mapping[str, str] = field(default_factory=dict)
 
 
 def digest(*parts: object) -> str:
@@ -126,7 +136,7 @@ def _version(library: str) -> str:
 
 def encode_site(site: KeptSite) -> bytes:
     """Return what a build keeps as JSON, one issue a line."""
-    lines = [json.dumps({"lists_key": site.lists_key, "lists": site.lists, "feed": site.feed})]
+    lines = [json.dumps({name: value for name, value in vars(site).items() if name != "issues"})]
     lines += (
         # Dates are among a publication's own fields only before their issue is in the store.
         json.dumps(_issue_json(issue), ensure_ascii=False, default=str)

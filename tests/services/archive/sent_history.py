@@ -14,6 +14,7 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.models import (
     Essay,
     FeedItem,
+    ImageRef,
     Issue,
     IssueId,
     Manifest,
@@ -26,16 +27,99 @@ from upcycle_news.storage import revisions
 
 FIRST_DAY = date(2007, 1, 4)
 
-_NOUNS = (
-    "Acker Balken Brücke Dach Decke Dorf Eisen Fabrik Fassade Fenster Garten Gasse Giebel Glas Halle "
-    "Hof Holz Kanal Keller Kies Kirche Küche Laden Lager Lehm Markt Mauer Mühle Museum Nagel Ofen Papier "
-    "Pfosten Platte Rampe Regal Rinne Sand Schiene Schule Speicher Stein Stube Tor Treppe Turm Ufer "
-    "Wagen Wald Wand Weg Werkzeug Wiese Zaun Ziegel Zimmer"
-).split()
-_SMALL = (
-    "der die das und mit auf für von aus ist wird hat nicht auch bei ein eine im am zum".split()
-)
-_VERBS = "bauen heben kaufen legen messen pflegen prüfen sägen sammeln schleifen tragen".split()
+_NOUNS = [
+    "Acker",
+    "Balken",
+    "Brücke",
+    "Dach",
+    "Decke",
+    "Dorf",
+    "Eisen",
+    "Fabrik",
+    "Fassade",
+    "Fenster",
+    "Garten",
+    "Gasse",
+    "Giebel",
+    "Glas",
+    "Halle",
+    "Hof",
+    "Holz",
+    "Kanal",
+    "Keller",
+    "Kies",
+    "Kirche",
+    "Küche",
+    "Laden",
+    "Lager",
+    "Lehm",
+    "Markt",
+    "Mauer",
+    "Mühle",
+    "Museum",
+    "Nagel",
+    "Ofen",
+    "Papier",
+    "Pfosten",
+    "Platte",
+    "Rampe",
+    "Regal",
+    "Rinne",
+    "Sand",
+    "Schiene",
+    "Schule",
+    "Speicher",
+    "Stein",
+    "Stube",
+    "Tor",
+    "Treppe",
+    "Turm",
+    "Ufer",
+    "Wagen",
+    "Wald",
+    "Wand",
+    "Weg",
+    "Werkzeug",
+    "Wiese",
+    "Zaun",
+    "Ziegel",
+    "Zimmer",
+]
+_SMALL = [
+    "der",
+    "die",
+    "das",
+    "und",
+    "mit",
+    "auf",
+    "für",
+    "von",
+    "aus",
+    "ist",
+    "wird",
+    "hat",
+    "nicht",
+    "auch",
+    "bei",
+    "ein",
+    "eine",
+    "im",
+    "am",
+    "zum",
+]
+_VERBS = [
+    "bauen",
+    "heben",
+    "kaufen",
+    "legen",
+    "messen",
+    "pflegen",
+    "prüfen",
+    "sägen",
+    "sammeln",
+    "schleifen",
+    "tragen",
+]
 _WORDS = [
     *_SMALL,
     *_VERBS,
@@ -105,9 +189,16 @@ def manifest(
     words: int = 700,
     further: Sequence[str] = (),
     images: Mapping[str, bytes] = {},
+    picture: bool = False,
 ) -> Manifest:
-    """Return the manifest of an issue with so many essays, all but the last one in `further` languages, too."""
+    """Return the manifest of an issue with so many essays, all but the last one in `further` languages, too.
+
+    With `picture` its first essay shows the first of `images`.
+    """
     written = tuple(essay(number, place, words=words) for place in range(essays))
+    if picture and written:
+        shown = ImageRef(next(iter(images)), "Ein Haus")
+        written = (replace(written[0], image=shown), *written[1:])
     issue = Issue(
         id=IssueId.parse(str(day_of(number))),
         language=publication.language,
