@@ -18,9 +18,9 @@ import json
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -183,23 +183,35 @@ def _postings(
     found = {number: document for number, document in enumerate(documents) if document is not None}
     terms = _TermsOfWords(found.values(), german_words)
     postings: dict[str, list[int]] = defaultdict(list)
-    last: dict[str, int] = {}
+    last: dict[str, int] = defaultdict(int)
     for number, document in found.items():
-        for term, score in _scores(document, terms).items():
-            postings[term].append(10 * (number - last.get(term, 0)) + score)
+        for term, score in _scores(document.words, terms.in_language(document.language)):
+            postings[term].append(10 * (number - last[term]) + score)
             last[term] = number
     return postings
 
 
-def _scores(document: SearchDocument, terms: _TermsOfWords) -> dict[str, int]:
-    """Return the terms of a document, each with a score of 1 to 9 that grows ever less with each word."""
-    counts = document.words
+def _scores(counts: Mapping[str, int], terms: _Terms) -> Iterator[tuple[str, int]]:
+    """Yield the terms of a document, each with a score of 1 to 9 that grows ever less with each word."""
     weights: dict[str, float] = defaultdict(float)
     for word, count in counts.items():
-        for term, share in terms.of(word, document.language).items():
+        for term, share in terms[word]:
             weights[term] += share * count
     half = 1 + 3 * sum(counts.values()) / _USUAL_WORDS
-    return {term: max(1, round(9 * sum_ / (sum_ + half))) for term, sum_ in weights.items()}
+    for term, sum_ in weights.items():
+        yield term, round(9 * sum_ / (sum_ + half)) or 1
+
+
+class _Terms(dict[str, tuple[tuple[str, float], ...]]):
+    """The terms of words in one language, each with its share; looked up a million times in a large archive."""
+
+    def __init__(self, of: Callable[[str], Mapping[str, float]]) -> None:
+        super().__init__()
+        self._of = of
+
+    def __missing__(self, word: str) -> tuple[tuple[str, float], ...]:
+        terms = self[word] = tuple(self._of(word).items())
+        return terms
 
 
 class _TermsOfWords:
@@ -207,7 +219,7 @@ class _TermsOfWords:
 
     def __init__(self, documents: Iterable[SearchDocument], german_words: str) -> None:
         self._forms: dict[tuple[str, str], set[str]] = defaultdict(set)
-        self._known: dict[tuple[str, str], dict[str, float]] = {}
+        self._terms: dict[str, _Terms] = {}
         stems = set(stems_of([(german_words, "de")]))
         for document in documents:
             stems |= document.stems
@@ -216,16 +228,20 @@ class _TermsOfWords:
                     self._forms[self._group(word, document.language)].add(term_of(word))
         self._compounds = CompoundSplitter(stems, min_length=MIN_COMPOUND)
 
-    def of(self, word: str, language: str) -> Mapping[str, float]:
-        key = (word, base_language(language))
-        if key not in self._known:
-            parts = set(map(fold, self._compounds.parts(word, language)))
-            terms = {part: _PART_OF_WORD for part in parts if _is_part(part, term_of(word), parts)}
-            if self._is_foreign(language):
-                own = self._group(word, language)
-                terms |= dict.fromkeys((fold(own[1]), *self._forms[own]), 1.0)
-            self._known[key] = {**terms, term_of(word): 1.0}
-        return self._known[key]
+    def in_language(self, language: str) -> _Terms:
+        """Return the terms of the words of a language; regions make no difference."""
+        base = base_language(language)
+        if base not in self._terms:
+            self._terms[base] = _Terms(partial(self._of, language=base))
+        return self._terms[base]
+
+    def _of(self, word: str, language: str) -> Mapping[str, float]:
+        parts = set(map(fold, self._compounds.parts(word, language)))
+        terms = {part: _PART_OF_WORD for part in parts if _is_part(part, term_of(word), parts)}
+        if self._is_foreign(language):
+            own = self._group(word, language)
+            terms |= dict.fromkeys((fold(own[1]), *self._forms[own]), 1.0)
+        return {**terms, term_of(word): 1.0}
 
     @staticmethod
     def _is_foreign(language: str) -> bool:
