@@ -6,9 +6,11 @@ earlier build. Files come in the order in which they may be written: a page afte
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import accumulate
 from typing import Protocol
 
 from upcycle_news.archive_site.atom_sitemap import (
@@ -26,12 +28,13 @@ from upcycle_news.archive_site.pages import PageRenderer
 from upcycle_news.archive_site.reuse import (
     IssueSource,
     KeptIssue,
+    KeptSearch,
     KeptSite,
     digest,
     digest_of,
     site_key,
 )
-from upcycle_news.archive_site.search_index import SearchDocument, search_files, search_scripts
+from upcycle_news.archive_site.search_index import SearchDocument, SearchIndex, search_scripts
 from upcycle_news.archive_site.view_models import (
     IssueEntry,
     PathLinks,
@@ -66,6 +69,9 @@ class BuildPorts(Protocol):
     def documents(self, content: str) -> Documents | None:
         """Return what the search finds of an issue's content, None where that was not kept."""
 
+    def search(self, folder: str) -> KeptSearch | None:
+        """Return the index of the search in a language, None where it was not kept."""
+
     def has_file(self, path: str, sha256: str) -> bool:
         """Tell whether a file of the archive is there with these bytes."""
 
@@ -75,7 +81,8 @@ class BuiltSite:
     """The files of the archive, and the numbers of issues and essays they show.
 
     `files` are those that were made, `unchanged` the SHA-256 of the others, both by path. `kept` is for the
-    next build, with the `documents` of the issues that were rendered, by the issue's content.
+    next build, with the `documents` of the issues that were rendered, by the issue's content, and the
+    `search` by the folder of the language, where it was made.
     `rendered` and `reused` count pages.
     """
 
@@ -85,6 +92,7 @@ class BuiltSite:
     unchanged: Mapping[str, str] = field(default_factory=dict)
     kept: KeptSite = field(default_factory=KeptSite)
     documents: Mapping[str, Documents] = field(default_factory=dict)
+    search: Mapping[str, KeptSearch] = field(default_factory=dict)
     rendered: int = 0
     reused: int = 0
 
@@ -122,6 +130,9 @@ class _Given:
     def documents(self, content: str) -> None:
         return None
 
+    def search(self, folder: str) -> None:
+        return None
+
     def has_file(self, path: str, sha256: str) -> bool:
         return False
 
@@ -148,11 +159,12 @@ class _MadeIssue:
 
 @dataclass
 class _Lists:
-    """Files that are made of all issues, those that come last of all, and entries of the feeds by folder."""
+    """Files that are made of all issues, those that come last of all; by folder, entries of the feeds and the search."""
 
     pages: dict[str, bytes] = field(default_factory=dict)
     last: dict[str, bytes] = field(default_factory=dict)
     entries: dict[str, dict[str, str]] = field(default_factory=dict)
+    search: dict[str, KeptSearch] = field(default_factory=dict)
 
 
 class _Build:
@@ -169,6 +181,7 @@ class _Build:
         self.key = site_key(config)
         self.loaded: dict[str, SentIssue] = {}
         self.made: dict[str, _MadeIssue] = {}
+        self.documents: dict[str, Documents] = {}
         self.facts = [self._facts_of(source) for source in sources]
         self.sources = {facts.content: facts.source for facts in self.facts}
         own, *further = config.publication.languages
@@ -291,6 +304,7 @@ class _Build:
                 folder: _digests({**files, **made.pages.get(folder, {})})
                 for folder, files in made.first.items()
             },
+            documents={folder: len(found) for folder, found in made.documents.items()},
             entries=entries,
             mapped=mapped_issue(sent) if facts.shown else None,
             essays=len(shown_essays(self._told(facts, ""))) if "" in facts.folders else 0,
@@ -337,7 +351,7 @@ class _Build:
             for path, html in list_pages(pages, entries, self.languages):
                 lists.pages[file_of(path)] = html.encode()
             if shown:
-                found = search_files(self._documents(folder), self.config.german_words)
+                found = self._search(folder, lists).files()
                 lists.pages |= {in_folder(path, folder): data for path, data in found.items()}
                 newest = shown[: -NEWEST - 1 : -1]
                 lists.entries[folder] = self._feed_entries(newest, folder)
@@ -354,20 +368,37 @@ class _Build:
             lists.last[SITEMAP] = sitemap(mapped, self.config, self.languages).encode()
         return lists
 
-    def _documents(self, folder: str) -> list[SearchDocument | None]:
-        """Return what the search finds in a language; a number each, also for what was withdrawn."""
-        found: list[SearchDocument | None] = []
-        for facts in self.facts:
-            if folder in facts.folders:
-                found += self._documents_of(facts)[folder]
-        return found
+    def _search(self, folder: str, lists: _Lists) -> SearchIndex:
+        """Return the index of the search in a language, with a number also for what was withdrawn.
+
+        Documents are added to the earlier index as long as the older ones are the same.
+        """
+        told = [facts for facts in self.facts if folder in facts.folders]
+        contents, key = [facts.content for facts in told], digest(self.config.german_words)
+        kept = self.ports.search(folder)
+        if kept is None or kept.key != key or contents[: len(kept.contents)] != kept.contents:
+            kept = KeptSearch(key, [], SearchIndex.of(self.config.german_words))
+        counts = [self._kept(content).documents[folder] for content in contents]
+        begins = [0, *accumulate(counts)]
+
+        def document(number: int) -> SearchDocument | None:
+            place = bisect_right(begins, number) - 1
+            return self._documents_of(told[place])[folder][number - begins[place]]
+
+        new = told[len(kept.contents) :]
+        found = [one for facts in new for one in self._documents_of(facts)[folder]]
+        kept.index.add(found, document)
+        lists.search[folder] = KeptSearch(key, contents, kept.index)
+        return kept.index
 
     def _documents_of(self, facts: _Facts) -> Documents:
-        if facts.content not in self.made:
-            if (known := self.ports.documents(facts.content)) is not None:
-                return known
-            self._render(facts)
-        return self.made[facts.content].documents
+        content = facts.content
+        if content not in self.documents:
+            known = None if content in self.made else self.ports.documents(content)
+            if known is None and content not in self.made:
+                self._render(facts)
+            self.documents[content] = known or self.made[content].documents
+        return self.documents[content]
 
     def _feed_entries(self, newest: Sequence[KeptIssue], folder: str) -> dict[str, str]:
         """Return the entries of a feed by the content of their issues."""
@@ -419,6 +450,7 @@ class _Build:
             unchanged={path: sha256 for path, sha256 in unchanged.items() if path not in files},
             kept=kept,
             documents={content: made.documents for content, made in self.made.items()},
+            search=lists.search if lists else {},
             rendered=sum(path.endswith(".html") for path in (*pages, *last)),
             reused=sum(path.endswith(".html") for path in unchanged),
         )

@@ -22,7 +22,7 @@ from markupsafe import Markup
 
 from upcycle_news.archive_site.atom_sitemap import MappedIssue
 from upcycle_news.archive_site.icons import shown_names
-from upcycle_news.archive_site.search_index import SearchDocument
+from upcycle_news.archive_site.search_index import SearchDocument, SearchIndex
 from upcycle_news.archive_site.view_models import (
     CorrectionView,
     EssayView,
@@ -58,8 +58,8 @@ class KeptIssue:
     """What a build keeps of an issue beside the words that the search finds.
 
     `content` is the key of its content as the site shows it, `key` also that of its neighbours. `folders`
-    are those of its languages; by folder, `files` are the SHA-256 of its files by path, `entries` how lists
-    show it. `essays` is the number of those that are shown. A withdrawn one has no entries and no `mapped`.
+    are those of its languages; by folder, `files` are the SHA-256 of its files by path, `documents` the
+    number of those that the search finds, and `entries` how lists show it. `essays` is the number of those that are shown. A withdrawn one has no entries and no `mapped`.
     """
 
     id: IssueId
@@ -67,6 +67,7 @@ class KeptIssue:
     key: str
     folders: tuple[str, ...]
     files: Mapping[str, Mapping[str, str]]
+    documents: Mapping[str, int]
     entries: Mapping[str, IssueEntry | None]
     mapped: MappedIssue | None
     essays: int
@@ -86,6 +87,18 @@ class KeptSite:
     lists: Mapping[str, str] = field(default_factory=dict)
     feed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     origin: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class KeptSearch:
+    """The index of the search in a language, and of which issues' content it was made, by number.
+
+    `key` stands for what else went into it.
+    """
+
+    key: str
+    contents: list[str]
+    index: SearchIndex
 
 
 def digest(*parts: object) -> str:
@@ -169,6 +182,20 @@ def decode_documents(data: bytes) -> dict[str, list[SearchDocument | None]]:
         ]
         for folder, found in json.loads(data).items()
     }
+
+
+def encode_search(search: KeptSearch) -> bytes:
+    """Return an index of the search as JSON."""
+    index = {**vars(search.index), "stems": sorted(search.index.stems)}
+    return json.dumps({**vars(search), "index": index}, ensure_ascii=False).encode()
+
+
+def decode_search(data: bytes) -> KeptSearch:
+    """Return an index of the search; raises as `decode_site` does."""
+    content = json.loads(data)
+    index = content["index"]
+    search = SearchIndex(**{**index, "stems": set(index["stems"])})
+    return KeptSearch(content["key"], content["contents"], search)
 
 
 def _issue_json(issue: KeptIssue) -> dict[str, Any]:

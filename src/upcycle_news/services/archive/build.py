@@ -13,7 +13,7 @@ from typing import Any
 
 from upcycle_news.app.context import PLACEHOLDER_URL, AppContext
 from upcycle_news.archive_site import builder
-from upcycle_news.archive_site.reuse import IssueSource, KeptSite, digest_of
+from upcycle_news.archive_site.reuse import IssueSource, KeptSearch, KeptSite, digest_of
 from upcycle_news.archive_site.view_models import SentIssue, SiteConfig
 from upcycle_news.errors import IssueError, UpcycleError
 from upcycle_news.fileio import os_reason, write_atomically
@@ -224,8 +224,8 @@ def _build(
     folder = out or context.archive_folder
     raise_if_contradicted(context, context.store, folder=out)
     with exclusive_lock(context.settings.state / "archive.lock"):
-        shown, parts = SentIssues(context, upcoming), KeptParts(context.settings.state)
-        earlier = KeptSite() if anew else parts.read()
+        shown, parts = SentIssues(context, upcoming), KeptParts(context.settings.state, anew=anew)
+        earlier = parts.site()
         feed_id = shown.feed_id(earlier)
         built = builder.build_changed(
             shown.sources,
@@ -238,7 +238,7 @@ def _build(
         changes = replace_files(
             folder, built.files, unchanged=built.unchanged, keep=keep, ours=out is None
         )
-        parts.write(replace(built.kept, origin=shown.origin), built.documents)
+        parts.write(replace(built, kept=replace(built.kept, origin=shown.origin)))
         if out is None:
             run_command(context, built)
     return ArchiveReport(
@@ -266,6 +266,9 @@ class _Ports:
 
     def documents(self, content: str) -> builder.Documents | None:
         return self.parts.documents(content)
+
+    def search(self, folder: str) -> KeptSearch | None:
+        return self.parts.search(folder)
 
     def has_file(self, path: str, sha256: str) -> bool:
         try:

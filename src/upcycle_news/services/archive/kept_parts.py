@@ -1,24 +1,29 @@
-"""What a build keeps for the next one, as files beside the archive; whatever cannot be read is as if it were not there.
+"""What a build keeps for the next one, as files beside the archive; what cannot be read is as if it were not there.
 
-    site.json        what is kept of the whole site and of each issue
-    words/KEY.json   what the search finds of an issue with this content
+    site.json             what is kept of the whole site and of each issue
+    words/CONTENT.json    what the search finds of an issue with this content
+    search/LANGUAGE.json  the index of the search in the folder of a language; main.json is that without one
 
 The first line of each is the SHA-256 of the rest, so that half a file, or a damaged one, is none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
-from upcycle_news.archive_site.builder import Documents
+from upcycle_news.archive_site.builder import BuiltSite, Documents
 from upcycle_news.archive_site.reuse import (
+    KeptSearch,
     KeptSite,
     decode_documents,
+    decode_search,
     decode_site,
     digest_of,
     encode_documents,
+    encode_search,
     encode_site,
 )
 from upcycle_news.errors import UpcycleError
@@ -26,47 +31,62 @@ from upcycle_news.fileio import write_atomically
 
 FOLDER = "archive.kept"
 
+Kept = TypeVar("Kept")
+
 
 class KeptParts:
     """The folder with what builds keep, below the publication's state."""
 
-    def __init__(self, state: Path) -> None:
-        self._site = state / FOLDER / "site.json"
-        self._words = state / FOLDER / "words"
+    def __init__(self, state: Path, *, anew: bool = False) -> None:
+        """With `anew` nothing of earlier builds is read."""
+        self._folder, self._anew = state / FOLDER, anew
         self._read: KeptSite | None = None
 
-    def read(self) -> KeptSite:
-        """Return what the last build kept; nothing if it cannot be read."""
-        with suppress(OSError, ValueError, LookupError, TypeError, AttributeError, UpcycleError):
-            self._read = decode_site(_checked(self._site))
+    def site(self) -> KeptSite:
+        """Return what the last build kept of the site and of each issue; nothing if it cannot be read."""
+        self._read = self._load("site", decode_site)
         return self._read or KeptSite()
 
     def documents(self, content: str) -> Documents | None:
         """Return what the search finds of an issue, None if that cannot be read."""
-        try:
-            return decode_documents(_checked(self._words / f"{content}.json"))
-        except (OSError, ValueError, LookupError, TypeError, AttributeError):
-            return None
+        return self._load(f"words/{content}", decode_documents)
 
-    def write(self, site: KeptSite, documents: Mapping[str, Documents]) -> None:
+    def search(self, folder: str) -> KeptSearch | None:
+        """Return the index of the search in a language, None if that cannot be read."""
+        return self._load(_search_name(folder), decode_search)
+
+    def write(self, built: BuiltSite) -> None:
         """Keep this for the next build. Where it cannot be written, that one has more to do."""
-        if site == self._read and not documents:
+        if built.kept == self._read and not built.documents:
             return
         with suppress(UpcycleError, OSError):
-            for content, found in documents.items():
-                _write(self._words / f"{content}.json", encode_documents(found))
-            _write(self._site, encode_site(site))
-            for file in self._words.iterdir():
-                if file.stem not in site.issues:
-                    file.unlink()
+            for content, found in built.documents.items():
+                self._write(f"words/{content}", encode_documents(found))
+            for folder, search in built.search.items():
+                self._write(_search_name(folder), encode_search(search))
+            self._write("site", encode_site(built.kept))
+            self._remove_others("words", built.kept.issues)
+            if built.search:
+                self._remove_others("search", {folder or "main" for folder in built.search})
+
+    def _remove_others(self, folder: str, names: Collection[str]) -> None:
+        """Remove what is of no use any more; it may hold words that were withdrawn."""
+        for file in (self._folder / folder).iterdir():
+            if file.stem not in names:
+                file.unlink()
+
+    def _load(self, name: str, decode: Callable[[bytes], Kept]) -> Kept | None:
+        if self._anew:
+            return None
+        try:
+            digest, _, data = (self._folder / f"{name}.json").read_bytes().partition(b"\n")
+            return decode(data) if digest.decode() == digest_of(data) else None
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, UpcycleError):
+            return None  # of another version, half, or not there
+
+    def _write(self, name: str, data: bytes) -> None:
+        write_atomically(self._folder / f"{name}.json", f"{digest_of(data)}\n".encode() + data)
 
 
-def _checked(path: Path) -> bytes:
-    digest, _, data = path.read_bytes().partition(b"\n")
-    if digest.decode() != digest_of(data):
-        raise ValueError(path.name)
-    return data
-
-
-def _write(path: Path, data: bytes) -> None:
-    write_atomically(path, f"{digest_of(data)}\n".encode() + data)
+def _search_name(folder: str) -> str:
+    return f"search/{folder or 'main'}"
