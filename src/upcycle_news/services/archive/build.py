@@ -125,7 +125,11 @@ class ArchiveReport:
             "archive-summary",
             issues=localized("count-issues", count=self.issues),
             essays=localized("count-essays", count=self.essays),
-            pages=localized("archive-pages", rendered=self.rendered, reused=self.reused),
+            pages=localized(
+                "archive-pages",
+                rendered=localized("count-pages", count=self.rendered),
+                reused=self.reused,
+            ),
             changes=changes,
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
@@ -61,12 +61,11 @@ class SentIssues:
         """The issues to be shown; their keys stand for all that `load` returns of them."""
         decided = corrections.decision_keys(self._context.store)
         sources = [
-            IssueSource(issue, digest(row.revision_id, at.isoformat(), decided.get(issue, ())))
+            IssueSource(issue, _key(row.revision_id, at, decided.get(issue, ())))
             for issue, (row, at) in self._at.items()
         ]
         if (coming := self._upcoming) is not None and coming.issue not in self._at:
-            key = digest(coming.revision_id, coming.at.isoformat(), ())
-            sources.append(IssueSource(coming.issue, key))
+            sources.append(IssueSource(coming.issue, _key(coming.revision_id, coming.at, ())))
         return tuple(sources)
 
     def load(self, source: IssueSource) -> SentIssue:
@@ -130,6 +129,10 @@ def is_shown(context: AppContext, row: IssueRow) -> bool:
         return row.frozen
     status = issues.status(context.store, row.id)
     return status is not None and any(status.counts.get(state, 0) for state in _POSSIBLY_RECEIVED)
+
+
+def _key(revision_id: str, sent_at: datetime, decisions: tuple[str, ...]) -> str:
+    return digest(revision_id, sent_at.astimezone(UTC).isoformat(), decisions)
 
 
 def _feed_tag(manifest: Manifest) -> str:
