@@ -82,8 +82,7 @@ class BuiltSite:
 
     `files` are those that were made, `unchanged` the SHA-256 of the others, both by path. `kept` is for the
     next build, with the `documents` of the issues that were rendered, by the issue's content, and the
-    `search` by the folder of the language, where it was made.
-    `rendered` and `reused` count pages.
+    `search` by the folder of the language, where it was made. `rendered` and `reused` count pages.
     """
 
     files: Mapping[str, bytes]
@@ -277,25 +276,31 @@ class _Build:
         """Render the pages of an issue in all its languages."""
         made = _MadeIssue()
         entries: dict[str, IssueEntry | None] = {}
-        for folder, pages in self.pages.items():
-            if folder in facts.folders:
-                told = self._told(facts, folder)
-                older, newer = (
-                    None if one is None else self._told(one, folder)
-                    for one in self._neighbours_of(facts, folder)
-                )
-                rendered = IssuePages(pages, told, (older, newer))
-                made.first[folder] = rendered.images
-                made.pages[folder] = rendered.calendars | rendered.html
-                made.documents[folder] = rendered.documents
-                entry = pages.entry(told, PathLinks(), pages.language)
-                entries[folder] = entry if facts.shown else None
+        for folder in (folder for folder in self.pages if folder in facts.folders):
+            pages, told = self.pages[folder], self._told(facts, folder)
+            older, newer = (
+                None if one is None else self._told(one, folder)
+                for one in self._neighbours_of(facts, folder)
+            )
+            rendered = IssuePages(pages, told, (older, newer))
+            made.first[folder] = rendered.images
+            made.pages[folder] = rendered.calendars | rendered.html
+            made.documents[folder] = rendered.documents
+            entry = pages.entry(told, PathLinks(), pages.language)
+            entries[folder] = entry if facts.shown else None
         sent = self._sent(facts.content)
         if sent.revision_id:
             # A store that was set back asks there, before it sends an issue, whether it went out already.
             revision = {revision_path(str(facts.source.id)): f"{sent.revision_id}\n".encode()}
             made.first[_REVISION] = revision
-        made.kept = KeptIssue(
+        made.kept = self._kept_of(facts, made, entries)
+        self.made[facts.content] = made
+
+    def _kept_of(
+        self, facts: _Facts, made: _MadeIssue, entries: Mapping[str, IssueEntry | None]
+    ) -> KeptIssue:
+        """Return what is kept of an issue that was rendered."""
+        return KeptIssue(
             id=facts.source.id,
             content=facts.content,
             key=self._issue_key(facts),
@@ -306,10 +311,9 @@ class _Build:
             },
             documents={folder: len(found) for folder, found in made.documents.items()},
             entries=entries,
-            mapped=mapped_issue(sent) if facts.shown else None,
+            mapped=mapped_issue(self._sent(facts.content)) if facts.shown else None,
             essays=len(shown_essays(self._told(facts, ""))) if "" in facts.folders else 0,
         )
-        self.made[facts.content] = made
 
     def _kept(self, content: str) -> KeptIssue:
         made = self.made.get(content)
@@ -412,13 +416,22 @@ class _Build:
 
     # --- the site as files
 
+    def _shared_files(self) -> dict[str, bytes]:
+        """Return the files that pages load, and those of the publication: nothing of an issue is in them."""
+        main, static = self.pages[""], self.config.static
+        files = {**main.logo_files(), STYLE: main.style.encode()}
+        for folder, shown in self.shown.items():
+            if shown:
+                files |= {in_folder(path, folder): data for path, data in search_scripts().items()}
+        if not has_own_icon(static):
+            files[DRAWN] = drawn_icon(self.config.publication.name, main.theme)
+        return files | static
+
     def _built(self, lists: _Lists | None) -> BuiltSite:
         """Return the site; without `lists` those of the earlier build stay."""
-        main, owners = self.pages[""], self._owners()
-        first = {**main.logo_files(), STYLE: main.style.encode()}
-        pages: dict[str, bytes] = {}
-        unchanged: dict[str, str] = {} if lists else dict(self.kept.lists)
-        for path, (folder, content) in owners.items():
+        first, pages = self._shared_files(), dict[str, bytes]()
+        unchanged = {} if lists else dict(self.kept.lists)
+        for path, (folder, content) in self._owners().items():
             made = self.made.get(content)
             if made is None:
                 unchanged[path] = self.kept.issues[content].files[folder][path]
@@ -426,12 +439,6 @@ class _Build:
                 first[path] = given[path]
             else:
                 pages[path] = made.pages[folder][path]
-        for folder in self.pages:
-            if self.shown[folder]:
-                first |= {in_folder(path, folder): data for path, data in search_scripts().items()}
-        if not has_own_icon(self.config.static):
-            first[DRAWN] = drawn_icon(self.config.publication.name, main.theme)
-        first |= self.config.static
         last = {ROBOTS: robots(self.config).encode()}
         kept = replace(
             self.kept, issues={one.content: self._kept(one.content) for one in self.facts}
