@@ -425,7 +425,8 @@ class _Build:
                 files |= {in_folder(path, folder): data for path, data in search_scripts().items()}
         if not has_own_icon(static):
             files[DRAWN] = drawn_icon(self.config.publication.name, main.theme)
-        return files | static
+        files |= static
+        return files
 
     def _built(self, lists: _Lists | None) -> BuiltSite:
         """Return the site; without `lists` those of the earlier build stay."""

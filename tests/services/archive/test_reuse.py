@@ -14,6 +14,7 @@ from unittest.mock import patch
 import pytest
 
 from upcycle_news.app.context import AppContext
+from upcycle_news.archive_site import builder
 from upcycle_news.archive_site.issue_pages import IssuePages
 from upcycle_news.models import IssueId
 from upcycle_news.services.archive import atomic_folder, build, corrections, sent_issues
@@ -275,38 +276,42 @@ def counting() -> Iterator[dict[str, int]]:
         yield counts
 
 
+COUNT, IN_FEED = 12, 8
+
+
 @pytest.fixture
-def history(publication: Publication) -> AppContext:
-    """Forty issues, more than the feed shows, and their archive."""
+def history(publication: Publication) -> Iterator[AppContext]:
+    """Issues of three essays, more than the feed shows, and their archive."""
     context = publication.context()
-    sent_history.add_history(context, range(40), words=WORDS)
-    build_archive(context)
-    return context
+    sent_history.add_history(context, range(COUNT), words=WORDS)
+    with patch.object(builder, "NEWEST", IN_FEED):
+        build_archive(context)
+        yield context
 
 
 def test_without_news_nothing_is_loaded_or_rendered(history: AppContext) -> None:
     with counting() as counts:
         report = build_archive(history)
     assert counts == {"loaded": 0, "rendered": 0}
-    assert (report.rendered, report.written, report.reused) == (0, 0, 40 * 4 + 4)
+    assert (report.rendered, report.written, report.reused) == (0, 0, COUNT * 4 + 4)
 
 
 def test_a_new_issue_is_rendered_with_the_one_before_it(history: AppContext) -> None:
-    sent_history.add_history(history, range(40, 41), words=WORDS)
+    sent_history.add_history(history, range(COUNT, COUNT + 1), words=WORDS)
     with counting() as counts:
         report = build_archive(history)
     # Loaded: itself, the one before, which links to it now, and the one before that, whose link stays.
     assert counts == {"loaded": 3, "rendered": 2}
-    assert (report.rendered, report.reused) == (2 * 4 + 4, 39 * 4)
+    assert (report.rendered, report.reused) == (2 * 4 + 4, (COUNT - 1) * 4)
 
 
 def test_a_withdrawal_renders_its_issue_and_the_two_beside_it(history: AppContext) -> None:
-    issue = str(sent_history.day_of(20))
+    issue = str(sent_history.day_of(7))
     decisions.add_correction(
         history.store,
         Correction(
             IssueId.parse(issue), CorrectionKind.WITHDRAWAL, "", "", "Ada",
-            sent_history.sent_at(sent_history.day_of(41)),
+            sent_history.sent_at(sent_history.day_of(COUNT)),
         ),
     )  # fmt: skip
     with counting() as counts:
@@ -327,16 +332,19 @@ def test_a_damaged_page_is_rendered_again(history: AppContext, publication: Publ
 def test_all_is_rendered_anew_when_asked(history: AppContext, publication: Publication) -> None:
     with counting() as counts:
         report = publication.run("archive", "build", "--all", "--json").json
-    assert counts["rendered"] == 40
-    assert (report["rendered"], report["reused"], report["written"]) == (40 * 4 + 4, 0, 0)
-    assert "0 Seiten neu gemacht, 164 unverändert" in publication.run("archive", "build").out
+    assert counts["rendered"] == COUNT
+    assert (report["rendered"], report["reused"], report["written"]) == (COUNT * 4 + 4, 0, 0)
+    assert (
+        f"0 Seiten neu gemacht, {COUNT * 4 + 4} unverändert"
+        in publication.run("archive", "build").out
+    )
 
 
 def test_another_folder_gets_the_pages_that_it_lacks(
     history: AppContext, publication: Publication
 ) -> None:
     out = publication.home / "www"
-    assert build_archive(history, out).rendered == 40 * 4 + 4
+    assert build_archive(history, out).rendered == COUNT * 4 + 4
     assert build_archive(history, out).rendered == 0
     assert build_archive(history).rendered == 0
     assert tree(out) == tree(history.archive_folder)
