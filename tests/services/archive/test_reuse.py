@@ -6,7 +6,7 @@ import random
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from unittest.mock import patch
@@ -115,7 +115,7 @@ class _Life:
         if (chosen := self._essay()) is not None:
             essay = sent_history.essay(*chosen, words=WORDS)
             new = f"{essay.body}\nNeuwort{self.chance.randint(0, 9)} und Ziegelkeller.\n"
-            changed = sent_history.replace(essay, body=new)
+            changed = replace(essay, body=new)
             slug = f"essay-{chosen[0]}-{chosen[1]}"
             self._decide(CorrectionKind.CORRECTION, chosen[0], slug, corrected=changed)
 
