@@ -511,6 +511,16 @@ class BackupSettings(Table):
     keep: int = Field(14, ge=0, description="So many backups are kept there; 0: all of them.")
 
 
+class DeliveriesSettings(Table):
+    """`[deliveries]`: how long the store keeps a row for each reader of an issue."""
+
+    pack_after_days: int = Field(
+        14,
+        ge=0,
+        description="The deliveries of an issue are packed so many days after it was closed; 0: never.",
+    )
+
+
 class JournalSettings(Table):
     """`[journal]`: the record of what went out, which tells a store that was lost or set back."""
 

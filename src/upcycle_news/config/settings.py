@@ -31,6 +31,7 @@ from upcycle_news.config.sections import (
     ChannelSettings,
     CockpitSettings,
     CollectSettings,
+    DeliveriesSettings,
     DkimSettings,
     DoctorSettings,
     EventSourceSettings,
@@ -103,6 +104,7 @@ class Settings(BaseModel):
     cockpit: CockpitSettings = Field(default_factory=CockpitSettings)
     browser: BrowserSettings = Field(default_factory=BrowserSettings)
     backup: BackupSettings = Field(default_factory=BackupSettings)
+    deliveries: DeliveriesSettings = Field(default_factory=DeliveriesSettings)
     journal: JournalSettings = Field(default_factory=JournalSettings)
     audience: AudienceSettings = Field(default_factory=AudienceSettings)
     web: WebSettings = Field(default_factory=WebSettings)

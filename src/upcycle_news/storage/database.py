@@ -143,6 +143,19 @@ class Store:
         if self.dialect == "sqlite":
             self.execute_outside_transaction("PRAGMA wal_checkpoint(TRUNCATE)")
 
+    def shrink(self, table: str) -> None:
+        """Give the room of deleted rows back to the disk: of SQLite's file, or of a table in Postgres.
+
+        It is written anew, so that it takes as much room again meanwhile, and others wait.
+        """
+        if self.dialect == "sqlite":
+            self.execute_outside_transaction("VACUUM")
+            self.checkpoint()
+            return
+        with self._translate_errors(), self._engine.connect() as connection:
+            alone = connection.execution_options(isolation_level="AUTOCOMMIT")
+            alone.execute(text(f"VACUUM (FULL, ANALYZE) {table}"))
+
     def execute_outside_transaction(self, statement: str, *parameters: str) -> None:
         """Run one statement of SQLite outside of any transaction; raises `StoreError`."""
         with self._translate_errors(), self._engine.connect() as connection:

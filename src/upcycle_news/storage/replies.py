@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select
 
+from upcycle_news.storage import packed_deliveries
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.dialect_insert import dialect_insert
 from upcycle_news.storage.schema import deliveries, issue_replies, issues, reply_marks
@@ -84,12 +85,14 @@ def issue_of_number(store: Store, number: int) -> tuple[str, datetime | None]:
 
 def recipients(store: Store, issue: str) -> Iterator[int]:
     """Yield the ids of those who have a delivery of this issue."""
-    with store.reading() as connection:
+    with store.snapshot() as connection:
         yield from connection.scalars(
             select(deliveries.c.subscriber_id)
             .where(deliveries.c.issue_id == issue)
             .execution_options(yield_per=5000)
         )
+        for packed in packed_deliveries.of_issue(connection, issue):
+            yield packed.subscriber_id
 
 
 def delete_marks(store: Store, *, now: datetime) -> int:

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Text, case, cast, func, select
 
 from upcycle_news.models import DeliveryState, IssueId, Rate, SubscriberStatus
 from upcycle_news.storage import issue_lifecycle as lifecycle
+from upcycle_news.storage import packed_deliveries
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import (
     bounces,
@@ -62,11 +63,10 @@ def refusals(store: Store, issue: IssueId) -> tuple[RefusalCount, ...]:
 
 def last_delivery_change(store: Store, issue: IssueId) -> datetime | None:
     """Return when a delivery of this issue last changed its state; None without deliveries."""
-    with store.reading() as connection:
-        changed_at: datetime | None = connection.scalar(
-            select(func.max(deliveries.c.changed_at)).where(deliveries.c.issue_id == str(issue))
-        )
-    return changed_at
+    query = select(func.max(deliveries.c.changed_at)).where(deliveries.c.issue_id == str(issue))
+    with store.snapshot() as connection:
+        times = (connection.scalar(query), packed_deliveries.last_change(connection, str(issue)))
+    return max((at for at in times if at is not None), default=None)
 
 
 def count_sent_within(store: Store, scope: str, rate: Rate, *, now: datetime) -> int:
@@ -146,7 +146,7 @@ def issue_figures(store: Store, last: int) -> tuple[IssueFigures, ...]:
 
     A handful of statements however many issues are asked for; those that are not closed are counted.
     """
-    with store.reading() as connection:
+    with store.snapshot() as connection:
         rows = connection.execute(
             select(issues)
             .where(issues.c.enqueued_at.is_not(None))

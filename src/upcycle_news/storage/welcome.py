@@ -11,6 +11,7 @@ from sqlalchemy import Row, exists, func, or_, select, update
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Choice, DeliveryState, SubscriberStatus
 from upcycle_news.models.welcome import SERIES, WelcomeRevision
+from upcycle_news.storage import packed_deliveries
 from upcycle_news.storage.audience import VariantOf
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.dialect_insert import dialect_insert
@@ -193,10 +194,14 @@ def queue_due(
         .returning(welcome_deliveries.c.id)
     )
     with store.writing() as connection:
+        due = connection.execute(query.order_by(subscribers.c.id)).all()
+        packed = packed_deliveries.of_subscribers(connection, issue, {row.id for row in due})
+        got_it = {one.subscriber_id for one in packed}
         rows = [
             {**values, "subscriber_id": row.id, "variant": variant}
-            for row in connection.execute(query.order_by(subscribers.c.id))
-            if (variant := variant_of(Choice(row.language, tuple(row.topics)))) is not None
+            for row in due
+            if row.id not in got_it
+            and (variant := variant_of(Choice(row.language, tuple(row.topics)))) is not None
         ]
         return len(connection.scalars(statement, rows).all()) if rows else 0
 

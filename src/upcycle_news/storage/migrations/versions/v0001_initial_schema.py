@@ -478,6 +478,7 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "issue_id", "subscriber_id", name=op.f("uq_deliveries_issue_id_subscriber_id")
         ),
+        sqlite_autoincrement=True,
     )
     op.create_index(
         "ix_deliveries_due",
@@ -543,6 +544,39 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_issue_events")),
     )
     op.create_index("ix_issue_events_issue", "issue_events", ["issue_id", "id"], unique=False)
+    op.create_table(
+        "packed_deliveries",
+        sa.Column("issue_id", sa.String(length=16), nullable=False),
+        sa.Column("block", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("variant", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("first_id", LongNumber, nullable=False),
+        sa.Column("last_id", LongNumber, nullable=False),
+        sa.Column("changed_at", UtcDateTime(), nullable=False),
+        sa.Column("data", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["issue_id"], ["issues.id"], name=op.f("fk_packed_deliveries_issue_id")
+        ),
+        sa.PrimaryKeyConstraint(
+            "issue_id", "block", "state", "variant", name=op.f("pk_packed_deliveries")
+        ),
+    )
+    op.create_index(
+        op.f("ix_packed_deliveries_block"), "packed_deliveries", ["block"], unique=False
+    )
+    op.create_table(
+        "packed_issues",
+        sa.Column("issue_id", sa.String(length=16), nullable=False),
+        sa.Column("packed_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["issue_id"],
+            ["issues.id"],
+            name=op.f("fk_packed_issues_issue_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("issue_id", name=op.f("pk_packed_issues")),
+    )
     op.create_table(
         "pending_suppressions",
         sa.Column("subscriber_id", sa.Integer(), autoincrement=False, nullable=False),
