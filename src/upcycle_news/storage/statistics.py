@@ -247,7 +247,7 @@ def list_changes(store: Store, ends: Sequence[datetime]) -> tuple[ListChanges, .
     """Return the changes of the list in the spans between these ascending times, the later end included.
 
     Those who were erased on request are not among the joined any more; who left and was forgotten
-    after a while is, by the proof of consent that stays. One scan of each table, by the store.
+    after a while is, by the proof of consent that stays. One scan of each table of consents, by the store.
     """
     with store.reading() as connection:
 
@@ -284,11 +284,11 @@ def _count_in_spans(
     *where: ColumnElement[bool],
     count: ColumnElement[int] | None = None,
 ) -> Counts:
-    """Return how many rows have their time in which span: 0 up to the first end, 1 up to the second."""
+    """Return how many rows have their time in which span: 1 after the first end, up to the second."""
     span = case(*((column <= end, number) for number, end in enumerate(ends)))
     inner = (
         select(span.label("span"), func.count() if count is None else count)
-        .where(column <= ends[-1], *where)
+        .where(column > ends[0], column <= ends[-1], *where)
         .group_by("span")
     )
     return {int(row[0]): int(row[1]) for row in connection.execute(inner)}
