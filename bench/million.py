@@ -87,7 +87,9 @@ def write_list(path: Path, rows: int) -> None:
 
 def report(kind: str, rows: int, home: Path) -> bool:
     """Run all steps and print their figures; returns whether an aim was missed."""
-    print(f"\n| {kind}, {rows:,} readers | CPU s | seconds | peak MB | aim |\n|---|--:|--:|--:|---|")
+    print(
+        f"\n| {kind}, {rows:,} readers | CPU s | seconds | peak MB | aim |\n|---|--:|--:|--:|---|"
+    )
     missed = False
     for name in STEPS:
         result = run(name, home)
@@ -154,10 +156,6 @@ def import_list(home: Path) -> Callable[[], object]:
     return lambda: app.subscribers.import_csv(home / "list.csv", consent="Liste, 2026")
 
 
-def import_again(home: Path) -> Callable[[], object]:
-    return import_list(home)
-
-
 def export(home: Path) -> Callable[[], object]:
     app = open_app(home)
     return lambda: app.subscribers.export_csv(home / "export.csv")
@@ -208,7 +206,6 @@ def opened(home: Path) -> AppContext:
 STEPS: dict[str, Callable[[Path], Callable[[], object]]] = {
     "csv.reader and executemany": reference,
     "import": import_list,
-    "import of the same list again": import_again,
     "export": export,
     "count": count,
     "count for the metrics": count_for_metrics,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import count
 from pathlib import Path
 
 from sqlalchemy import text
@@ -46,45 +48,54 @@ def essay_text() -> str:
     return str(essays[0]["body"])
 
 
-def add_items(publication: Publication, count: int, *, now: datetime) -> None:
-    """List as many feeds as have thirty items each, and store these; they came within four weeks."""
-    context = publication.context()
+def texts_of_items() -> Iterator[tuple[str, str]]:
+    """Yield titles and summaries of items, no two the same among the first 70,000."""
     texts = json.loads((RELATED / "items.json").read_text(encoding="utf-8"))
+    for shift in count(1):
+        for number, one in enumerate(texts):
+            other = texts[(number + shift) % len(texts)]
+            yield one["title"], f"{other['summary']} {one['summary']}"
+
+
+def add_items(publication: Publication, amount: int, *, now: datetime) -> None:
+    """List as many feeds as have thirty items each, and store these; they came within four weeks."""
+    context, texts = publication.context(), texts_of_items()
     lines = []
-    for number, start in enumerate(range(0, count, ITEMS_OF_A_FEED)):
+    for number, start in enumerate(range(0, amount, ITEMS_OF_A_FEED)):
         url = f"https://feed{number}.example/feed"
         lines.append(f'[[feeds]]\nname = "Feed {number}"\nurl = "{url}"\n')
         state = FeedState(
             url, f"Feed {number}", tried_at=now, succeeded_at=now, full_at=now, newest_at=now,
             entries=ITEMS_OF_A_FEED, usable=ITEMS_OF_A_FEED, with_text=ITEMS_OF_A_FEED,
         )  # fmt: skip
-        items = [
-            _item(texts, each, f"Feed {number}", now - timedelta(weeks=WEEKS_OF_ITEMS) * each / count)
-            for each in range(start, min(start + ITEMS_OF_A_FEED, count))
-        ]
+        items = []
+        for each in range(start, min(start + ITEMS_OF_A_FEED, amount)):
+            (title, summary), link = next(texts), f"https://seite.example/{each}"
+            at = now - timedelta(weeks=WEEKS_OF_ITEMS) * each / amount
+            items.append(
+                FeedItem(
+                    key=link,
+                    feed=f"Feed {number}",
+                    link=link,
+                    canonical=link,
+                    title=title,
+                    summary=summary,
+                    date=at,
+                    date_source="feed",
+                )
+            )
         feeds.record(context.store, state, items, now=now)
     (publication.home / "content/feeds.toml").write_text("\n".join(lines), encoding="utf-8")
 
 
-def _item(texts: list[dict[str, str]], number: int, feed: str, at: datetime) -> FeedItem:
-    """Return an item whose title and summary nobody else has together."""
-    other = texts[(number + 1 + number // len(texts)) % len(texts)]
-    link = f"https://seite.example/{number}"
-    return FeedItem(
-        key=link, feed=feed, link=link, canonical=link, title=texts[number % len(texts)]["title"],
-        summary=f"{other['summary']} {texts[number % len(texts)]['summary']}", date=at,
-        date_source="feed",
-    )  # fmt: skip
-
-
-def add_history(publication: Publication, count: int, *, before: date) -> None:
+def add_history(publication: Publication, weeks: int, *, before: date) -> None:
     """Add weekly issues before a day, each with an essay and items of its own, sent to all and closed."""
     context = publication.context()
     slug = publication.write_essay("Vorlage", text=essay_text())
     base = compose.compose_manifest(context, IssueId(before), [slug])
     (publication.home / f"content/essays/2024-05-02-{slug}.md").unlink()
-    for weeks in range(count, 0, -1):
-        _add_issue(publication, context, base, before - timedelta(weeks=weeks))
+    for ago in range(weeks, 0, -1):
+        _add_issue(publication, context, base, before - timedelta(weeks=ago))
 
 
 def _add_issue(publication: Publication, context: AppContext, base: Manifest, day: date) -> None:
@@ -127,4 +138,6 @@ def _of_day(publication: Publication, base: Manifest, day: date) -> Manifest:
 
 def _of_week(item: FeedItem, day: date) -> FeedItem:
     link = f"{item.link}/{day}"
-    return replace(item, key=link, link=link, canonical=link, date=datetime.combine(day, time(), UTC))
+    return replace(
+        item, key=link, link=link, canonical=link, date=datetime.combine(day, time(), UTC)
+    )

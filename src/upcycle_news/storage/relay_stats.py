@@ -67,9 +67,7 @@ def for_earlier_issues(
 ) -> tuple[RelayStats, ...]:
     """Return a relay's statistics for the `last` issues queued before this one, newest first."""
     enqueued_at = select(issues.c.enqueued_at).where(issues.c.id == str(issue)).scalar_subquery()
-    is_timed = exists().where(
-        relay_stats.c.issue_id == issues.c.id, relay_stats.c.relay == relay
-    )
+    is_timed = exists().where(relay_stats.c.issue_id == issues.c.id, relay_stats.c.relay == relay)
     earlier = (  # in the order of an index, so that no more are read than asked for
         select(issues.c.id)
         .where(issues.c.enqueued_at < enqueued_at, is_timed)

@@ -679,9 +679,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("kind", "value", "issue_id", name=op.f("pk_used_content")),
     )
-    op.create_index(
-        op.f("ix_used_content_issue_id"), "used_content", ["issue_id"], unique=False
-    )
+    op.create_index(op.f("ix_used_content_issue_id"), "used_content", ["issue_id"], unique=False)
     op.create_table(
         "wordings",
         sa.Column("issue_id", sa.String(length=16), nullable=False),
