@@ -78,7 +78,7 @@ def main() -> None:
                 began = time.monotonic()
                 publication = made(Path(folder) / name, url, port, options, issues)
                 print(f"{name}: made in {time.monotonic() - began:.0f} s", flush=True)
-                figures.append([step(publication, command) for command in STEPS])
+                figures.append([told(publication, command) for command in STEPS])
     print(
         f"\n| step, {options.readers:,} readers | CPU s, no issue before | {options.issues:,} | ratio"
         " | s, no issue before | s | ratio |\n|---|--:|--:|--:|--:|--:|--:|"
@@ -179,6 +179,13 @@ def add_past_items(
         feeds.record(context.store, state, items, now=context.clock())
     with context.store.writing() as connection:  # their last body was this week's, not all of them
         connection.execute(text("UPDATE feed_bodies SET item_keys = '[]'"))
+
+
+def told(publication: Publication, command: tuple[str, ...]) -> tuple[float, float]:
+    """Do as `step` does, and print the figures at once: with many issues the whole takes a while."""
+    cpu, seconds = step(publication, command)
+    print(f"  {' '.join(command)}: {cpu:.2f} CPU s, {seconds:.2f} s", flush=True)
+    return cpu, seconds
 
 
 def step(publication: Publication, command: tuple[str, ...]) -> tuple[float, float]:

@@ -187,8 +187,8 @@ def _parse(
     language = language_and_region(values["language"]) or named or default_language
     values["language"] = head.checked("language", language, _language_error)
     if named and base_of(language) != named:
-        text = localized("translation-language", language=language, name=named)
-        head.add_error(head.line("language"), text)
+        objection = localized("translation-language", language=language, name=named)
+        head.add_error(head.line("language"), objection)
     from upcycle_news.text.markdown.parser import plain_line  # late: commands that read no essay
 
     for name in ("title", "author", "summary"):  # no Markdown in a head, no entities in a subject
