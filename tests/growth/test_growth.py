@@ -97,7 +97,10 @@ COMMANDS: dict[str, tuple[Question, Growth]] = {
     "GET /events": (asking("/events?limit=20", "events:read"), Growth()),
     "essay list": (command("essay", "list"), Growth(issues=60)),
     "issue plan": (command("issue", "plan"), Growth(issues=120, readers=70, items=100)),
-    "issue preview": (command("issue", "preview"), Growth(issues=30, readers=140, items=100)),
+    "issue preview": (
+        command("issue", "preview", "--no-collect"),
+        Growth(issues=30, readers=140, items=100),
+    ),
     "check": (command("check"), Growth(issues=120, items=100)),
     "doctor --offline": (command("doctor", "--offline"), Growth(issues=120, items=100)),
     "subscribers tidy": (command("subscribers", "tidy"), Growth()),
