@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -46,6 +47,13 @@ def clear_alert(store: Store, event: str, subject: str) -> None:
     """Close an alert: the next `alert_once` for it is news again."""
     with store.writing() as connection:
         close_alert(connection, event, subject)
+
+
+def clear_alerts(store: Store, event: str, subjects: Iterable[str]) -> None:
+    """Close those of these alerts that are open; nothing is written where none is."""
+    passed = {subject[:_SUBJECT_LENGTH] for subject in subjects}
+    for subject in passed.intersection(open_alerts(store, event)):
+        clear_alert(store, event, subject)
 
 
 def close_alert(connection: Connection, event: str, subject: str) -> None:

@@ -6,6 +6,7 @@ power cut; with Postgres the server's settings decide.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import stat
 import time
@@ -194,7 +195,12 @@ def open_store(url: str, *, migrated: bool = True) -> Store:
             name = parsed.database
             _make_folder(Path(parsed.database).parent, name)
             store_file_exists(Path(parsed.database))
-        options = {"hide_parameters": True, "connect_args": _connect_args(parsed)}
+        options = {
+            "hide_parameters": True,
+            "connect_args": _connect_args(parsed),
+            "json_serializer": _to_json,
+            "json_deserializer": _from_json,
+        }
         if parsed.get_backend_name() == "sqlite":
             engine = raw_engine = create_engine(parsed, **options)
         else:
@@ -213,6 +219,14 @@ def open_store(url: str, *, migrated: bool = True) -> Store:
     if migrated:
         migrate(store)
     return store
+
+
+def _to_json(value: Any) -> str:
+    return "[]" if value == [] else json.dumps(value)  # of a million readers few are in a group
+
+
+def _from_json(text_of_value: str) -> Any:
+    return [] if text_of_value == "[]" else json.loads(text_of_value)
 
 
 def _connect_args(url: Any) -> dict[str, Any]:

@@ -102,9 +102,11 @@ def _select_pending(issue: str) -> Select[Any]:
     """Select those that still matter: not suppressed otherwise, and not unsubscribed meanwhile."""
     query = (
         select(pending_suppressions, subscribers.c.email_key)
-        .join(subscribers, subscribers.c.id == pending_suppressions.c.subscriber_id)
+        # An outer join, and no plain comparison of the status: SQLite would read all subscribers and look
+        # up for each what waits, instead of the few that wait.
+        .outerjoin(subscribers, subscribers.c.id == pending_suppressions.c.subscriber_id)
         .where(
-            subscribers.c.status == SubscriberStatus.CONFIRMED,
+            func.coalesce(subscribers.c.status, "") == SubscriberStatus.CONFIRMED,
             suppression_reason_sql().is_(None),
         )
         .order_by(pending_suppressions.c.created_at, pending_suppressions.c.subscriber_id)

@@ -196,14 +196,16 @@ def _late_events(context: AppContext) -> Iterator[Event]:
 
 
 def _feed_events(context: AppContext) -> Iterator[Event]:
+    name, healthy = "upcycle-news.feed.dead", []
     for feed in feeds_health(context):
         subject = str(localized("about-feed", feed=feed.name))
         if feed.active and (feed.stopped or feed.errors >= DEAD_FEED_ERRORS):
             why = recognise(feed.last_error, "feeds")
             text = localized("alarm-feed-is-dead", feed=feed.name, why=why)
-            yield Event("upcycle-news.feed.dead", subject, text.in_language(context.language))
+            yield Event(name, subject, text.in_language(context.language))
         else:
-            alerts.clear_alert(context.store, "upcycle-news.feed.dead", subject)
+            healthy.append(subject)
+    alerts.clear_alerts(context.store, name, healthy)
 
 
 def _bounce_events(context: AppContext) -> Iterator[Event]:
