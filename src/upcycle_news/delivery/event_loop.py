@@ -108,6 +108,7 @@ class SmtpEventLoop:
     def _tick(self) -> bool:
         """Do what can be done now; False when the run is over."""
         session = self.session
+        session.show_news()
         session.send_heartbeat()
         at = None if session.ended else session.may_send_at()
         dispatched = not session.ended and at is None and self._dispatch()

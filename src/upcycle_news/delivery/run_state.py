@@ -100,6 +100,7 @@ class RunState:
     leases: deque[LeasedDelivery] = field(default_factory=deque)
     backoff: RelayBackoff = field(init=False)
 
+    _has_news: bool = False
     _last_heartbeat: datetime | None = None
 
     def __post_init__(self) -> None:
@@ -218,12 +219,18 @@ class RunState:
     def count(self, claim: LeasedDelivery, verdict: Verdict) -> None:
         """Add a verdict to the report."""
         self.counters.add(claim, verdict)
+        self._has_news = True
         if verdict.stop is not None:
             self.stopped = self.stopped or verdict.stop
-        self.show_progress()
+
+    def show_news(self) -> None:
+        """Hand on the counts so far if there were verdicts since the last time."""
+        if self._has_news:
+            self.show_progress()
 
     def show_progress(self) -> None:
         """Hand on the counts so far, and since when the relay is away if it is."""
+        self._has_news = False
         since = self.backoff.since if self.backoff.failures > 1 else None
         self.progress(replace(self.counters.report(), away_since=since))
 
