@@ -32,7 +32,7 @@ from upcycle_news.transports.outcomes import Outcome
 _GREYLISTING = re.compile(r"gr[ae]y-?list", re.IGNORECASE)
 _HEARTBEAT = 30.0  # seconds
 # Leases at a time: one commit for many; few until the relay has accepted a message.
-_BATCH, _FIRST_BATCH = 100, 10
+_BATCH, _FIRST_BATCH = 250, 10
 
 
 @dataclass

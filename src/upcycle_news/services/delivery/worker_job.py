@@ -39,7 +39,9 @@ from upcycle_news.storage.ledger import Ledger
 from upcycle_news.subscribers.link_tokens import Purpose
 from upcycle_news.transports.smtp import open_connection
 
-if TYPE_CHECKING:  # a further process renders nothing, and starts in half the time without what does
+if (
+    TYPE_CHECKING
+):  # a further process renders nothing, and starts in half the time without what does
     from upcycle_news.services.issues.render import RenderedRevision
 
 log = Log(__name__)
