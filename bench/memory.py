@@ -19,8 +19,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import delivery
 from tests.processes import smtp_sink
+
+import delivery
 
 
 @dataclass
@@ -63,26 +64,30 @@ def main() -> int:
     options = parser.parse_args()
     delivery.SIZE = options.size
     for count in options.readers or [10_000, 200_000]:
-        with tempfile.TemporaryDirectory() as folder, smtp_sink() as port:
-            home = Path(folder) / "publication"
-            environment = delivery.environment_of(home, port, options.connections)
-            delivery.in_child(lambda: delivery.publication(home, count, environment))
-            memory, begun = Memory(), time.monotonic()
-            process = subprocess.Popen(
-                delivery.RESUME, env=environment, stdout=subprocess.PIPE, text=True
-            )
-            while process.poll() is None:
-                memory.sample(_with_children(process.pid))
-                time.sleep(0.2)
-            assert process.stdout is not None
-            if process.returncode or json.loads(process.stdout.read())["sent"] != count:
-                raise SystemExit("the sender failed")
-            print(
-                f"{count:9} readers: largest process {memory.largest:.0f} MB, together"
-                f" {memory.together:.0f} MB, {count / (time.monotonic() - begun):.0f} a second",
-                flush=True,
-            )
+        memory = measured(count, options.connections)
+        print(
+            f"{count:9} readers: largest process {memory.largest:.0f} MB, together {memory.together:.0f} MB",
+            flush=True,
+        )
     return 0
+
+
+def measured(count: int, connections: int) -> Memory:
+    """Send an issue to `count` readers; return the peaks."""
+    with tempfile.TemporaryDirectory() as folder, smtp_sink() as port:
+        home, memory = Path(folder) / "publication", Memory()
+        environment = delivery.environment_of(home, port, connections)
+        delivery.in_child(lambda: delivery.publication(home, count, environment))
+        process = subprocess.Popen(
+            delivery.RESUME, env=environment, stdout=subprocess.PIPE, text=True
+        )
+        while process.poll() is None:
+            memory.sample(_with_children(process.pid))
+            time.sleep(0.2)
+        assert process.stdout is not None
+        if process.returncode or json.loads(process.stdout.read())["sent"] != count:
+            raise SystemExit("the sender failed")
+    return memory
 
 
 if __name__ == "__main__":
