@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
 from typing import Any
 
@@ -42,7 +42,7 @@ class CompiledStatement:
 
     def rows(self, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
         """Return what `parameters` returns for each of `rows`; what several share is processed once."""
-        columns = []
+        columns: list[Iterable[Any]] = []
         for name, process, constant in self._slots:
             if name not in self._variables:
                 columns.append(repeat(constant, len(rows)))
