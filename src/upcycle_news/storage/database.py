@@ -42,6 +42,9 @@ class Store:
         `raw_engine` is that of `raw_cursor`, `engine` itself unless given.
         """
         self._engine, self._raw_engine = engine, raw_engine or engine
+        # Connections of `raw_cursor` that nobody uses now. Taking one from the engine's pool and giving it
+        # back for each commit of a worker would cost as much as a third of the commit.
+        self._spare_raw: list[Any] = []
         self.name = name
         self.dialect = engine.dialect.name
         # Keys the hashes of erased subscribers; set by the application, which reads the secrets.
@@ -101,24 +104,32 @@ class Store:
         milliseconds: several workers that alternate would mostly sleep. After a restart of
         Postgres the first use raises, the next one connects anew.
         """
-        raw = None
+        raw = self._raw_connection()
         try:
-            with self._translate_errors():
-                raw = self._raw_engine.raw_connection()
             cursor = raw.cursor()
             if self.dialect == "sqlite":
                 _begin_immediate(cursor)
             yield cursor
             raw.commit()
         except self._engine.dialect.loaded_dbapi.Error as error:
-            if raw is not None:
-                raw.invalidate()  # a lost connection cannot even roll back
+            raw.invalidate()  # a lost connection cannot even roll back
             raise StoreError(
                 localized("store-said", name=self.name, why=describe_error(error))
             ) from None
-        finally:
-            if raw is not None:
-                raw.close()  # which rolls back what was not committed
+        except BaseException:
+            raw.rollback()
+            self._spare_raw.append(raw)
+            raise
+        self._spare_raw.append(raw)
+
+    def _raw_connection(self) -> Any:
+        with suppress(IndexError):
+            return self._spare_raw.pop()
+        with self._translate_errors():
+            raw = self._raw_engine.raw_connection()
+            if self.dialect == "sqlite":
+                raw.cursor().execute("PRAGMA busy_timeout=0")  # `_begin_immediate` waits
+            return raw
 
     @property
     def sql_dialect(self) -> Dialect:
@@ -166,6 +177,8 @@ class Store:
 
     def close(self) -> None:
         """Close all connections."""
+        while self._spare_raw:
+            self._spare_raw.pop().invalidate()
         self._engine.dispose()
         self._raw_engine.dispose()
 
@@ -307,20 +320,16 @@ def store_file_exists(path: Path) -> bool:
 
 def _begin_immediate(cursor: Any) -> None:
     deadline, pause = time.monotonic() + BUSY_SECONDS, 0.00005
-    cursor.execute("PRAGMA busy_timeout=0")
-    try:
-        while True:
-            try:
-                cursor.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
-                if "locked" not in str(error) or time.monotonic() > deadline:
-                    raise
-                time.sleep(pause)
-                pause = min(pause * 1.5, 0.01)
-            else:
-                return
-    finally:
-        cursor.execute(f"PRAGMA busy_timeout={1000 * BUSY_SECONDS}")
+    while True:
+        try:
+            cursor.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.01)
+        else:
+            return
 
 
 def _use_wal(cursor: Any) -> None:
