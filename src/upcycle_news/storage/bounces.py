@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from upcycle_news.models import Bounce, SuppressionSource
 from upcycle_news.storage import packed_deliveries, refusal_guard
 from upcycle_news.storage.database import Store
+from upcycle_news.storage.dialect_insert import dialect_insert
 from upcycle_news.storage.schema import (
     bounces,
     deliveries,
@@ -157,8 +157,11 @@ def _insert_new(connection: Connection, rows: list[dict[str, Any]]) -> set[str]:
     """Insert the rows that are new; returns their report keys."""
     if not rows:
         return set()
-    insert_ignore = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert_ignore(bounces).on_conflict_do_nothing().returning(bounces.c.report_key)
+    statement = (
+        dialect_insert(connection.dialect.name, bounces)
+        .on_conflict_do_nothing()
+        .returning(bounces.c.report_key)
+    )
     return set(connection.scalars(statement, rows))
 
 

@@ -13,10 +13,10 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    literal_column,
+    text,
 )
 
-from upcycle_news.storage.schema.base import LongNumber, UtcDateTime, metadata
+from upcycle_news.storage.schema.base import LongNumber, UtcDateTime, metadata, partial_index
 
 workers = Table(
     "workers",
@@ -55,12 +55,11 @@ deliveries = Table(
     sqlite_autoincrement=True,
 )
 # Few rows are deferred at a time: the index costs the others nothing.
-Index(
+partial_index(
     "ix_deliveries_due",
     deliveries.c.issue_id,
     deliveries.c.next_at,
-    sqlite_where=deliveries.c.state == literal_column("'deferred'"),
-    postgresql_where=deliveries.c.state == literal_column("'deferred'"),
+    where=text("state = 'deferred'"),
 )
 
 # Deliveries of old issues by blocks of subscriber ids, those of one state and variant together, instead of a

@@ -74,7 +74,17 @@ def upgrade() -> None:
         sa.UniqueConstraint("report_key", name=op.f("uq_bounces_report_key")),
     )
     op.create_index(op.f("ix_bounces_issue_id"), "bounces", ["issue_id"], unique=False)
+    op.create_index(op.f("ix_bounces_kind"), "bounces", ["kind"], unique=False)
+    op.create_index(op.f("ix_bounces_received_at"), "bounces", ["received_at"], unique=False)
     op.create_index(op.f("ix_bounces_subscriber_id"), "bounces", ["subscriber_id"], unique=False)
+    op.create_index(
+        "ix_bounces_with_report",
+        "bounces",
+        ["received_at"],
+        unique=False,
+        sqlite_where=sa.text("raw IS NOT NULL"),
+        postgresql_where=sa.text("raw IS NOT NULL"),
+    )
     op.create_table(
         "collected_posts",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -282,6 +292,7 @@ def upgrade() -> None:
         sa.Column("at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_unsubscribes")),
     )
+    op.create_index(op.f("ix_unsubscribes_at"), "unsubscribes", ["at"], unique=False)
     op.create_index(
         op.f("ix_unsubscribes_issue_number"), "unsubscribes", ["issue_number"], unique=False
     )
@@ -346,7 +357,16 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_consents")),
     )
+    op.create_index(op.f("ix_consents_confirmed_at"), "consents", ["confirmed_at"], unique=False)
     op.create_index(op.f("ix_consents_subscriber_id"), "consents", ["subscriber_id"], unique=False)
+    op.create_index(
+        "ix_consents_unconfirmed",
+        "consents",
+        ["given_at"],
+        unique=False,
+        sqlite_where=sa.text("confirmed_at IS NULL"),
+        postgresql_where=sa.text("confirmed_at IS NULL"),
+    )
     op.create_table(
         "address_changes",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -693,6 +713,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("kind", "value", "issue_id", name=op.f("pk_used_content")),
     )
+    op.create_index(op.f("ix_used_content_issue_id"), "used_content", ["issue_id"], unique=False)
     op.create_table(
         "wordings",
         sa.Column("issue_id", sa.String(length=16), nullable=False),
