@@ -511,6 +511,16 @@ class BackupSettings(Table):
     keep: int = Field(14, ge=0, description="So many backups are kept there; 0: all of them.")
 
 
+class DeliveriesSettings(Table):
+    """`[deliveries]`: how long the store keeps a row for each reader of an issue."""
+
+    pack_after_days: int = Field(
+        14,
+        ge=0,
+        description="The deliveries of an issue are packed so many days after it was closed; 0: never.",
+    )
+
+
 class JournalSettings(Table):
     """`[journal]`: the record of what went out, which tells a store that was lost or set back."""
 
@@ -611,6 +621,11 @@ class InboxSettings(Table):
     folder: Line = Field("INBOX", description="The folder that is read.")
     processed: Line = Field("processed", description="Where handled mail is moved to.")
     maildir: str = Field("", description="A Maildir instead of an IMAP server.")
+
+    @property
+    def is_set(self) -> bool:
+        """True if an inbox is configured."""
+        return bool(self.host or self.maildir)
 
 
 class BouncesSettings(Table):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -29,6 +30,7 @@ from sqlalchemy import (
 )
 
 from upcycle_news.models import Choice, DeliveryState, IssueId, SubscriberStatus
+from upcycle_news.storage import packed_deliveries
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import deliveries, subscribers
 from upcycle_news.storage.suppressions import suppression_reason_sql
@@ -38,6 +40,7 @@ NO_MAIL = -1
 _UNDECIDED = -2
 """Stands there, within the transaction that queues, for a choice that came while the others were counted."""
 
+_Conditions = tuple[ColumnElement[bool], ...]
 VariantOf = Callable[[Choice], int | None]
 """Returns the number of the variant for a choice; None: they do not get the issue."""
 
@@ -96,8 +99,8 @@ def may_receive(store: Store, subscriber: int, issue: IssueId) -> bool:
 
     Not who is not confirmed, left or is suppressed; a correction is for those who got what it corrects.
     """
-    query = select(subscribers.c.id).where(subscribers.c.id == subscriber, *_may_receive(issue))
-    with store.reading() as connection:
+    with store.reading() as connection, _may_receive(connection, issue) as conditions:
+        query = select(subscribers.c.id).where(subscribers.c.id == subscriber, *conditions)
         return connection.execute(query).first() is not None
 
 
@@ -130,9 +133,10 @@ def queue_deliveries(
             for (language, topics), number in numbers.items()
         ]
         connection.execute(insert(_chosen), rows)
-    query = _rows(issue, now, by_choice=bool(numbers))
-    columns = [column.name for column in query.selected_columns]
-    connection.execute(insert(deliveries).from_select(columns, query))
+    with _may_receive(connection, issue) as conditions:
+        query = _rows(issue, now, conditions, by_choice=bool(numbers))
+        columns = [column.name for column in query.selected_columns]
+        connection.execute(insert(deliveries).from_select(columns, query))
     if numbers and variant_of is not None:
         _chosen.drop(connection)
         _decide_late_choices(connection, issue, variant_of)
@@ -152,12 +156,12 @@ def queue_deliveries(
 
 def _choices(connection: Connection, issue: IssueId | None) -> dict[tuple[str, str], int]:
     """Return the readers of each choice, which is a language and the topics as they are stored."""
-    query = (
-        select(subscribers.c.language, _TOPICS, func.count())
-        .where(*_may_receive(issue))
-        .group_by(subscribers.c.language, _TOPICS)
-    )
-    return {(language, topics): int(count) for language, topics, count in connection.execute(query)}
+    query = select(subscribers.c.language, _TOPICS, func.count())
+    with _may_receive(connection, issue) as conditions:
+        rows = connection.execute(
+            query.where(*conditions).group_by(subscribers.c.language, _TOPICS)
+        ).all()
+    return {(language, topics): int(count) for language, topics, count in rows}
 
 
 def _numbers(
@@ -201,11 +205,12 @@ def _without(
     return without
 
 
-def _rows(issue: IssueId, now: datetime, *, by_choice: bool) -> Select[Any]:
+def _rows(
+    issue: IssueId, now: datetime, conditions: _Conditions, *, by_choice: bool
+) -> Select[Any]:
     """Return the rows of the deliveries to queue; `by_choice`: with the variants in `_chosen`."""
     variant: ColumnElement[int] = literal(0)
     source: Any = subscribers
-    conditions = _may_receive(issue)
     if by_choice:
         variant = func.coalesce(_chosen.c.variant, _UNDECIDED)
         is_theirs = and_(_chosen.c.language == subscribers.c.language, _chosen.c.topics == _TOPICS)
@@ -227,18 +232,19 @@ def _rows(issue: IssueId, now: datetime, *, by_choice: bool) -> Select[Any]:
     return rows.select_from(source).where(*conditions).order_by(*order)
 
 
-def _may_receive(issue: IssueId | None = None) -> tuple[ColumnElement[bool], ...]:
-    """Return the conditions for getting an issue; a correction goes only to whom its issue was accepted for."""
+@contextmanager
+def _may_receive(connection: Connection, issue: IssueId | None = None) -> Iterator[_Conditions]:
+    """The conditions for getting an issue; a correction goes only to whom its issue was accepted for."""
     conditions = (
         subscribers.c.status == SubscriberStatus.CONFIRMED,
         suppression_reason_sql().is_(None),
     )
     if issue is None or not issue.correction:
-        return conditions
-    got = select(deliveries.c.subscriber_id).where(
-        deliveries.c.issue_id == str(issue.original), deliveries.c.state == DeliveryState.SENT
-    )
-    return (*conditions, subscribers.c.id.in_(got))
+        yield conditions
+        return
+    original = str(issue.original)
+    with packed_deliveries.subscribers_in(connection, original, DeliveryState.SENT) as got:
+        yield (*conditions, subscribers.c.id.in_(got))
 
 
 def _remove_other_topics(connection: Connection, issue: IssueId, topics: Collection[str]) -> None:

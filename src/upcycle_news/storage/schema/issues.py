@@ -185,7 +185,7 @@ used_content = Table(
     metadata,
     Column("kind", String(8), primary_key=True),
     Column("value", Text, primary_key=True),
-    Column("issue_id", ForeignKey("issues.id", ondelete="CASCADE"), primary_key=True),
+    Column("issue_id", ForeignKey("issues.id", ondelete="CASCADE"), primary_key=True, index=True),
 )
 
 # Corrections and withdrawals after an issue was sent; `essay` is a slug, or empty for the whole

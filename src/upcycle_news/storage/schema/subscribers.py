@@ -17,7 +17,7 @@ from sqlalchemy import (
     text,
 )
 
-from upcycle_news.storage.schema.base import LongNumber, UtcDateTime, metadata
+from upcycle_news.storage.schema.base import LongNumber, UtcDateTime, metadata, partial_index
 
 subscribers = Table(
     "subscribers",
@@ -42,12 +42,7 @@ subscribers = Table(
 
 IN_A_GROUP = text("CAST(\"groups\" AS TEXT) <> '[]'")
 """The few in a group, such as the editors. A query needs these very words to be answered by the index."""
-Index(
-    "ix_subscribers_in_a_group",
-    subscribers.c.id,
-    sqlite_where=IN_A_GROUP,
-    postgresql_where=IN_A_GROUP,
-)
+partial_index("ix_subscribers_in_a_group", subscribers.c.id, where=IN_A_GROUP)
 
 consents = Table(
     "consents",
@@ -66,7 +61,8 @@ consents = Table(
     Column("ip", String(64), nullable=False),
     Column("given_at", UtcDateTime, nullable=False),
     Column("mailed_at", UtcDateTime),
-    Column("confirmed_at", UtcDateTime),
+    # Those of the last weeks are counted every ten minutes.
+    Column("confirmed_at", UtcDateTime, index=True),
     Column("ended_at", UtcDateTime),
     # The words that were agreed to, where another program asked for the consent.
     Column("text", Text, nullable=False, server_default=""),
@@ -74,6 +70,13 @@ consents = Table(
     # anybody may enter an address. NULL: nothing was chosen, and what is known of the subscriber stays.
     Column("chosen_language", String(8)),
     Column("chosen_topics", JSON(none_as_null=True)),
+    # What tidying looks for: few among many that were confirmed.
+    Index(
+        "ix_consents_unconfirmed",
+        "given_at",
+        sqlite_where=text("confirmed_at IS NULL"),
+        postgresql_where=text("confirmed_at IS NULL"),
+    ),
 )
 
 # New addresses that subscribers asked for. `new_email` is empty once the change was confirmed or has
@@ -207,7 +210,7 @@ unsubscribes = Table(
     Column("subscriber_id", Integer, nullable=False, index=True),
     Column("issue_number", Integer, nullable=False, index=True),
     Column("method", String(16), nullable=False),
-    Column("at", UtcDateTime, nullable=False),
+    Column("at", UtcDateTime, nullable=False, index=True),
 )
 
 # Bounces and complaints. No foreign keys: the counts outlive the subscriber.
@@ -219,9 +222,16 @@ bounces = Table(
     Column("delivery_id", LongNumber, nullable=False),
     Column("subscriber_id", Integer, nullable=False, index=True),
     Column("issue_id", String(16), nullable=False, index=True),
-    Column("kind", String(16), nullable=False),
+    Column("kind", String(16), nullable=False, index=True),
     Column("code", String(16), nullable=False),
     Column("reason", Text, nullable=False),
     Column("raw", LargeBinary),
-    Column("received_at", UtcDateTime, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False, index=True),
+    # Raw reports are deleted after a while: few rows have one.
+    Index(
+        "ix_bounces_with_report",
+        "received_at",
+        sqlite_where=text("raw IS NOT NULL"),
+        postgresql_where=text("raw IS NOT NULL"),
+    ),
 )
