@@ -39,6 +39,7 @@ from upcycle_news.config.sections import (
     ChannelSettings,
     CockpitSettings,
     CollectSettings,
+    DigestSettings,
     DkimSettings,
     DoctorSettings,
     EventSourceSettings,
@@ -120,6 +121,7 @@ class Settings(BaseSettings):
     backup: BackupSettings = Field(default_factory=BackupSettings)
     journal: JournalSettings = Field(default_factory=JournalSettings)
     audience: AudienceSettings = Field(default_factory=AudienceSettings)
+    digest: DigestSettings = Field(default_factory=DigestSettings)
     web: WebSettings = Field(default_factory=WebSettings)
     inbox: InboxSettings = Field(default_factory=InboxSettings)
     bounces: BouncesSettings = Field(default_factory=BouncesSettings)

@@ -20,17 +20,21 @@ from sqlalchemy import (
     and_,
     cast,
     delete,
+    false,
     func,
     insert,
     literal,
     null,
+    or_,
     select,
     update,
 )
 
 from upcycle_news.models import Choice, DeliveryState, IssueId, SubscriberStatus
+from upcycle_news.models.digest import DigestInterval, DigestPeriod
+from upcycle_news.storage import rhythms
 from upcycle_news.storage.database import Store
-from upcycle_news.storage.schema import deliveries, subscribers
+from upcycle_news.storage.schema import deliveries, subscribers, used_content
 from upcycle_news.storage.suppressions import suppression_reason_sql
 
 NO_MAIL = -1
@@ -46,11 +50,13 @@ VariantOf = Callable[[Choice], int | None]
 class QueuedReaders:
     """How many deliveries of each variant were queued, by its number.
 
-    `without` are those who would get the issue if it had something in their language, by language.
+    `without` are those who would get the issue if it had something in their language, by language;
+    `left_for_digest` get it in a digest.
     """
 
     variants: Mapping[int, int]
     without: Mapping[str, int] = field(default_factory=dict)
+    left_for_digest: int = 0
 
 
 # Stored JSON as text: equal texts are equal choices, and what is written in another order is read as well.
@@ -70,14 +76,20 @@ _chosen = Table(
 
 
 def count_choices(
-    store: Store, topics: Collection[str], *, issue: IssueId | None = None
+    store: Store,
+    topics: Collection[str],
+    *,
+    issue: IssueId | None = None,
+    interval: DigestInterval | None = None,
 ) -> dict[Choice, int]:
     """Return how many of those who would get an issue on `topics` (empty: for all) made each choice.
 
-    A correction goes to those who got the issue that it corrects.
+    A correction goes to those who got the issue that it corrects, a digest to those who chose it; they
+    get none of the issues that it tells. `interval` is the digest's.
     """
     with store.reading() as connection:
-        rows = _choices(connection, issue)
+        period = rhythms.issue_period(connection, issue, interval) if issue else None
+        rows = _choices(connection, issue, period)
     counts: dict[Choice, int] = {}
     for (language, stored), readers in rows.items():
         choice = Choice(language, tuple(json.loads(stored)))
@@ -86,18 +98,41 @@ def count_choices(
     return counts
 
 
-def count_audience(store: Store, topics: Collection[str], *, issue: IssueId | None = None) -> int:
+def count_audience(
+    store: Store,
+    topics: Collection[str],
+    *,
+    issue: IssueId | None = None,
+    interval: DigestInterval | None = None,
+) -> int:
     """Return how many deliveries an issue on `topics` (empty: for all) would have now."""
-    return sum(count_choices(store, topics, issue=issue).values())
+    return sum(count_choices(store, topics, issue=issue, interval=interval).values())
 
 
-def may_receive(store: Store, subscriber: int, issue: IssueId) -> bool:
-    """Return whether a subscriber would be asked about an issue now, whatever they chose.
-
-    Not who is not confirmed, left or is suppressed; a correction is for those who got what it corrects.
-    """
-    query = select(subscribers.c.id).where(subscribers.c.id == subscriber, *_may_receive(issue))
+def count_left_for_digest(
+    store: Store, topics: Collection[str], issue: IssueId, interval: DigestInterval | None
+) -> tuple[int, DigestPeriod | None]:
+    """Return how many would get an issue in a digest only, and the period of that digest, as it is now."""
     with store.reading() as connection:
+        period = rhythms.issue_period(connection, issue, interval)
+        if period is None or not issue.is_regular:
+            return 0, None
+        return _left_for_digest(connection, topics, period), period
+
+
+def may_receive(
+    store: Store, subscriber: int, issue: IssueId, interval: DigestInterval | None = None
+) -> bool:
+    """Return whether a subscriber would be asked about an issue now, whatever topics they chose.
+
+    Not who is not confirmed, left or is suppressed; a correction is for those who got what it corrects,
+    and an issue that a digest tells for those who did not choose the digest.
+    """
+    with store.reading() as connection:
+        period = rhythms.issue_period(connection, issue, interval)
+        query = select(subscribers.c.id).where(
+            subscribers.c.id == subscriber, *_may_receive(issue, period)
+        )
         return connection.execute(query).first() is not None
 
 
@@ -114,14 +149,17 @@ def queue_deliveries(
     variant_of: VariantOf | None,
     *,
     now: datetime,
+    period: DigestPeriod | None = None,
 ) -> QueuedReaders:
     """Queue a delivery for everybody who gets the issue; return how many each variant has, and who has none.
+
+    `period` is that of the digest that tells the issue, or which it is.
 
     They are in the order of their variants, so that a worker has few of them at a time. Without
     `variant_of` all get the first. What another transaction changes in this very moment counts as it was
     before or as it is then.
     """
-    choices = {} if variant_of is None else _choices(connection, issue)
+    choices = {} if variant_of is None else _choices(connection, issue, period)
     numbers = {} if variant_of is None else _numbers(choices, variant_of)
     if numbers:
         _chosen.create(connection)
@@ -130,7 +168,7 @@ def queue_deliveries(
             for (language, topics), number in numbers.items()
         ]
         connection.execute(insert(_chosen), rows)
-    query = _rows(issue, now, by_choice=bool(numbers))
+    query = _rows(issue, now, _may_receive(issue, period), by_choice=bool(numbers))
     columns = [column.name for column in query.selected_columns]
     connection.execute(insert(deliveries).from_select(columns, query))
     if numbers and variant_of is not None:
@@ -140,21 +178,36 @@ def queue_deliveries(
         _remove_other_topics(connection, issue, topics)
     # Counted, because with Postgres an INSERT … SELECT does not tell how many rows it made.
     of_issue = deliveries.c.issue_id == str(issue)
+    left = _left_for_digest(connection, topics, period) if period and issue.is_regular else 0
     if not numbers:
         total = connection.scalar(select(func.count()).where(of_issue)) or 0
-        return QueuedReaders({0: int(total)} if total else {})
+        return QueuedReaders({0: int(total)} if total else {}, left_for_digest=left)
     counted = select(deliveries.c.variant, func.count()).where(of_issue)
     rows_of = connection.execute(counted.group_by(deliveries.c.variant))
     return QueuedReaders(
-        {int(number): int(count) for number, count in rows_of}, _without(choices, numbers, topics)
+        {int(number): int(count) for number, count in rows_of},
+        _without(choices, numbers, topics),
+        left,
     )
 
 
-def _choices(connection: Connection, issue: IssueId | None) -> dict[tuple[str, str], int]:
+def _left_for_digest(connection: Connection, topics: Collection[str], period: DigestPeriod) -> int:
+    """Return how many get an issue of the period in its digest."""
+    of_digest = _choices(connection, IssueId(period.end, digest=1), period)
+    return sum(
+        readers
+        for (_, stored), readers in of_digest.items()
+        if not topics or wants(json.loads(stored), topics)
+    )
+
+
+def _choices(
+    connection: Connection, issue: IssueId | None, period: DigestPeriod | None
+) -> dict[tuple[str, str], int]:
     """Return the readers of each choice, which is a language and the topics as they are stored."""
     query = (
         select(subscribers.c.language, _TOPICS, func.count())
-        .where(*_may_receive(issue))
+        .where(*_may_receive(issue, period))
         .group_by(subscribers.c.language, _TOPICS)
     )
     return {(language, topics): int(count) for language, topics, count in connection.execute(query)}
@@ -201,11 +254,16 @@ def _without(
     return without
 
 
-def _rows(issue: IssueId, now: datetime, *, by_choice: bool) -> Select[Any]:
+def _rows(
+    issue: IssueId,
+    now: datetime,
+    conditions: tuple[ColumnElement[bool], ...],
+    *,
+    by_choice: bool,
+) -> Select[Any]:
     """Return the rows of the deliveries to queue; `by_choice`: with the variants in `_chosen`."""
     variant: ColumnElement[int] = literal(0)
     source: Any = subscribers
-    conditions = _may_receive(issue)
     if by_choice:
         variant = func.coalesce(_chosen.c.variant, _UNDECIDED)
         is_theirs = and_(_chosen.c.language == subscribers.c.language, _chosen.c.topics == _TOPICS)
@@ -227,18 +285,37 @@ def _rows(issue: IssueId, now: datetime, *, by_choice: bool) -> Select[Any]:
     return rows.select_from(source).where(*conditions).order_by(*order)
 
 
-def _may_receive(issue: IssueId | None = None) -> tuple[ColumnElement[bool], ...]:
-    """Return the conditions for getting an issue; a correction goes only to whom its issue was accepted for."""
+def _may_receive(
+    issue: IssueId | None = None, period: DigestPeriod | None = None
+) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions for getting an issue; a correction goes only to whom its issue was accepted for.
+
+    `period` is that of the digest that tells the issue, or which it is; a digest of none is for nobody.
+    """
     conditions = (
         subscribers.c.status == SubscriberStatus.CONFIRMED,
         suppression_reason_sql().is_(None),
     )
-    if issue is None or not issue.correction:
+    if issue is None:
         return conditions
-    got = select(deliveries.c.subscriber_id).where(
-        deliveries.c.issue_id == str(issue.original), deliveries.c.state == DeliveryState.SENT
+    if issue.correction:
+        return (*conditions, subscribers.c.id.in_(_who_got(issue.original)))
+    if period is None:
+        return (*conditions, false()) if issue.digest else conditions
+    readers = rhythms.digest_readers(period)
+    is_theirs = subscribers.c.id.in_(readers) if issue.digest else subscribers.c.id.not_in(readers)
+    return (*conditions, is_theirs)
+
+
+def _who_got(issue: IssueId) -> Select[tuple[int]]:
+    """Return the query of all who got an issue, itself or in a digest."""
+    told_by = select(used_content.c.issue_id).where(
+        used_content.c.kind == "issue", used_content.c.value == str(issue)
     )
-    return (*conditions, subscribers.c.id.in_(got))
+    return select(deliveries.c.subscriber_id).where(
+        or_(deliveries.c.issue_id == str(issue), deliveries.c.issue_id.in_(told_by)),
+        deliveries.c.state == DeliveryState.SENT,
+    )
 
 
 def _remove_other_topics(connection: Connection, issue: IssueId, topics: Collection[str]) -> None:

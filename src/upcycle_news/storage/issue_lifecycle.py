@@ -557,6 +557,8 @@ def take_back(connection: Connection, issue: str, *, by: str, now: datetime, rea
         "enqueued_at": None,
         "closed_at": None,
         "left_without": None,
+        "digest_day": None,
+        "left_for_digest": None,
     }
     advance(
         connection,

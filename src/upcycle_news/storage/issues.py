@@ -32,9 +32,10 @@ from upcycle_news.models import (
     Variants,
     VariantStatus,
 )
+from upcycle_news.models.digest import DigestInterval, DigestPeriod
 from upcycle_news.models.variants import issue_of, number_of
 from upcycle_news.storage import issue_lifecycle as lifecycle
-from upcycle_news.storage import issue_relays, manifest_json, refusal_guard, send_hold
+from upcycle_news.storage import issue_relays, manifest_json, refusal_guard, rhythms, send_hold
 from upcycle_news.storage import revisions as revision_rows
 from upcycle_news.storage.audience import VariantOf, queue_deliveries
 from upcycle_news.storage.database import Store
@@ -186,8 +187,11 @@ def enqueue(
     now: datetime,
     relay: str = "",
     approval: NewApproval | None = None,
+    interval: DigestInterval | None = None,
 ) -> int:
     """Freeze an approved issue and queue one delivery for each confirmed, unsuppressed subscriber.
+
+    Who chose the digest, whose `interval` it is, gets the issue in that.
 
     One transaction: the approval if one is given with it, the audience, the queue for `relay` (empty:
     the first that delivers) and the content that is used now. Returns the audience's size; raises `IssueError` when the issue is frozen already, is not approved with this
@@ -204,13 +208,24 @@ def enqueue(
         _raise_unless_approved(connection, issue, revision_id, approval, now)
         if issue.correction:
             _raise_unless_correctable(connection, issue, relay)
+        if issue.digest:
+            _raise_unless_untold(connection, issue, revision.manifest.issue.digest_of)
         manifest = revision.manifest
+        rhythms.lock_out_choices(connection)
+        period = rhythms.issue_period(connection, issue, interval)
+        if period is not None and issue.is_regular:
+            period = rhythms.begin_period(connection, issue.day, interval)
         queued = queue_deliveries(
-            connection, issue, manifest.publication.readers_of, variant_chooser(manifest), now=now
+            connection,
+            issue,
+            manifest.publication.readers_of,
+            variant_chooser(manifest),
+            now=now,
+            period=period,
         )
         readers = queued.variants
         audience = sum(readers.values())
-        if audience == 0:
+        if audience == 0 and not queued.left_for_digest:
             raise IssueError(nobody_to_send_to(issue))
         lifecycle.advance(
             connection,
@@ -223,6 +238,7 @@ def enqueue(
                 "enqueued_at": now,
                 "audience": audience,
                 "left_without": dict(queued.without) or None,
+                **_digest_columns(issue, period, queued.left_for_digest),
             },
         )
         if manifest.variants:
@@ -232,6 +248,15 @@ def enqueue(
         if not issue.correction:  # which tells nothing new
             record_used_content(connection, manifest, variants=readers)
     return audience
+
+
+def _digest_columns(issue: IssueId, period: DigestPeriod | None, left: int) -> dict[str, Any]:
+    """Return which digest tells an issue that is queued, and for how many; none for a digest itself."""
+    told = period is not None and issue.is_regular
+    return {
+        "digest_day": period.end if told and period else None,
+        "left_for_digest": left if told else None,
+    }
 
 
 def variant_chooser(manifest: Manifest) -> VariantOf | None:
@@ -245,6 +270,8 @@ def nobody_to_send_to(issue: IssueId) -> LocalizedText:
     """Return that an issue has no audience."""
     if issue.correction:
         return localized("correction-nobody", issue=str(issue.original))
+    if issue.digest:
+        return localized("digest-nobody", issue=str(issue))
     return localized("nobody-to-send-to")
 
 
@@ -255,6 +282,17 @@ def _raise_unless_correctable(connection: Connection, issue: IssueId, relay: str
         raise IssueError(localized("correction-too-soon", issue=original))
     if relay != MAILBOX and _is_in_mailbox(connection, original):
         raise IssueError(localized("correction-unsent", issue=original))
+
+
+def _raise_unless_untold(connection: Connection, digest: IssueId, told: Collection[str]) -> None:
+    """Raise `IssueError` when another digest told one of these issues already."""
+    earlier = select(used_content.c.value).where(
+        used_content.c.kind == "issue",
+        used_content.c.value.in_(sorted(told)),
+        used_content.c.issue_id != str(digest),
+    )
+    if (issue := connection.scalar(earlier.limit(1))) is not None:
+        raise IssueError(localized("digest-told", issue=str(digest), told=issue))
 
 
 def _raise_unless_approved(
@@ -332,9 +370,12 @@ def record_used_content(
     """Record what an issue tells, in place of what it told when it was taken back from the mailbox.
 
     An item counts as told when one of these `variants` has it (None: any, as where nobody knows which went
-    out): others may be in a later issue.
+    out): others may be in a later issue. A digest tells issues, and nothing of its own.
     """
     issue = manifest.issue
+    if issue.id.digest:
+        _record_told_issues(connection, issue.id, issue.digest_of)
+        return
     numbers = range(len(manifest.variants.all) or 1) if variants is None else variants
     told = {
         related
@@ -356,9 +397,29 @@ def record_used_content(
         )
 
 
+def _record_told_issues(connection: Connection, digest: IssueId, told: Collection[str]) -> None:
+    connection.execute(delete(used_content).where(used_content.c.issue_id == str(digest)))
+    values = {"kind": "issue", "issue_id": str(digest)}
+    connection.execute(insert(used_content), [{**values, "value": one} for one in sorted(told)])
+
+
+def issues_for_digest(store: Store, digest: IssueId) -> tuple[IssueRow, ...]:
+    """Return the queued issues that a digest has to tell: those of its day that no other digest told."""
+    told = select(used_content.c.value).where(
+        used_content.c.kind == "issue", used_content.c.issue_id != str(digest)
+    )
+    query = select(issues).where(
+        issues.c.digest_day == digest.day,
+        issues.c.enqueued_at.is_not(None),
+        issues.c.state != IssueState.CANCELLED,
+        issues.c.id.not_in(told),
+    )
+    return _select(store, query)
+
+
 def record_used_essays(connection: Connection, issue: IssueId, slugs: Collection[str]) -> None:
-    """Record essays that were in an issue of which nothing else is known; a correction told none."""
-    if issue.correction:
+    """Record essays that were in an issue of which nothing else is known; a correction or digest told none."""
+    if not issue.is_regular:
         return
     query = select(used_content.c.value).where(
         used_content.c.issue_id == str(issue), used_content.c.kind == "essay"

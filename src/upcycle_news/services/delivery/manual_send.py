@@ -160,7 +160,12 @@ def _take_back(context: AppContext, issue: IssueId, approver: Approver) -> None:
 
     _raise_if_nobody_approves(issue, approver)
     raise_on_settings(context, issue)
-    if not audiences.count_audience(context.store, context.publication.readers_of, issue=issue):
+    if not audiences.count_audience(
+        context.store,
+        context.publication.readers_of,
+        issue=issue,
+        interval=context.settings.digest.interval or None,
+    ):
         raise IssueError(issues.nobody_to_send_to(issue))
     take_back_if_unsent(context, issue, by=approver.name)
 

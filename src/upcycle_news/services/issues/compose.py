@@ -75,7 +75,12 @@ def with_variants(context: AppContext, manifest: Manifest) -> Manifest:
         manifest,
         variants=variants_for(
             manifest.issue,
-            count_choices(context.store, manifest.publication.readers_of, issue=manifest.issue.id),
+            count_choices(
+                context.store,
+                manifest.publication.readers_of,
+                issue=manifest.issue.id,
+                interval=context.settings.digest.interval or None,
+            ),
             context.settings.audience.topics,
             limit=context.settings.issue.variants,
             languages=manifest.publication.languages,

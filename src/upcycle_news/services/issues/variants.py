@@ -85,7 +85,12 @@ def readership(context: AppContext, revision: Revision) -> Readership:
         queued = {one.number: one.audience for one in sums} or {0: row.audience}
         status = issues.status(context.store, revision.issue)
         return Readership(_readers(manifest, queued), without=status.without if status else {})
-    choices = count_choices(context.store, manifest.publication.readers_of, issue=revision.issue)
+    choices = count_choices(
+        context.store,
+        manifest.publication.readers_of,
+        issue=revision.issue,
+        interval=context.settings.digest.interval or None,
+    )
     return _expected(manifest, choices)
 
 
@@ -260,7 +265,7 @@ def explain_reader(context: AppContext, issue_id: IssueId, number: int) -> Reade
         raise IssueError(localized("reader-unknown", subscriber=number))
     if frozen:
         return ReaderExplanation(issue_id, number, None, "", localized("reader-not-queued"))
-    if not may_receive(context.store, number, issue_id):
+    if not may_receive(context.store, number, issue_id, context.settings.digest.interval or None):
         return ReaderExplanation(issue_id, number, None, "", localized("reader-no-mail"))
     topics = manifest.publication.readers_of
     if topics and not wants(reader.topics, topics):
