@@ -48,6 +48,37 @@ class ReaderRhythm:
         return self.coming or self.present
 
 
+@dataclass(frozen=True)
+class RhythmStart:
+    """A rhythm, and the first day of the issues that it holds for."""
+
+    from_day: date
+    rhythm: Rhythm
+
+
+@dataclass(frozen=True)
+class RhythmOutlook:
+    """What a reader is told of their rhythm today.
+
+    `interval` is that of the digest that may be chosen, None without one. `next_digest` is the day of the
+    digest that comes next as things stand, None when none comes; `choice_begins` the first day of the issues
+    that a choice of today holds for, None where nothing can be chosen.
+    """
+
+    rhythm: ReaderRhythm = ReaderRhythm()
+    interval: DigestInterval | None = None
+    next_digest: date | None = None
+    choice_begins: date | None = None
+
+
+@dataclass(frozen=True)
+class RhythmOnConfirmation:
+    """What was chosen on the form: `begins` is None where it holds from the confirmation on."""
+
+    rhythm: Rhythm
+    begins: date | None = None
+
+
 def interval_of(day: date, interval: DigestInterval) -> DigestPeriod:
     """Return the calendar week (from Monday, ISO 8601), month or quarter that holds a day."""
     if interval == "weekly":

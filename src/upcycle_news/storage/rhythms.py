@@ -13,17 +13,19 @@ from datetime import date
 from sqlalchemy import Connection, Select, delete, exists, func, insert, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
-from upcycle_news.models import IssueId
+from upcycle_news.models import IssueId, SubscriberStatus
 from upcycle_news.models.digest import (
     DigestInterval,
     DigestPeriod,
     ReaderRhythm,
     Rhythm,
+    RhythmOutlook,
+    RhythmStart,
     interval_of,
     period_of,
 )
 from upcycle_news.storage.database import Store
-from upcycle_news.storage.schema import digest_periods, issues, rhythms
+from upcycle_news.storage.schema import digest_periods, issues, rhythms, subscribers
 
 _CHUNK = 500
 
@@ -125,9 +127,69 @@ def rhythm_of(store: Store, subscriber: int, today: date) -> ReaderRhythm:
         return rhythm_in(connection, subscriber, today)
 
 
+def begins_on(connection: Connection, today: date, interval: DigestInterval) -> date:
+    """Return the first day of the issues that a choice of today would hold for; nothing is stored."""
+    period = _period_of(connection, today, interval)
+    return _begins_on(connection, today, period, interval, is_new=False)
+
+
+def outlook(
+    store: Store, subscriber: int, today: date, interval: DigestInterval | None
+) -> RhythmOutlook:
+    """Return what a reader is told of their rhythm."""
+    with store.reading() as connection:
+        rhythm = rhythm_in(connection, subscriber, today)
+        starts = None
+        if rhythm.present is Rhythm.DIGEST:
+            starts = today
+        elif rhythm.coming is Rhythm.DIGEST:
+            starts = rhythm.changes_on
+        period = None if starts is None else _period_of(connection, starts, interval)
+        next_digest = None if period is None else period.end
+        if period is None and starts is not None and interval is not None:
+            next_digest = interval_of(starts, interval).end  # today's issue went to everybody
+        return RhythmOutlook(
+            rhythm,
+            interval,
+            next_digest,
+            None if interval is None else begins_on(connection, today, interval),
+        )
+
+
+def starts_of(connection: Connection, subscriber: int) -> tuple[RhythmStart, ...]:
+    """Return all that is stored about a reader's rhythm, oldest first."""
+    rows = connection.execute(
+        select(rhythms).where(rhythms.c.subscriber_id == subscriber).order_by(rhythms.c.from_day)
+    )
+    return tuple(RhythmStart(row.from_day, Rhythm(row.rhythm)) for row in rows)
+
+
+def count_digest_readers(
+    connection: Connection, today: date, interval: DigestInterval | None
+) -> int:
+    """Return how many confirmed readers get the issues of today in a digest."""
+    period = _period_of(connection, today, interval)
+    if period is None:
+        return 0
+    confirmed = subscribers.c.status == SubscriberStatus.CONFIRMED
+    query = select(func.count()).where(confirmed, subscribers.c.id.in_(digest_readers(period)))
+    return connection.scalar(query) or 0
+
+
+def period_told(connection: Connection, issue: str) -> DigestPeriod | None:
+    """Return the period whose digest tells an issue that was queued; None where no digest does."""
+    query = (
+        select(digest_periods)
+        .join(issues, issues.c.digest_day == digest_periods.c.end)
+        .where(issues.c.id == issue)
+    )
+    row = connection.execute(query).first()
+    return None if row is None else DigestPeriod(row.start, row.end)
+
+
 def rhythm_in(connection: Connection, subscriber: int, today: date) -> ReaderRhythm:
     """Return what `rhythm_of` returns, within a transaction."""
-    return _rhythms(connection, [subscriber], today).get(subscriber, ReaderRhythm())
+    return rhythms_in(connection, [subscriber], today).get(subscriber, ReaderRhythm())
 
 
 def rhythms_of(
@@ -135,12 +197,13 @@ def rhythms_of(
 ) -> Mapping[int, ReaderRhythm]:
     """Return the rhythms of several readers; who never chose one is missing."""
     with store.reading() as connection:
-        return _rhythms(connection, subscribers, today)
+        return rhythms_in(connection, subscribers, today)
 
 
-def _rhythms(
+def rhythms_in(
     connection: Connection, subscribers: Collection[int], today: date
 ) -> dict[int, ReaderRhythm]:
+    """Return what `rhythms_of` returns, within a transaction."""
     ordered, found = sorted(subscribers), dict[int, ReaderRhythm]()
     start = _start_of_present(connection, today)
     for first in range(0, len(ordered), _CHUNK):
