@@ -47,6 +47,14 @@ class ReaderRhythm:
         """What the reader chose last."""
         return self.coming or self.present
 
+    def as_dict(self) -> dict[str, str | None]:
+        """Return the JSON object of `subscribers show`; `from` is the first day of what comes."""
+        return {
+            "present": self.present.value,
+            "coming": None if self.coming is None else self.coming.value,
+            "from": None if self.changes_on is None else self.changes_on.isoformat(),
+        }
+
 
 @dataclass(frozen=True)
 class RhythmStart:
@@ -69,6 +77,16 @@ class RhythmOutlook:
     interval: DigestInterval | None = None
     next_digest: date | None = None
     choice_begins: date | None = None
+
+    @property
+    def coming_digest(self) -> bool:
+        """Whether the digest was chosen and begins later, with a day of its own."""
+        return self.rhythm.coming is Rhythm.DIGEST and self.next_digest is not None
+
+    @property
+    def leaves_digest(self) -> bool:
+        """Whether every issue was chosen again, and a digest comes until then."""
+        return self.rhythm.coming is Rhythm.EVERY_ISSUE and self.next_digest is not None
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,10 @@ def _topics(strings: TemplateStrings, topics: Mapping[str, str]) -> str:
 def _rhythms(strings: TemplateStrings, interval: DigestInterval | None) -> str:
     if interval is None:
         return ""
-    names = {Rhythm.EVERY_ISSUE: "page_rhythm_every_issue", Rhythm.DIGEST: f"page_rhythm_{interval}"}
+    names = {
+        Rhythm.EVERY_ISSUE: "page_rhythm_every_issue",
+        Rhythm.DIGEST: f"page_rhythm_{interval}",
+    }
     checked = {Rhythm.EVERY_ISSUE: " checked"}
     buttons = "".join(
         f'<label><input type="radio" name="rhythm" value="{one}"{checked.get(one, "")}> '

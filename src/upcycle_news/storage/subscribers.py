@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, Text, cast, insert, literal, select, update
 
@@ -31,6 +31,8 @@ from upcycle_news.storage.schema import (
     suppressions,
     unsubscribes,
 )
+
+T = TypeVar("T")
 
 CHUNK = 500
 
@@ -286,10 +288,10 @@ def new_row(
     }
 
 
-def chunks(new: Iterable[NewSubscriber]) -> Iterator[list[NewSubscriber]]:
+def chunks(people: Iterable[T]) -> Iterator[list[T]]:
     """Yield subscribers in lists of at most `CHUNK`, a statement each."""
-    chunk: list[NewSubscriber] = []
-    for subscriber in new:
+    chunk: list[T] = []
+    for subscriber in people:
         chunk.append(subscriber)
         if len(chunk) == CHUNK:
             yield chunk
@@ -454,9 +456,7 @@ def set_preferences(
     A `rhythm` (None: as it is) holds from the period of the digest on that follows the one of `today`.
     """
     values = {"language": language, "topics": list(topics)}
-    change(
-        store, subscriber.id, values, now=now, rhythm=rhythm, today=today, interval=interval
-    )
+    change(store, subscriber.id, values, now=now, rhythm=rhythm, today=today, interval=interval)
 
 
 def change(

@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Choice, DeliveryState, SubscriberStatus
 from upcycle_news.models.welcome import SERIES, WelcomeRevision
+from upcycle_news.storage import rhythms
 from upcycle_news.storage.audience import VariantOf
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import (
@@ -158,8 +159,8 @@ def queue_due(
     """Queue a step for each reader for whom it is due; returns for how many.
 
     Readers who confirmed by a link, the step's time ago or longer, but so that it was due after `since`.
-    Nobody for whom it was queued before; with `issue` nobody in that issue's audience, and nobody for whose
-    choice `variant_of` has no variant of it.
+    Nobody for whom it was queued before; with `issue` nobody in that issue's audience or who gets it in a
+    digest, and nobody for whose choice `variant_of` has no variant of it.
     """
     confirmed = exists().where(
         consents.c.subscriber_id == subscribers.c.id,
@@ -193,6 +194,8 @@ def queue_due(
         insert_or(welcome_deliveries).on_conflict_do_nothing().returning(welcome_deliveries.c.id)
     )
     with store.writing() as connection:
+        if period := rhythms.period_told(connection, issue):
+            query = query.where(subscribers.c.id.not_in(rhythms.digest_readers(period)))
         rows = [
             {**values, "subscriber_id": row.id, "variant": variant}
             for row in connection.execute(query.order_by(subscribers.c.id))

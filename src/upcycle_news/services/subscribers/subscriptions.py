@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -132,7 +132,7 @@ class Preferences:
     subscriber: Subscriber
     offered: tuple[str, ...]
     change_waiting: bool = False
-    rhythm: RhythmOutlook = RhythmOutlook()
+    rhythm: RhythmOutlook = field(default_factory=RhythmOutlook)
 
 
 def sign_up(
