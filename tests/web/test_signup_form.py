@@ -220,7 +220,9 @@ def test_the_proof_of_consent_names_the_page_and_the_words_that_were_shown(
 def foreign_site(html: str) -> Iterator[str]:
     """Serve a page of somebody else on another port, which is another origin."""
     page = (
-        f"<!doctype html><html lang=de><meta charset=utf-8><title>Laden</title><h1>Laden</h1>{html}"
+        "<!doctype html><html lang=de><meta charset=utf-8>"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>Laden</title><main><h1>Laden</h1>{html}</main>"
     )
 
     class Handler(http.server.BaseHTTPRequestHandler):
