@@ -13,7 +13,7 @@ from typing import Any
 
 from upcycle_news.app.context import AppContext, utc_now
 from upcycle_news.models import IssueId, IssueStatus
-from upcycle_news.models.archive_paths import issue_path
+from upcycle_news.models.archive_paths import page_of
 from upcycle_news.models.runs import RunResult, StaleRun
 from upcycle_news.observability.logging import Log
 from upcycle_news.prefect_api.client import PrefectApiError, PrefectClient
@@ -345,9 +345,8 @@ class Runs:
         closed_issues.mark_reported(self._context, IssueId.parse(issue))
 
     def archive_link(self, issue: str) -> str:
-        """Return the URL of the issue in the archive; empty without a public address."""
-        original = str(IssueId.parse(issue).original)
-        return self._context.publication.site_address(issue_path(original))
+        """Return the URL of the issue in the archive, of a digest that of all issues; empty without a public address."""
+        return self._context.publication.site_address(page_of(IssueId.parse(issue)))
 
     def alert_events(self) -> list[Event]:
         """Evaluate all alert rules; return the events that were not returned before."""

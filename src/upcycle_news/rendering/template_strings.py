@@ -52,12 +52,33 @@ class TemplateStrings:
         """Return ``26. November 2026``."""
         return self._date(day, "long")
 
+    def month(self, day: date) -> str:
+        """Return ``November 2026``."""
+        from babel.dates import format_skeleton
+
+        formatted: str = format_skeleton("yMMMM", day, locale=self._locale)
+        return formatted
+
+    def date_range(self, first: date, last: date) -> str:
+        """Return ``23. bis 29. November 2026``; the string ``until`` stands between the days."""
+        from babel.dates import format_interval
+
+        formatted: str = format_interval(first, last, "yMMMMd", locale=self._locale)
+        return _bound(re.sub(r"\s*\u2013\s*", f" {self('until')} ", formatted))
+
+    @property
+    def _locale(self) -> str:
+        return self.language.replace("-", "_")
+
     def _date(self, day: date, form: str) -> str:
         from babel.dates import format_date
 
-        formatted: str = format_date(day, form, locale=self.language.replace("-", "_"))
-        # No line may end after "26.".
-        return re.sub(r"(?<=\d\.) (?=\w)", "\u00a0", formatted)
+        return _bound(format_date(day, form, locale=self._locale))
+
+
+def _bound(day: str) -> str:
+    """Return a date in words whose lines do not end after ``26.``."""
+    return re.sub(r"(?<=\d\.) (?=\w)", "\u00a0", day)
 
 
 CATALOGUES = re.compile(r"texts\.(\w+)\.toml")
