@@ -416,7 +416,7 @@ class Issues:
         revision = self.compose(issue, essays, collect=collect, on_collected=on_collected)
         raise_on_errors(render_revision(self._context, revision))
         status = status_of(self._context, revision.issue)
-        if status.audience:
+        if status.state.is_frozen:
             return DryRun(revision.issue, status.waiting, True, relay_name(self._context))
         audience = count_audience(self._context, revision)
         return DryRun(revision.issue, audience, False, relay_name(self._context))

@@ -345,7 +345,7 @@ class Runs:
         closed_issues.mark_reported(self._context, IssueId.parse(issue))
 
     def archive_link(self, issue: str) -> str:
-        """Return the URL of the issue in the archive, of a digest that of all issues; empty without a public address."""
+        """Return the URL of the issue in the archive, of a digest that of the start page; empty without a public address."""
         return self._context.publication.site_address(page_of(IssueId.parse(issue)))
 
     def alert_events(self) -> list[Event]:

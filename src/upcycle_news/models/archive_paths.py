@@ -53,11 +53,11 @@ def issue_path(issue: str, folder: str = "") -> str:
 
 
 def page_of(issue: IssueId, folder: str = "") -> str:
-    """Return the path of the page that a mail leads to: its own, that of the issue that it corrects, or the list.
+    """Return the path of the page that an issue's mail leads to: its own, or that of the issue that it corrects.
 
-    The list of all issues is that of a digest, which has no page.
+    A digest has no page, and leads to the start page, which has the newest issues.
     """
-    return in_folder(ARCHIVE, folder) if issue.digest else issue_path(str(issue.original), folder)
+    return in_folder(HOME, folder) if issue.digest else issue_path(str(issue.original), folder)
 
 
 def revision_path(issue: str) -> str:

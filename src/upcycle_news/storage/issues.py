@@ -622,6 +622,8 @@ def status(store: Store, issue: IssueId) -> IssueStatus | None:
         IssueState(row.state),
         in_mailbox=in_mailbox,
         without=row.left_without or {},
+        left_for_digest=row.left_for_digest or 0,
+        digest_day=row.digest_day,
     )
 
 

@@ -159,7 +159,7 @@ def with_issue_published(context: AppContext, revision: Revision, now: datetime)
     So its pages exist before the first mail is sent. Raises `IssueError`, also for hosted images or
     pages that cannot be loaded, and when the public archive shows the issue although this store never
     published it: then the issue must not be sent. A correction has no page of its own: that of the issue
-    that it corrects shows it, and is built once more. A digest leads to the list of all issues.
+    that it corrects shows it, and is built once more. A digest leads to the start page.
     """
     issue, manifest = revision.issue, revision.manifest
     if not issue.is_regular:
