@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from upcycle_news.services.delivery.lateness import Standstill
     from upcycle_news.services.feeds.collect import FeedRunReport
     from upcycle_news.services.issues.diff import IssueDiff
-    from upcycle_news.services.issues.plan import IssuePlan, PlannedIssue
+    from upcycle_news.services.issues.plan import IssuePlan, PlannedDigest, PlannedIssue
     from upcycle_news.services.issues.preview import IssuePreview
     from upcycle_news.services.issues.review import Review
     from upcycle_news.services.issues.variants import ReaderExplanation, Readership
@@ -66,6 +66,7 @@ __all__ = [
     "Issues",
     "ManifestDiff",
     "Piece",
+    "PlannedDigest",
     "PlannedIssue",
     "Progress",
     "ReaderExplanation",

@@ -122,11 +122,11 @@ class Runs:
     def admit(
         self, issue: str, *, planned_at: datetime, run: str, max_lateness_hours: float
     ) -> RunAdmission:
-        """Decide once per scheduled time which issue it is ('next' or an id), and whether to go on.
+        """Decide once per scheduled time which issue it is ('next', 'digest' or an id), and whether to go on.
 
         A second run for the same time, a retry and a run that resumes get the same answer. A run
         that is later than `max_lateness_hours` (0: any lateness is fine), another run at the same
-        issue, a cancelled and a sent issue, and a send hold end the run.
+        issue, a cancelled and a sent issue, that no digest is due, and a send hold end the run.
         """
         return admission.admit_run(
             self._context,
@@ -137,7 +137,7 @@ class Runs:
         )
 
     def name_of_issue(self, issue: str, *, planned_at: datetime) -> str:
-        """Return the id of the issue that a run for this time is about ('next' or an id); records nothing."""
+        """Return the id of the issue that a run for this time is about ('next', 'digest' or an id); records nothing."""
         return admission.name_of_issue(self._context, issue, planned_at)
 
     def send_hold(self) -> RunResult | None:

@@ -7,7 +7,7 @@ of the issues that it tells. Issues of the period that are queued later are told
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -25,23 +25,37 @@ from upcycle_news.services.content.images import load_design_images, referenced_
 from upcycle_news.services.content.templates import publication_templates
 from upcycle_news.services.issues.digest_words import with_words
 from upcycle_news.services.issues.mailbox import is_unsent
-from upcycle_news.storage import approvals, issues, rhythms
+from upcycle_news.storage import approvals, issues, revisions, rhythms
 from upcycle_news.storage.audience import count_choices
 
 MAX_DIGESTS = 9
 """Digests of one period, as many as an id can count: the first, and those of issues that came late."""
 
 
-def digest_id(context: AppContext) -> IssueId:
+def digest_id(context: AppContext, *, rejected: bool = True) -> IssueId:
     """Return the digest that is due: of the oldest period that has ended with something to tell, and readers.
 
-    Raises `NothingNew` with a sentence that says when the next one is due, or why there is none.
+    One that was rejected and has not changed since comes after all others, and without `rejected` not at
+    all. Raises `NothingNew` with a sentence that says when the next one is due, or why there is none.
     """
+    refused: list[IssueId] = []
+    for digest in due_digests(context):
+        if not _is_rejected(context, digest):
+            return digest
+        refused.append(digest)
+    if not refused:
+        raise NothingNew(none_due(context))
+    if not rejected:
+        raise NothingNew(localized("digest-rejected", issue=str(refused[0])))
+    return refused[0]
+
+
+def due_digests(context: AppContext) -> Iterator[IssueId]:
+    """Yield the digests of periods that have ended with something to tell, and readers; oldest first."""
     for day in issues.digest_days(context.store, until=context.today):
         digest = _next_digest(context, day)
         if digest is not None and _has_readers(context, digest, _told(context, digest)):
-            return digest
-    raise NothingNew(none_due(context))
+            yield digest
 
 
 def digest_manifest(context: AppContext, digest: IssueId) -> Manifest:
@@ -113,6 +127,14 @@ def _next_digest(context: AppContext, day: date) -> IssueId | None:
         if row is None or not row.frozen or is_unsent(context, candidate):
             return candidate
     return None
+
+
+def _is_rejected(context: AppContext, digest: IssueId) -> bool:
+    """Return whether a digest was rejected as it is now."""
+    newest = revisions.load_revision(context.store, digest)
+    if newest is None or newest.approved is not False:
+        return False
+    return not digest_changes(newest.manifest, digest_manifest(context, digest))
 
 
 def _ended_period(context: AppContext, digest: IssueId) -> DigestPeriod:
