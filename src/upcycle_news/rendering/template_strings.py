@@ -61,9 +61,18 @@ class TemplateStrings:
 
     def date_range(self, first: date, last: date) -> str:
         """Return ``23. bis 29. November 2026``; the string ``until`` stands between the days."""
-        from babel.dates import format_interval
+        from babel import Locale
+        from babel.dates import parse_pattern
 
-        formatted: str = format_interval(first, last, "yMMMMd", locale=self._locale)
+        locale, differs = Locale.parse(self._locale), "d"
+        if first.year != last.year:
+            differs = "y"
+        elif first.month != last.month:
+            differs = "M"
+        parts = zip((first, last), locale.interval_formats["yMMMd"][differs], strict=True)
+        formatted = "".join(
+            parse_pattern(part.replace("MMM", "MMMM")).apply(day, locale) for day, part in parts
+        )
         return _bound(re.sub(r"\s*\u2013\s*", f" {self('until')} ", formatted))
 
     @property

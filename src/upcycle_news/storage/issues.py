@@ -254,7 +254,9 @@ def enqueue(
         if relay:
             issue_relays.record_queued(connection, str(issue), relay)
         if not issue.correction:  # which tells nothing new
-            record_used_content(connection, manifest, variants=readers)
+            # A digest may tell any of the items.
+            told = None if queued.left_for_digest else readers
+            record_used_content(connection, manifest, variants=told)
     return audience
 
 
