@@ -600,13 +600,12 @@ def record_variants(connection: Connection, issue: str, readers: Mapping[int, in
     """Record how many deliveries each variant of an issue has that is queued now."""
     connection.execute(delete(variant_sums).where(variant_sums.c.issue_id == issue))
     none_ended = dict.fromkeys((state.value for state in FINAL), 0)
-    connection.execute(
-        insert(variant_sums),
-        [
-            {"issue_id": issue, "variant": number, "audience": count, **none_ended}
-            for number, count in sorted(readers.items())
-        ],
-    )
+    rows = [
+        {"issue_id": issue, "variant": number, "audience": count, **none_ended}
+        for number, count in sorted(readers.items())
+    ]
+    if rows:  # none where all readers get the issue in a digest
+        connection.execute(insert(variant_sums), rows)
 
 
 def count_variants(connection: Connection, issue: str) -> dict[int, dict[DeliveryState, int]]:

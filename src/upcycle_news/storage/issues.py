@@ -18,6 +18,7 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    true,
 )
 
 from upcycle_news.errors import IssueError
@@ -95,16 +96,23 @@ def issues_of_day(store: Store, day: date) -> tuple[IssueRow, ...]:
     return _select(store, select(issues).where(issues.c.day == day))
 
 
-def newest_issue(store: Store, *, frozen: bool = False) -> IssueId | None:
+def newest_issue(store: Store, *, frozen: bool = False, digests: bool = True) -> IssueId | None:
     """Return the newest issue, with `frozen` the newest whose deliveries began; None without one."""
     states = [state for state in IssueState if state.is_frozen or not frozen]
     # One look-up in the index for each state, instead of reading all issues to sort them.
-    newest = [select(func.max(issues.c.day)).where(issues.c.state == state) for state in states]
+    wanted = true() if digests else issues.c.id.not_like("%-d%")
+    newest = [
+        select(func.max(issues.c.day)).where(issues.c.state == state, wanted) for state in states
+    ]
     with store.reading() as connection:
         days = connection.execute(select(*(day.scalar_subquery() for day in newest))).one()
     if not (known := [day for day in days if day is not None]):
         return None
-    rows = [row for row in issues_of_day(store, max(known)) if row.state in states]
+    rows = [
+        row
+        for row in issues_of_day(store, max(known))
+        if row.state in states and (digests or not row.id.digest)
+    ]
     return rows[-1].id if rows else None
 
 
@@ -246,7 +254,9 @@ def enqueue(
         if relay:
             issue_relays.record_queued(connection, str(issue), relay)
         if not issue.correction:  # which tells nothing new
-            record_used_content(connection, manifest, variants=readers)
+            # A digest may tell any of the items.
+            told = None if queued.left_for_digest else readers
+            record_used_content(connection, manifest, variants=told)
     return audience
 
 
@@ -401,6 +411,38 @@ def _record_told_issues(connection: Connection, digest: IssueId, told: Collectio
     connection.execute(delete(used_content).where(used_content.c.issue_id == str(digest)))
     values = {"kind": "issue", "issue_id": str(digest)}
     connection.execute(insert(used_content), [{**values, "value": one} for one in sorted(told)])
+
+
+def digest_days(store: Store, *, until: date) -> tuple[date, ...]:
+    """Return the days up to `until` whose digests have something to tell, oldest first.
+
+    That is an issue that was queued and not cancelled, and is told by no digest that was sent; or a digest
+    lies in the mailbox.
+    """
+    digests = issues.alias()
+    told = (
+        select(used_content.c.value)
+        .join(digests, digests.c.id == used_content.c.issue_id)
+        .where(used_content.c.kind == "issue", digests.c.enqueued_at.is_not(None))
+    )
+    untold = select(issues.c.digest_day).where(
+        issues.c.digest_day <= until,
+        issues.c.enqueued_at.is_not(None),
+        issues.c.state != IssueState.CANCELLED,
+        issues.c.id.not_in(told),
+    )
+    in_mailbox = (
+        select(issues.c.day)
+        .join(issue_relays_table, issue_relays_table.c.issue_id == issues.c.id)
+        .where(
+            issues.c.id.contains("-d"),
+            issues.c.day <= until,
+            issue_relays_table.c.first_relay == MAILBOX,
+        )
+    )
+    with store.reading() as connection:
+        days = {*connection.scalars(untold.distinct()), *connection.scalars(in_mailbox)}
+    return tuple(sorted(days))
 
 
 def issues_for_digest(store: Store, digest: IssueId) -> tuple[IssueRow, ...]:
@@ -582,6 +624,8 @@ def status(store: Store, issue: IssueId) -> IssueStatus | None:
         IssueState(row.state),
         in_mailbox=in_mailbox,
         without=row.left_without or {},
+        left_for_digest=row.left_for_digest or 0,
+        digest_day=row.digest_day,
     )
 
 

@@ -245,6 +245,12 @@ def digest_readers(period: DigestPeriod) -> Select[tuple[int]]:
     )
 
 
+def period_on(store: Store, day: date, interval: DigestInterval | None) -> DigestPeriod | None:
+    """Return the period whose digest would tell an issue of a day; None: it would be for everybody."""
+    with store.reading() as connection:
+        return _period_of(connection, day, interval)
+
+
 def ended_periods(store: Store, today: date) -> tuple[DigestPeriod, ...]:
     """Return the periods that ended before or with `today`, the oldest first."""
     query = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -30,6 +30,7 @@ from upcycle_news.models.archive_paths import (
     file_of,
     in_folder,
     issue_path,
+    page_of,
     revision_path,
 )
 from upcycle_news.services.archive.atomic_folder import (
@@ -158,13 +159,13 @@ def with_issue_published(context: AppContext, revision: Revision, now: datetime)
     So its pages exist before the first mail is sent. Raises `IssueError`, also for hosted images or
     pages that cannot be loaded, and when the public archive shows the issue although this store never
     published it: then the issue must not be sent. A correction has no page of its own: that of the issue
-    that it corrects shows it, and is built once more.
+    that it corrects shows it, and is built once more. A digest leads to the start page.
     """
     issue, manifest = revision.issue, revision.manifest
-    if issue.correction:
+    if not issue.is_regular:
         _build(context, None, None)
         raise_if_images_unreachable(context, manifest)
-        raise_if_page_unreachable(context, issue.original, manifest)
+        raise_if_page_unreachable(context, issue, manifest)
         yield
         return
     raise_if_published_elsewhere(context, issue, manifest.publication)
@@ -187,7 +188,7 @@ def with_issue_published(context: AppContext, revision: Revision, now: datetime)
 
 def rebuild_if_missing(context: AppContext, issue: IssueId) -> None:
     """Build the archive if it lacks the page of an issue that is being sent, or corrected."""
-    if not (context.archive_folder / file_of(issue_path(str(issue.original)))).is_file():
+    if not (context.archive_folder / file_of(page_of(issue))).is_file():
         _build(context, None, None)
 
 
@@ -241,9 +242,10 @@ def _build(context: AppContext, out: Path | None, upcoming: _UpcomingIssue | Non
     )
 
 
-def sent_issues(context: AppContext) -> list[SentIssue]:
-    """Return the issues that the archive shows now, withdrawn ones included."""
-    return _sent(context, issues.all_issues(context.store), _revision_loader(context), None)
+def sent_issues(context: AppContext, rows: Sequence[IssueRow] | None = None) -> list[SentIssue]:
+    """Return the issues that the archive shows now, withdrawn ones included; of these `rows` only."""
+    rows = issues.all_issues(context.store) if rows is None else rows
+    return _sent(context, rows, _revision_loader(context), None)
 
 
 _LoadRevision = Callable[[IssueRow], Revision | None]
@@ -261,7 +263,7 @@ def _revision_loader(context: AppContext) -> _LoadRevision:
 
 def _sent(
     context: AppContext,
-    rows: tuple[IssueRow, ...],
+    rows: Sequence[IssueRow],
     load: _LoadRevision,
     upcoming: _UpcomingIssue | None,
 ) -> list[SentIssue]:
@@ -278,7 +280,7 @@ def _sent(
             zone,
         )
         for row in rows
-        if not row.id.correction
+        if row.id.is_regular
         and (at := row.enqueued_at if _is_shown(context, row) else elsewhere.get(str(row.id)))
         is not None
         and (revision := load(row)) is not None

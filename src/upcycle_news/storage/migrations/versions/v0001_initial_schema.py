@@ -230,9 +230,10 @@ def upgrade() -> None:
     op.create_table(
         "scheduled_runs",
         sa.Column("scheduled_at", UtcDateTime(), nullable=False),
+        sa.Column("makes_digest", sa.Boolean(), nullable=False),
         sa.Column("issue_id", sa.String(length=16), nullable=False),
         sa.Column("on_time", sa.Boolean(), nullable=False),
-        sa.PrimaryKeyConstraint("scheduled_at", name=op.f("pk_scheduled_runs")),
+        sa.PrimaryKeyConstraint("scheduled_at", "makes_digest", name=op.f("pk_scheduled_runs")),
     )
     op.create_table(
         "send_holds",
