@@ -130,8 +130,8 @@ def test_a_list_says_how_often_each_wants_mail_and_comes_back_from_the_export(
     refused = publication.run(
         "subscribers", "add", "cem@example.org", *CONSENT, "--rhythm", "digest", code=2
     )
-    assert "[digest] interval" in refused.err
-    assert "[digest] interval" in bring(publication, text).err
+    assert "„interval“ in [digest]" in refused.err
+    assert "„interval“ in [digest]" in bring(publication, text).err
     publication.run("subscribers", "forget", "anna@example.org", "--yes")
     publication.change_setting("[browser]", '[digest]\ninterval = "weekly"\n\n[browser]')
     bring(publication, text.replace("anna", "dora"))
@@ -151,7 +151,7 @@ def test_a_list_says_how_often_each_wants_mail_and_comes_back_from_the_export(
     assert "dora@example.org  digest" in publication.run("subscribers", "list").out
     sums = publication.run("subscribers", "stats", "--json").json["rhythms"]
     assert sums == {"every_issue": 1, "digest": 1}
-    assert "Jede Ausgabe: 1, gesammelt: 1" in publication.run("subscribers", "stats").out
+    assert "Jede Ausgabe: 1, Digest: 1" in publication.run("subscribers", "stats").out
     exported = publication.run("subscribers", "export", "out.csv")
     assert exported.code == 0
     again = publication.run("subscribers", "import", "out.csv", *CONSENT, "--json").json

@@ -217,6 +217,19 @@ def test_the_page_is_told_what_comes_and_when(kept: Store) -> None:
     assert (coming.rhythm, coming.next_digest) == (COMING, date(2027, 1, 1))
 
 
+def test_what_comes_first_is_told_even_if_more_was_chosen_since(store: Store) -> None:
+    """An issue of December is sent ahead in November: the digest of December stays chosen for it."""
+    number, _ = add(store, ANNA.address, BERT.address).values()
+    with store.writing() as connection:
+        rhythms.choose(connection, number, Rhythm.DIGEST, today=DAY, interval="monthly")
+    queue(store, IssueId(date(2026, 12, 3)), DAY, "monthly")
+    with store.writing() as connection:
+        said = rhythms.choose(connection, number, Rhythm.EVERY_ISSUE, today=DAY, interval="monthly")
+    assert (said.coming, said.changes_on, said.chosen) == (Rhythm.DIGEST, NEXT, Rhythm.EVERY_ISSUE)
+    told = rhythms.outlook(store, number, DAY, "monthly")
+    assert (told.next_digest, told.choice_begins) == (date(2027, 1, 1), date(2027, 1, 1))
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_no_address_gets_an_issue_twice_however_it_comes_and_goes(store: Store, seed: int) -> None:
     store.erasure_key = b"k" * 32

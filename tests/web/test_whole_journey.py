@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import select
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.models import EmailAddress, SubscriberStatus
+from upcycle_news.models import EmailAddress, IssueId, SubscriberStatus
 from upcycle_news.models.digest import ReaderRhythm, Rhythm
 from upcycle_news.services.subscribers import signup_form
 from upcycle_news.services.welcome import send as welcome
@@ -27,6 +27,7 @@ from upcycle_news.storage.schema import issues
 from ..delivery.memory_ledger import Clock
 from ..publications import Publication, parse_mail, relay_variables, send_issue
 from ..rendering.page_screenshots import missing
+from ..services.issues.digest_readers import send_one
 from ..services.issues.topic_items import offer, publish, write_essay_with
 from ..transports.bad_relays import MisbehavingRelay
 from ..waiting import wait_until
@@ -185,13 +186,21 @@ def test_the_whole_way_of_one_reader(publication: Publication, port: int, clock:
         held = rhythms.rhythm_of(context.store, reader.id, context.today)
         assert held == ReaderRhythm(Rhythm.DIGEST)
 
-        # Leaving with one click, by the link of an old mail.
-        page.open(link_with(links(issue), "/unsubscribe/"))
+        # The digest comes to the new address, with what came out since the switch and nothing from before.
+        clock.now = at(date(2027, 1, 1))
+        send_one(context, IssueId(date(2027, 1, 1), digest=1))
+        digest = walk.mails(NEW, 2)[1]
+        text = parse_mail(digest).as_string()
+        assert "Nach dem Wechsel" in text and "Vor dem Wechsel" not in text
+        assert len(walk.subjects(OTHER)) == 3
+
+        # Leaving with one click, by the link in the last mail.
+        page.open(link_with(links(digest), "/unsubscribe/"))
         walk.look("Ein Klick genügt.")
         page.click("button")
         walk.look("Sie sind abgemeldet")
         assert walk.status(NEW) is SubscriberStatus.UNSUBSCRIBED
-        clock.now = at(date(2026, 12, 10))
+        clock.now = at(date(2027, 1, 7))
         publication.write_essay("Danach")
-        assert send_issue(context, "2026-12-10").sent == 1
-        assert (len(walk.subjects(OLD)), len(walk.subjects(NEW))) == (5, 1)
+        assert send_issue(context, "2027-01-07").sent == 1
+        assert (len(walk.subjects(OLD)), len(walk.subjects(NEW))) == (5, 2)

@@ -36,16 +36,20 @@ class DigestPeriod:
 
 @dataclass(frozen=True)
 class ReaderRhythm:
-    """A reader's rhythm, and the one that was asked for and begins with the issues of `changes_on`."""
+    """A reader's rhythm, and the one that was asked for and begins with the issues of `changes_on`.
+
+    `afterwards` was chosen when that could not be changed any more, since an issue of that time was queued ahead.
+    """
 
     present: Rhythm = Rhythm.EVERY_ISSUE
     coming: Rhythm | None = None
     changes_on: date | None = None
+    afterwards: Rhythm | None = None
 
     @property
     def chosen(self) -> Rhythm:
         """What the reader chose last."""
-        return self.coming or self.present
+        return self.afterwards or self.coming or self.present
 
     def as_dict(self) -> dict[str, str | None]:
         """Return the JSON object of `subscribers show`; `from` is the first day of what comes."""

@@ -8,6 +8,7 @@ both. The present period is stored with the first issue or choice in it, and its
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import date
 
 from sqlalchemy import Connection, Select, delete, exists, func, insert, select, text
@@ -217,8 +218,10 @@ def rhythms_in(
             known = found.get(row.subscriber_id, ReaderRhythm())
             if row.from_day <= start:
                 found[row.subscriber_id] = ReaderRhythm(rhythm)
-            else:
+            elif known.coming is None:
                 found[row.subscriber_id] = ReaderRhythm(known.present, rhythm, row.from_day)
+            else:
+                found[row.subscriber_id] = replace(known, afterwards=rhythm)
     return found
 
 

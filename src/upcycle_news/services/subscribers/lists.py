@@ -153,7 +153,7 @@ def add_subscriber(
 def raise_unless_offered(context: AppContext, rhythm: Rhythm | None) -> None:
     """Raise `UsageError` for the digest where the publication offers none."""
     if rhythm is Rhythm.DIGEST and digest_interval(context) is None:
-        raise UsageError(localized("digest-not-offered"))
+        raise UsageError(localized("digest-not-set"))
 
 
 def consent_source(consent: str) -> str:
@@ -227,7 +227,7 @@ def with_offered_rhythms(context: AppContext, parsed: ParsedList) -> Iterator[Ne
     offered = digest_interval(context) is not None
     for subscriber in parsed.subscribers:
         if subscriber.rhythm is Rhythm.DIGEST and not offered:
-            parsed.notes.append((subscriber.line, localized("digest-not-offered")))
+            parsed.notes.append((subscriber.line, localized("digest-not-set")))
         yield subscriber if offered else replace(subscriber, rhythm=None)
 
 
