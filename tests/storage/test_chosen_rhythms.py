@@ -9,11 +9,19 @@ from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import Engine, event, insert, select, update
 
 from upcycle_news.models import ConfirmationResult, EmailAddress, IssueId
 from upcycle_news.models.digest import DigestInterval, ReaderRhythm, Rhythm, RhythmOnConfirmation
-from upcycle_news.storage import issues, personal_data, rhythms, signups, statistics, subscribers
+from upcycle_news.storage import (
+    asked_addresses,
+    issues,
+    personal_data,
+    rhythms,
+    signups,
+    statistics,
+    subscribers,
+)
 from upcycle_news.storage import schema as tables
 from upcycle_news.storage.backup.copy import copy_all
 from upcycle_news.storage.backup.merge import merge_newer_data
@@ -156,6 +164,41 @@ def test_a_list_says_how_often_and_does_not_change_what_a_reader_chose(kept: Sto
     counts = statistics.count_subscribers(kept, today=DAY, interval="monthly")
     assert counts.by_rhythm == {"every_issue": 2, "digest": 1}
     assert statistics.count_subscribers(kept, today=NEXT).by_rhythm == {}
+
+
+def test_a_list_that_asks_keeps_the_rhythm_until_the_confirmation(kept: Store) -> None:
+    asked = asked_addresses.ask_all(
+        kept, [NewSubscriber(ANNA, rhythm=Rhythm.DIGEST)], source="list", wording={}, language="de",
+        now=noon(DAY), dry_run=False,
+    )  # fmt: skip
+    assert asked.asked == 1
+    number = number_of(kept, ANNA)
+    assert rhythms.rhythm_of(kept, number, DAY) == ReaderRhythm()
+    with kept.writing() as connection:
+        connection.execute(update(tables.consents).values(token_hash="link"))
+    confirm(kept, "link", DAY, "monthly")
+    assert rhythms.rhythm_of(kept, number, DAY) == DIGEST
+
+
+def test_a_long_list_of_new_readers_takes_few_statements(store: Store) -> None:
+    def statements(count: int, first: int) -> int:
+        new = [
+            NewSubscriber(EmailAddress(f"r{first + one}@example.org"), rhythm=Rhythm.DIGEST)
+            for one in range(count)
+        ]
+        seen: list[str] = []
+
+        def note(*arguments: object) -> None:
+            seen.append(str(arguments[2]))
+
+        event.listen(Engine, "before_cursor_execute", note)
+        try:
+            take_list(store, DAY, "monthly", *new)
+        finally:
+            event.remove(Engine, "before_cursor_execute", note)
+        return len(seen)
+
+    assert statements(2, 0) == statements(400, 10)
 
 
 def test_preferences_are_stored_whole_or_not_at_all(

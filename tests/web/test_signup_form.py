@@ -12,8 +12,9 @@ import pytest
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.models import EmailAddress, Subscriber, SubscriberStatus
+from upcycle_news.models.digest import Rhythm
 from upcycle_news.services.subscribers import signup_form, subscriptions
-from upcycle_news.storage import personal_data, subscribers
+from upcycle_news.storage import personal_data, rhythms, subscribers
 from upcycle_news.storage.subscribers import NewSubscriber
 from upcycle_news.subscribers.link_tokens import Purpose
 
@@ -27,6 +28,7 @@ from .web_server import WebServer, running_server
 
 ANNA = "anna@example.org"
 PARTNER = "https://www.partner.example"
+OFFERED = {"AUDIENCE__TOPICS": '["Bestand", "Kleinstadt"]', "DIGEST__INTERVAL": "monthly"}
 AXE = Path(__file__).parents[2] / "tools/node/node_modules/axe-core/axe.min.js"
 
 
@@ -34,6 +36,10 @@ def person(context: AppContext, address: str = ANNA) -> Subscriber:
     found = subscribers.find(context.store, EmailAddress.parse(address))
     assert found is not None
     return found
+
+
+def how_often(context: AppContext) -> Rhythm:
+    return rhythms.rhythm_of(context.store, person(context).id, context.today).present
 
 
 def confirm(publication: Publication, server: WebServer, count: int = 1) -> None:
@@ -264,7 +270,7 @@ def test_the_snippet_says_everything_that_our_page_says(publication: Publication
 
 def _foreign_page(publication: Publication, port: int) -> tuple[AppContext, str]:
     publication.change_setting("https://umbaupost.example.net", f"http://127.0.0.1:{port}")
-    context = publication.context(AUDIENCE__TOPICS='["Bestand", "Kleinstadt"]')
+    context = publication.context(**OFFERED)
     return context, signup_form.form_for_other_sites(context)
 
 
@@ -272,6 +278,7 @@ def _fill(page: Page, site: str) -> None:
     page.open(site)
     page.type("input[name=email]", ANNA)
     page.tick("input[value=Bestand]")
+    page.tick("input[value=digest]")
 
 
 @pytest.mark.chromium
@@ -280,9 +287,7 @@ def test_a_foreign_page_is_not_left_where_its_site_is_named(
 ) -> None:
     _, html = _foreign_page(publication, port)
     with foreign_site(html) as site, browsing() as page:
-        context = publication.context(
-            AUDIENCE__TOPICS='["Bestand", "Kleinstadt"]', WEB__SIGNUP_ORIGINS=f'["{site}"]'
-        )
+        context = publication.context(**OFFERED, WEB__SIGNUP_ORIGINS=f'["{site}"]')
         with running_server(context, port) as server:
             page.look(width=320)
             page.open(site)
@@ -308,6 +313,7 @@ def test_a_foreign_page_is_not_left_where_its_site_is_named(
             )
             assert found == []
         assert person(context).topics == ("Bestand",)
+        assert how_often(context) is Rhythm.DIGEST
         [consent] = personal_data.personal_data_of(context.store, person(context)).consents
         assert consent.source == f"web: {site}"
 
@@ -330,6 +336,7 @@ def test_a_foreign_page_leads_to_ours_without_javascript_and_where_it_is_not_nam
         assert "Schauen Sie in Ihr Postfach" in page.text()
         confirm(publication, server)
     assert person(context).topics == ("Bestand",)
+    assert how_often(context) is Rhythm.DIGEST
     assert len(publication.mails()) == 1
 
 

@@ -102,6 +102,26 @@ def choose(
     return rhythm_in(connection, subscriber, today)
 
 
+def choose_digest_for_new(
+    connection: Connection,
+    subscribers: Collection[int],
+    *,
+    today: date,
+    interval: DigestInterval | None,
+) -> None:
+    """Record the digest for many of whom nothing is stored and to whom nothing was sent, in few statements."""
+    if interval is None or not subscribers:
+        return
+    if _is_postgres(connection):
+        connection.execute(text(f"SELECT pg_advisory_xact_lock_shared({_LOCK})"))
+    period = begin_period(connection, today, interval)
+    first_day = _begins_on(connection, today, period, interval, is_new=True)
+    values = {"from_day": first_day, "rhythm": Rhythm.DIGEST.value}
+    connection.execute(
+        insert(rhythms), [{"subscriber_id": number, **values} for number in sorted(subscribers)]
+    )
+
+
 def _begins_on(
     connection: Connection,
     today: date,

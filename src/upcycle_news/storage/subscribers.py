@@ -118,18 +118,20 @@ class _Rhythms:
 
     def store_of_new(self, connection: Connection, fresh: Sequence[NewSubscriber]) -> None:
         """Store the rhythms of subscribers who were inserted just now."""
-        wanted = {one.email.key: one.rhythm for one in fresh if one.rhythm is Rhythm.DIGEST}
+        wanted = [one.email.key for one in fresh if one.rhythm is Rhythm.DIGEST]
         if not wanted or self.today is None:
             return
-        query = select(subscribers).where(subscribers.c.email_key.in_(list(wanted)))
+        query = select(subscribers).where(subscribers.c.email_key.in_(wanted))
         rows = connection.execute(query).all()
         hashes = [row.hash_key for row in rows if row.hash_key]
         proofs = select(consent_proofs.c.hash_key).where(consent_proofs.c.hash_key.in_(hashes))
         had_before = set(connection.scalars(proofs))
-        for row in rows:
-            self._choose(
-                connection, row.id, wanted[row.email_key], new=row.hash_key not in had_before
-            )
+        known = {row.id for row in rows if row.hash_key in had_before}
+        rhythms.choose_digest_for_new(
+            connection, {row.id for row in rows} - known, today=self.today, interval=self.interval
+        )
+        for number in sorted(known):
+            self._choose(connection, number, Rhythm.DIGEST)
 
     def update(self, connection: Connection, changed: Mapping[int, Rhythm]) -> frozenset[int]:
         """Store the rhythms of known subscribers; returns the ids of those whose rhythm changes."""
@@ -142,14 +144,12 @@ class _Rhythms:
             if known.get(number, ReaderRhythm()).chosen is not rhythm
         }
         for number in sorted(others):
-            self._choose(connection, number, changed[number], new=False)
+            self._choose(connection, number, changed[number])
         return frozenset(others)
 
-    def _choose(self, connection: Connection, number: int, rhythm: Rhythm, *, new: bool) -> None:
+    def _choose(self, connection: Connection, number: int, rhythm: Rhythm) -> None:
         assert self.today is not None
-        rhythms.choose(
-            connection, number, rhythm, today=self.today, interval=self.interval, is_new=new
-        )
+        rhythms.choose(connection, number, rhythm, today=self.today, interval=self.interval)
 
 
 def _update_known(
