@@ -198,7 +198,8 @@ def test_a_long_list_of_new_readers_takes_few_statements(store: Store) -> None:
             event.remove(Engine, "before_cursor_execute", note)
         return len(seen)
 
-    assert statements(2, 0) == statements(400, 10)
+    few = statements(2, 0)  # and the period is stored with them
+    assert statements(400, 10) <= few
 
 
 def test_preferences_are_stored_whole_or_not_at_all(
