@@ -9,7 +9,6 @@ from itertools import zip_longest
 from upcycle_news.models import Essay, Issue, IssueId, Related
 from upcycle_news.text.typography import base_language
 
-
 MAX_ESSAYS = 32
 """Essays of a digest: with more, programs would clip the mail. Another digest has the others."""
 
