@@ -9,6 +9,23 @@ from itertools import zip_longest
 from upcycle_news.models import Essay, Issue, IssueId, Related
 from upcycle_news.text.typography import base_language
 
+MAX_ESSAYS = 32
+"""Essays of a digest: with more, programs would clip the mail. Another digest has the others."""
+
+PICTURES, SUMMARIES = 6, 12
+"""So many essays of a digest have their picture and their summary; of the others it has title and author."""
+
+
+def told_together(issues: Sequence[Issue]) -> tuple[Issue, ...]:
+    """Return the oldest of these issues whose essays fit into one digest, at least one; newest first."""
+    together, essays = list[Issue](), 0
+    for issue in sorted(issues, key=lambda one: one.id):
+        essays += len(issue.all_essays)
+        if together and essays > MAX_ESSAYS:
+            break
+        together.insert(0, issue)
+    return tuple(together)
+
 
 def compose_digest(
     digest: IssueId,
@@ -65,12 +82,14 @@ def _issue(
 
 def _essays(parts: Sequence[Issue]) -> Iterator[Essay]:
     """Yield the essays of issues, each once. The first one leads, by the publication's length."""
-    seen: set[str] = set()
-    for issue in parts:
-        for essay in issue.essays:
-            if essay.slug not in seen:
-                seen.add(essay.slug)
-                yield replace(essay, length=None)
+    essays = {essay.slug: essay for issue in reversed(parts) for essay in reversed(issue.essays)}
+    for number, essay in enumerate(reversed(essays.values())):
+        yield replace(
+            essay,
+            length=None,
+            image=essay.image if number < PICTURES else None,
+            summary=essay.summary if number < SUMMARIES else "",
+        )
 
 
 def _items(

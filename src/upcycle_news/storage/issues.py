@@ -384,7 +384,7 @@ def record_used_content(
     """
     issue = manifest.issue
     if issue.id.digest:
-        _record_told_issues(connection, issue.id, issue.digest_of)
+        record_told_issues(connection, issue.id, issue.digest_of)
         return
     numbers = range(len(manifest.variants.all) or 1) if variants is None else variants
     told = {
@@ -407,7 +407,8 @@ def record_used_content(
         )
 
 
-def _record_told_issues(connection: Connection, digest: IssueId, told: Collection[str]) -> None:
+def record_told_issues(connection: Connection, digest: IssueId, told: Collection[str]) -> None:
+    """Record which issues a digest tells, in place of what it told before."""
     connection.execute(delete(used_content).where(used_content.c.issue_id == str(digest)))
     values = {"kind": "issue", "issue_id": str(digest)}
     connection.execute(insert(used_content), [{**values, "value": one} for one in sorted(told)])

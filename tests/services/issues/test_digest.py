@@ -102,7 +102,7 @@ def test_it_tells_the_issues_of_its_period_to_those_who_chose_it(
     assert (status.audience, status.sent, status.closed) == (1, 1, True)
     assert status.digest_day is None
     assert build_archive(context) == replace(before, written=0, removed=0)
-    assert "2026-11-05, 2026-11-26" in delivery_report(context, DIGEST)
+    assert "2026-11-26, 2026-11-05" in delivery_report(context, DIGEST)
     assert "im Digest vom 2026-12-01" in delivery_report(context, SECOND)
     with pytest.raises(NothingNew, match="2027-01-01"):
         digest_id(context)

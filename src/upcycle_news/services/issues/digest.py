@@ -13,7 +13,7 @@ from datetime import date
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.archive_site.view_models import SentIssue
-from upcycle_news.curation.compose_digest import compose_digest
+from upcycle_news.curation.compose_digest import compose_digest, told_together
 from upcycle_news.curation.manifest_diff import diff_manifests
 from upcycle_news.errors import IssueError, NothingNew
 from upcycle_news.i18n.messages import LocalizedText, localized
@@ -150,7 +150,8 @@ def _ended_period(context: AppContext, digest: IssueId) -> DigestPeriod:
 def _told(context: AppContext, digest: IssueId) -> tuple[SentIssue, ...]:
     """Return the issues that a digest has to tell, as the archive shows them, the newest first.
 
-    Not those that are withdrawn, or of which nothing is left; and not those that lie in the mailbox only.
+    Not those that are withdrawn, or of which nothing is left; not those that lie in the mailbox only; and
+    where they are too many for one mail, the oldest.
     """
     rows = [
         row
@@ -158,10 +159,13 @@ def _told(context: AppContext, digest: IssueId) -> tuple[SentIssue, ...]:
         if not is_unsent(context, row.id)
     ]
     shown = (_without_withdrawn(sent) for sent in sent_issues(context, rows) if not sent.withdrawal)
-    left = [
-        sent for sent in shown if sent.manifest.issue.all_essays or sent.manifest.issue.all_related
-    ]
-    return tuple(sorted(left, key=lambda sent: sent.manifest.issue.id, reverse=True))
+    left = {
+        sent.manifest.issue.id: sent
+        for sent in shown
+        if sent.manifest.issue.all_essays or sent.manifest.issue.all_related
+    }
+    together = told_together([sent.manifest.issue for sent in left.values()])
+    return tuple(left[issue.id] for issue in together)
 
 
 def _without_withdrawn(sent: SentIssue) -> SentIssue:
