@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
@@ -339,6 +339,8 @@ class IssueOut(Answer):
     cancelled: int
     closed: bool
     in_mailbox: bool = Field(description="No reader has it: it lies in the embedded mailbox.")
+    left_for_digest: int = Field(0, description="Readers who get it in a digest, not by itself.")
+    digest_day: date | None = Field(None, description="The day of that digest.")
 
     @classmethod
     def of(cls, status: IssueStatus) -> IssueOut:
