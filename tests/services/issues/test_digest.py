@@ -418,6 +418,16 @@ def test_its_subject_names_the_period(
     )
 
 
+def test_a_catalogue_that_lacks_its_words_is_found_by_check(publication: Publication) -> None:
+    path = publication.home / "templates/texts.en.toml"
+    text = path.read_text("utf-8").replace("digest_quarter", "quarter_of_old")
+    path.write_text(text, encoding="utf-8")
+    make_bilingual(publication)
+    assert "digest_quarter" not in publication.run("check").out
+    offer_digest(publication)
+    assert "„digest_quarter“" in publication.run("check", code=1).out
+
+
 def test_a_reader_is_told_why_an_issue_does_not_come_by_itself(
     publication: Publication, clock: Clock
 ) -> None:

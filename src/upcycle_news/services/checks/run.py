@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
@@ -20,6 +20,7 @@ from upcycle_news.errors import ContentError, NothingNew, PlacedError, UpcycleEr
 from upcycle_news.fileio import did_you_mean, exists, files_below, line_of, read_text
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Essay, Finding, IssueId
+from upcycle_news.rendering.template_strings import catalogue_name, read_toml
 from upcycle_news.services.archive.static_files import static_findings
 from upcycle_news.services.checks.own_flows import check_flows
 from upcycle_news.services.checks.providers import check_providers
@@ -37,6 +38,7 @@ from upcycle_news.services.content.templates import publication_templates
 from upcycle_news.services.feeds.feed_findings import feed_findings
 from upcycle_news.services.feeds.pins import unknown_pins
 from upcycle_news.services.issues.compose import compose_manifest, frozen_revision
+from upcycle_news.services.issues.digest_words import WORDS
 from upcycle_news.services.issues.issue_file import check_issue_files
 from upcycle_news.services.issues.render import RefusedError, check_manifest, render_revision
 from upcycle_news.services.issues.settings_findings import privacy_findings, settings_findings
@@ -211,6 +213,8 @@ def _templates(check_input: PublicationInput) -> Iterator[Finding]:
     texts = [one for essay in collection.essays for one in (essay, *essay.translations)]
     extra = None if collection.errors else names_of_extra(texts)
     yield from check_templates(templates, extra)
+    if context.settings.digest.interval:
+        yield from _digest_words(context, templates)
     yield from _misspelt_fields(context, texts, extra_names_shown(templates))
 
 
@@ -224,6 +228,18 @@ def _design_pictures(check_input: PublicationInput) -> Iterator[Finding]:
         yield _finding("image-missing", error)
     except UpcycleError:
         return  # of templates and theme, which other checks tell
+
+
+def _digest_words(context: AppContext, templates: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield an error for each string of a digest that a catalogue of an older publication lacks."""
+    for language in context.publication.languages:
+        name = catalogue_name(language)
+        if name not in templates:
+            continue  # which other checks tell
+        missing = [key for key in WORDS if key not in read_toml(templates, name)]
+        for key in missing:
+            text = localized("words-missing", name=name, key=key)
+            yield Finding("error", "words-missing", f"templates/{name}", text)
 
 
 def _misspelt_fields(

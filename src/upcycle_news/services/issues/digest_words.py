@@ -14,6 +14,19 @@ from upcycle_news.text.escaped_markdown import escape_markdown
 TITLES = 3
 """Essays that the preheader names."""
 
+WORDS = (
+    "until",
+    "digest_month",
+    "digest_quarter",
+    "digest_days",
+    "digest_day",
+    "digest_late_subject",
+    "digest_preheader",
+    "digest_text",
+    "digest_late_text",
+)
+"""The strings that a digest takes from the catalogues of the templates."""
+
 
 def with_words(
     digest: Issue, period: DigestPeriod, publication: Publication, templates: Mapping[str, str]
