@@ -600,7 +600,7 @@ def status(store: Store, issue: IssueId) -> IssueStatus | None:
 
     Those of a closed issue stand in its row; of any other its deliveries are counted.
     """
-    with store.reading() as connection:
+    with store.snapshot() as connection:
         row = connection.execute(select(issues).where(issues.c.id == str(issue))).first()
         if row is None:
             return None
@@ -636,7 +636,7 @@ def variant_sums(store: Store, issue: IssueId) -> tuple[VariantStatus, ...]:
     Those of a closed issue are stored; of any other its deliveries are counted.
     """
     query = select(variant_sums_table).where(variant_sums_table.c.issue_id == str(issue))
-    with store.reading() as connection:
+    with store.snapshot() as connection:
         rows = connection.execute(query.order_by(variant_sums_table.c.variant)).all()
         if not rows:
             return ()
