@@ -95,7 +95,7 @@ COMMANDS: dict[str, tuple[Question, Growth]] = {
     "GET /subscribers": (asking("/subscribers?limit=20", "subscribers:read"), Growth()),
     "GET /issues": (asking("/issues?limit=5", "issues:read"), Growth()),
     "GET /events": (asking("/events?limit=20", "events:read"), Growth()),
-    "essay list": (command("essay", "list"), Growth(issues=60)),
+    "essay list": (command("essay", "list"), Growth(issues=140)),
     "issue plan": (command("issue", "plan"), Growth(issues=120, readers=70, items=100)),
     "issue preview": (
         command("issue", "preview", "--no-collect"),

@@ -86,9 +86,13 @@ def find_by_number(store: Store, number: int) -> IssueId | None:
     return None if issue is None else IssueId.parse(issue)
 
 
-def all_issues(store: Store) -> tuple[IssueRow, ...]:
-    """Return all issues, oldest first. What a run asks for is narrower: see the functions below."""
-    return _select(store, select(issues))
+def all_issues(store: Store, last: int | None = None) -> tuple[IssueRow, ...]:
+    """Return all issues, or the `last` so many, oldest first.
+
+    What a run asks for is narrower: see the functions below.
+    """
+    newest = select(issues).order_by(issues.c.day.desc(), issues.c.number.desc()).limit(last)
+    return _select(store, newest)
 
 
 def issues_of_day(store: Store, day: date) -> tuple[IssueRow, ...]:

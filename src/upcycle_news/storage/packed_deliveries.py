@@ -241,13 +241,19 @@ def pack_issue(store: Store, issue: str, *, now: datetime) -> int:
     A process that dies in between leaves the rest as rows, and the next one goes on. Nothing more is packed
     once somebody reopens the issue.
     """
+    # It stays a row: SQLite gives the id above the highest that is there, and none may come a second time.
+    highest = select(func.max(deliveries.c.id)).where(deliveries.c.issue_id == issue)
+    with store.reading() as connection:
+        kept = connection.scalar(highest)
     packed, start = 0, 0
-    while (step := _pack_some(store, issue, start, now)) is not None:
+    while (step := _pack_some(store, issue, start, kept, now)) is not None:
         packed, start = packed + step[0], step[1]
     return packed
 
 
-def _pack_some(store: Store, issue: str, start: int, now: datetime) -> tuple[int, int] | None:
+def _pack_some(
+    store: Store, issue: str, start: int, kept: int | None, now: datetime
+) -> tuple[int, int] | None:
     """Pack the next blocks from a subscriber id on; returns how many deliveries, and where to go on."""
     with store.writing() as connection:
         # Before any delivery, as cancelling does; who takes a delivery out has locked the issue as well.
@@ -266,11 +272,13 @@ def _pack_some(store: Store, issue: str, start: int, now: datetime) -> tuple[int
             return None
         block = first // SPAN
         end = (block + _BLOCKS_AT_ONCE) * SPAN
-        return _pack_between(connection, issue, block * SPAN, end), end
+        return _pack_between(connection, issue, block * SPAN, end, kept), end
 
 
-def _pack_between(connection: Connection, issue: str, start: int, end: int) -> int:
-    """Pack the deliveries of an issue to subscribers with ids from `start` to below `end`."""
+def _pack_between(
+    connection: Connection, issue: str, start: int, end: int, kept: int | None
+) -> int:
+    """Pack the deliveries of an issue, except `kept`, to subscribers with ids from `start` to below `end`."""
     between = and_(deliveries.c.subscriber_id >= start, deliveries.c.subscriber_id < end)
     rows = connection.execute(
         select(*(deliveries.c[name] for name in (*BlockEntry._fields, "state", "variant")))
@@ -279,6 +287,7 @@ def _pack_between(connection: Connection, issue: str, start: int, end: int) -> i
             between,
             deliveries.c.state.in_(PACKED),
             deliveries.c.next_at.is_(None),
+            deliveries.c.id != kept,
         )
         # Locked: who is being erased in this moment is erased here as well, after our commit.
         .order_by(deliveries.c.id)

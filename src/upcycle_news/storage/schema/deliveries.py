@@ -51,8 +51,6 @@ deliveries = Table(
     Column("changed_at", UtcDateTime, nullable=False),
     UniqueConstraint("issue_id", "subscriber_id"),
     Index("ix_deliveries_queue", "issue_id", "state", "worker_id", "attempts", "id"),
-    # Ids of rows that were packed are not given again.
-    sqlite_autoincrement=True,
 )
 # Few rows are deferred at a time: the index costs the others nothing.
 partial_index(

@@ -523,7 +523,6 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "issue_id", "subscriber_id", name=op.f("uq_deliveries_issue_id_subscriber_id")
         ),
-        sqlite_autoincrement=True,
     )
     op.create_index(
         "ix_deliveries_due",
