@@ -12,6 +12,7 @@ scheduled_runs = Table(
     "scheduled_runs",
     metadata,
     Column("scheduled_at", UtcDateTime, primary_key=True),
+    Column("makes_digest", Boolean, primary_key=True),
     Column("issue_id", String(16), nullable=False),
     Column("on_time", Boolean, nullable=False),
 )

@@ -189,6 +189,8 @@ def upgrade() -> None:
         sa.Column("suppressed", sa.Integer(), nullable=False),
         sa.Column("cancelled", sa.Integer(), nullable=False),
         sa.Column("left_without", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("digest_day", sa.Date(), nullable=True),
+        sa.Column("left_for_digest", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_issues")),
         sa.UniqueConstraint("number", name=op.f("uq_issues_number")),
         sa.CheckConstraint(
@@ -197,9 +199,17 @@ def upgrade() -> None:
         ),
     )
     op.create_index(op.f("ix_issues_day"), "issues", ["day"], unique=False)
+    op.create_index(op.f("ix_issues_digest_day"), "issues", ["digest_day"], unique=False)
     op.create_index(op.f("ix_issues_enqueued_at"), "issues", ["enqueued_at"], unique=False)
     op.create_index("ix_issues_state", "issues", ["state", "closed_at"], unique=False)
     op.create_index("ix_issues_state_day", "issues", ["state", "day"], unique=False)
+    op.create_table(
+        "digest_periods",
+        sa.Column("start", sa.Date(), nullable=False),
+        sa.Column("end", sa.Date(), nullable=False),
+        sa.PrimaryKeyConstraint("start", name=op.f("pk_digest_periods")),
+        sa.UniqueConstraint("end", name=op.f("uq_digest_periods_end")),
+    )
     op.create_table(
         "key_fingerprints",
         sa.Column("name", sa.String(length=64), nullable=False),
@@ -230,9 +240,10 @@ def upgrade() -> None:
     op.create_table(
         "scheduled_runs",
         sa.Column("scheduled_at", UtcDateTime(), nullable=False),
+        sa.Column("makes_digest", sa.Boolean(), nullable=False),
         sa.Column("issue_id", sa.String(length=16), nullable=False),
         sa.Column("on_time", sa.Boolean(), nullable=False),
-        sa.PrimaryKeyConstraint("scheduled_at", name=op.f("pk_scheduled_runs")),
+        sa.PrimaryKeyConstraint("scheduled_at", "makes_digest", name=op.f("pk_scheduled_runs")),
     )
     op.create_table(
         "send_holds",
@@ -271,6 +282,19 @@ def upgrade() -> None:
         ["id"],
         sqlite_where=sa.text("CAST(\"groups\" AS TEXT) <> '[]'"),
         postgresql_where=sa.text("CAST(\"groups\" AS TEXT) <> '[]'"),
+    )
+    op.create_table(
+        "rhythms",
+        sa.Column("subscriber_id", sa.Integer(), nullable=False),
+        sa.Column("from_day", sa.Date(), nullable=False),
+        sa.Column("rhythm", sa.String(length=16), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["subscriber_id"],
+            ["subscribers.id"],
+            name=op.f("fk_rhythms_subscriber_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("subscriber_id", "from_day", name=op.f("pk_rhythms")),
     )
     op.create_table(
         "suppressions",
@@ -349,6 +373,7 @@ def upgrade() -> None:
         sa.Column("text", sa.Text(), server_default="", nullable=False),
         sa.Column("chosen_language", sa.String(length=8), nullable=True),
         sa.Column("chosen_topics", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("chosen_rhythm", sa.String(length=16), nullable=True),
         sa.ForeignKeyConstraint(
             ["subscriber_id"],
             ["subscribers.id"],
