@@ -74,17 +74,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("report_key", name=op.f("uq_bounces_report_key")),
     )
     op.create_index(op.f("ix_bounces_issue_id"), "bounces", ["issue_id"], unique=False)
-    op.create_index(op.f("ix_bounces_kind"), "bounces", ["kind"], unique=False)
-    op.create_index(op.f("ix_bounces_received_at"), "bounces", ["received_at"], unique=False)
     op.create_index(op.f("ix_bounces_subscriber_id"), "bounces", ["subscriber_id"], unique=False)
-    op.create_index(
-        "ix_bounces_with_report",
-        "bounces",
-        ["received_at"],
-        unique=False,
-        sqlite_where=sa.text("raw IS NOT NULL"),
-        postgresql_where=sa.text("raw IS NOT NULL"),
-    )
     op.create_table(
         "collected_posts",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -189,8 +179,6 @@ def upgrade() -> None:
         sa.Column("suppressed", sa.Integer(), nullable=False),
         sa.Column("cancelled", sa.Integer(), nullable=False),
         sa.Column("left_without", sa.JSON(none_as_null=True), nullable=True),
-        sa.Column("digest_day", sa.Date(), nullable=True),
-        sa.Column("left_for_digest", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_issues")),
         sa.UniqueConstraint("number", name=op.f("uq_issues_number")),
         sa.CheckConstraint(
@@ -199,17 +187,9 @@ def upgrade() -> None:
         ),
     )
     op.create_index(op.f("ix_issues_day"), "issues", ["day"], unique=False)
-    op.create_index(op.f("ix_issues_digest_day"), "issues", ["digest_day"], unique=False)
     op.create_index(op.f("ix_issues_enqueued_at"), "issues", ["enqueued_at"], unique=False)
     op.create_index("ix_issues_state", "issues", ["state", "closed_at"], unique=False)
     op.create_index("ix_issues_state_day", "issues", ["state", "day"], unique=False)
-    op.create_table(
-        "digest_periods",
-        sa.Column("start", sa.Date(), nullable=False),
-        sa.Column("end", sa.Date(), nullable=False),
-        sa.PrimaryKeyConstraint("start", name=op.f("pk_digest_periods")),
-        sa.UniqueConstraint("end", name=op.f("uq_digest_periods_end")),
-    )
     op.create_table(
         "key_fingerprints",
         sa.Column("name", sa.String(length=64), nullable=False),
@@ -240,10 +220,9 @@ def upgrade() -> None:
     op.create_table(
         "scheduled_runs",
         sa.Column("scheduled_at", UtcDateTime(), nullable=False),
-        sa.Column("makes_digest", sa.Boolean(), nullable=False),
         sa.Column("issue_id", sa.String(length=16), nullable=False),
         sa.Column("on_time", sa.Boolean(), nullable=False),
-        sa.PrimaryKeyConstraint("scheduled_at", "makes_digest", name=op.f("pk_scheduled_runs")),
+        sa.PrimaryKeyConstraint("scheduled_at", name=op.f("pk_scheduled_runs")),
     )
     op.create_table(
         "send_holds",
@@ -284,19 +263,6 @@ def upgrade() -> None:
         postgresql_where=sa.text("CAST(\"groups\" AS TEXT) <> '[]'"),
     )
     op.create_table(
-        "rhythms",
-        sa.Column("subscriber_id", sa.Integer(), nullable=False),
-        sa.Column("from_day", sa.Date(), nullable=False),
-        sa.Column("rhythm", sa.String(length=16), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["subscriber_id"],
-            ["subscribers.id"],
-            name=op.f("fk_rhythms_subscriber_id"),
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("subscriber_id", "from_day", name=op.f("pk_rhythms")),
-    )
-    op.create_table(
         "suppressions",
         sa.Column("email_key", sa.String(length=320), nullable=False),
         sa.Column("reason", sa.String(length=32), nullable=False),
@@ -316,7 +282,6 @@ def upgrade() -> None:
         sa.Column("at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_unsubscribes")),
     )
-    op.create_index(op.f("ix_unsubscribes_at"), "unsubscribes", ["at"], unique=False)
     op.create_index(
         op.f("ix_unsubscribes_issue_number"), "unsubscribes", ["issue_number"], unique=False
     )
@@ -373,7 +338,6 @@ def upgrade() -> None:
         sa.Column("text", sa.Text(), server_default="", nullable=False),
         sa.Column("chosen_language", sa.String(length=8), nullable=True),
         sa.Column("chosen_topics", sa.JSON(none_as_null=True), nullable=True),
-        sa.Column("chosen_rhythm", sa.String(length=16), nullable=True),
         sa.ForeignKeyConstraint(
             ["subscriber_id"],
             ["subscribers.id"],
@@ -382,16 +346,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_consents")),
     )
-    op.create_index(op.f("ix_consents_confirmed_at"), "consents", ["confirmed_at"], unique=False)
     op.create_index(op.f("ix_consents_subscriber_id"), "consents", ["subscriber_id"], unique=False)
-    op.create_index(
-        "ix_consents_unconfirmed",
-        "consents",
-        ["given_at"],
-        unique=False,
-        sqlite_where=sa.text("confirmed_at IS NULL"),
-        postgresql_where=sa.text("confirmed_at IS NULL"),
-    )
     op.create_table(
         "address_changes",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -589,39 +544,6 @@ def upgrade() -> None:
     )
     op.create_index("ix_issue_events_issue", "issue_events", ["issue_id", "id"], unique=False)
     op.create_table(
-        "packed_deliveries",
-        sa.Column("issue_id", sa.String(length=16), nullable=False),
-        sa.Column("block", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("state", sa.String(length=16), nullable=False),
-        sa.Column("variant", sa.SmallInteger(), autoincrement=False, nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("first_id", LongNumber, nullable=False),
-        sa.Column("last_id", LongNumber, nullable=False),
-        sa.Column("changed_at", UtcDateTime(), nullable=False),
-        sa.Column("data", sa.LargeBinary(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["issue_id"], ["issues.id"], name=op.f("fk_packed_deliveries_issue_id")
-        ),
-        sa.PrimaryKeyConstraint(
-            "issue_id", "block", "state", "variant", name=op.f("pk_packed_deliveries")
-        ),
-    )
-    op.create_index(
-        op.f("ix_packed_deliveries_block"), "packed_deliveries", ["block"], unique=False
-    )
-    op.create_table(
-        "packed_issues",
-        sa.Column("issue_id", sa.String(length=16), nullable=False),
-        sa.Column("packed_at", UtcDateTime(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["issue_id"],
-            ["issues.id"],
-            name=op.f("fk_packed_issues_issue_id"),
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("issue_id", name=op.f("pk_packed_issues")),
-    )
-    op.create_table(
         "pending_suppressions",
         sa.Column("subscriber_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("reason", sa.String(length=32), nullable=False),
@@ -737,7 +659,6 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("kind", "value", "issue_id", name=op.f("pk_used_content")),
     )
-    op.create_index(op.f("ix_used_content_issue_id"), "used_content", ["issue_id"], unique=False)
     op.create_table(
         "wordings",
         sa.Column("issue_id", sa.String(length=16), nullable=False),
