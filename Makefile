@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
+# Modules are compiled once and not by each process: some environments switch that off.
+export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: demo test nightly bench check docs format golden lock clean
 
@@ -65,7 +67,7 @@ golden: $(VENV)/.installed
 # Needs uv. The lock names no index; hashes bind it to the files of the packages' makers.
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	  --no-annotate --no-header pyproject.toml --extra postgres --group dev --output-file requirements.lock
+	  --no-annotate --no-header pyproject.toml --all-extras --group dev --output-file requirements.lock
 
 clean:
 	rm -rf $(VENV) var dist build

@@ -8,6 +8,7 @@ Prints for each store and policy: lost, doubled, unknown. Exit code 1 when a pro
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -27,6 +28,7 @@ def main() -> int:
     parser.add_argument("--stores", default="sqlite,postgres")
     parser.add_argument("--seed", type=int, default=26)
     options = parser.parse_args()
+    os.environ.setdefault("UPCYCLE_NEWS_RELAYS__MAIN__PROCESSES", "2")  # else a short list has one
     all_kept = True
     print("store     policy  readers kills inside lost doubled unknown (seen by the relay) seconds")
     with ExitStack() as stack:

@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from email.message import EmailMessage
 from email.utils import formatdate
@@ -43,7 +43,22 @@ from upcycle_news.storage.subscribers import NewSubscriber
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZE = 60_000
-Send = Callable[[int, int, int, bool], float | None]
+RESUME = [
+    sys.executable, str(Path(sys.executable).parent / "upcycle-news"),
+    "issue", "resume", "2026-11-26", "--json",
+]  # fmt: skip
+
+
+@dataclass
+class Used:
+    """What a sender needed itself, without its preparation: seconds, CPU seconds, peak MB of the largest process."""
+
+    seconds: float
+    cpu: float
+    peak: float
+
+
+Send = Callable[[int, int, int, bool], Used | None]
 ISSUE = IssueId(date(2026, 11, 26))
 SETTINGS = """\
 [publication]
@@ -108,10 +123,10 @@ def main() -> int:
     for name in chosen:
         count, send = senders[name]
         with smtp_sink() as port:
-            seconds, cpu, peak = measured(send, port, count, options.connections, options.profile)
-        rates[name] = count / seconds
+            used = measured(send, port, count, options.connections, options.profile)
+        rates[name] = count / used.seconds
         print(
-            f"{name:18} {count:8} {rates[name]:10.0f} {1000 * cpu / count:10.2f} {peak:8.0f}",
+            f"{name:18} {count:8} {rates[name]:10.0f} {1000 * used.cpu / count:10.3f} {used.peak:8.0f}",
             flush=True,
         )
     for name in ("upcycle-news", "upcycle-news dkim", "upcycle-news quota"):
@@ -127,20 +142,18 @@ def main() -> int:
     return 0
 
 
-def measured(
-    send: Send, port: int, count: int, connections: int, profile: bool
-) -> tuple[float, float, float]:
-    """Send in a child process; returns seconds, CPU seconds and peak MB of the largest process."""
+def measured(send: Send, port: int, count: int, connections: int, profile: bool) -> Used:
+    """Send in a child process, and return what that needed, or what `send` says that it needed."""
     inside, outside = os.pipe()
     child = os.fork()
     if child == 0:
         begun = time.monotonic()
         try:
-            seconds = send(port, count, connections, profile) or time.monotonic() - begun
-            used = [resource.getrusage(who) for who in (0, resource.RUSAGE_CHILDREN)]
-            cpu = sum(usage.ru_utime + usage.ru_stime for usage in used)
-            peak = max(usage.ru_maxrss for usage in used) / 1024
-            os.write(outside, json.dumps([seconds, cpu, peak]).encode())
+            used = send(port, count, connections, profile)
+            if used is None:
+                whole = [resource.getrusage(who) for who in (0, resource.RUSAGE_CHILDREN)]
+                used = _used(begun, *whole)
+            os.write(outside, json.dumps(asdict(used)).encode())
         finally:
             os._exit(0)
     os.close(outside)
@@ -149,8 +162,38 @@ def measured(
     os.waitpid(child, 0)
     if not output:
         raise SystemExit("the sender failed")
-    seconds, cpu, peak = json.loads(output)
-    return seconds, cpu, peak
+    return Used(**json.loads(output))
+
+
+def _used(begun: float, *usages: resource.struct_rusage) -> Used:
+    return Used(
+        time.monotonic() - begun,
+        sum(usage.ru_utime + usage.ru_stime for usage in usages),
+        max(usage.ru_maxrss for usage in usages) / 1024,
+    )
+
+
+def in_child(work: Callable[[], None]) -> None:
+    """Do `work` in a process of its own, so that its memory and time do not count as sending."""
+    child = os.fork()
+    if child == 0:
+        work()
+        os._exit(0)
+    os.waitpid(child, 0)
+
+
+def environment_of(home: Path, port: int, connections: int) -> dict[str, str]:
+    """Return the environment of a publication at `home` whose relay is on `port`."""
+    return {
+        **os.environ,
+        "UPCYCLE_NEWS_HOME": str(home),
+        "UPCYCLE_NEWS_RELAYS__MAIN__HOST": "127.0.0.1",
+        "UPCYCLE_NEWS_RELAYS__MAIN__PORT": str(port),
+        "UPCYCLE_NEWS_RELAYS__MAIN__SECURITY": "none",
+        "UPCYCLE_NEWS_RELAYS__MAIN__CONNECTIONS": str(connections),
+        "PYTHONPYCACHEPREFIX": str(home.parent / "bytecode"),
+        "PYTHONDONTWRITEBYTECODE": "",
+    }
 
 
 def smtp_source(port: int, count: int, connections: int, profile: bool) -> None:
@@ -203,53 +246,39 @@ def _replace_rendering(context: AppContext, revision_id: str, html: str) -> None
     assert revisions.load_rendering(context.store, ISSUE, revision_id) is not None
 
 
-def ours(port: int, count: int, connections: int, profile: bool, **more: str) -> float | None:
+def ours(port: int, count: int, connections: int, profile: bool, **more: str) -> Used:
     """Run `upcycle-news issue resume`: ledger, personal links, several processes."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "publication"
-        environment = {
-            "UPCYCLE_NEWS_HOME": str(home),
-            "UPCYCLE_NEWS_RELAYS__MAIN__HOST": "127.0.0.1",
-            "UPCYCLE_NEWS_RELAYS__MAIN__PORT": str(port),
-            "UPCYCLE_NEWS_RELAYS__MAIN__SECURITY": "none",
-            "UPCYCLE_NEWS_RELAYS__MAIN__CONNECTIONS": str(connections),
-            **more,
-        }
-        environment |= {"PYTHONPYCACHEPREFIX": f"{folder}/bytecode", "PYTHONDONTWRITEBYTECODE": ""}
-        child = os.fork()
-        if child == 0:  # so that its memory and time do not count as sending
-            publication(home, count, environment)
-            os._exit(0)
-        os.waitpid(child, 0)
+        environment = {**environment_of(home, port, connections), **more}
+        in_child(lambda: publication(home, count, environment))
         _compile_bytecode(environment)
-        command = [sys.executable, str(Path(sys.executable).parent / "upcycle-news")]
+        command = [*RESUME]
         if profile:
             (ROOT / "var/bench").mkdir(parents=True, exist_ok=True)
             command[1:1] = ["-m", "cProfile", "-o", str(ROOT / "var/bench/profile")]
-        command += ["issue", "resume", str(ISSUE), "--json"]
         begun = time.monotonic()
-        done = subprocess.run(
-            command, env={**os.environ, **environment}, capture_output=True, text=True,
-        )  # fmt: skip
-        seconds = time.monotonic() - begun
-        if done.returncode or json.loads(done.stdout)["sent"] != count:
-            raise SystemExit(done.stdout + done.stderr)
-        return seconds
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        output = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)  # with the further processes of the run
+        if status or json.loads(output)["sent"] != count:
+            raise SystemExit(output)
+        return _used(begun, usage)
 
 
 def _compile_bytecode(environment: dict[str, str]) -> None:
     """Compile bytecode as an installation or an earlier run does; not part of the measured time."""
-    variables = {**os.environ, **environment}
     program = str(Path(sys.executable).parent / "upcycle-news")
     subprocess.run(
-        [program, "issue", "status", str(ISSUE), "--json"], env=variables, check=True,
+        [program, "issue", "status", str(ISSUE), "--json"], env=environment, check=True,
         stdout=subprocess.DEVNULL,
     )  # fmt: skip
     modules = "upcycle_news.services.delivery.send, upcycle_news.services.delivery.worker_process, yagmail"
-    subprocess.run([sys.executable, "-c", f"import {modules}"], env=variables, check=True)
+    subprocess.run([sys.executable, "-c", f"import {modules}"], env=environment, check=True)
 
 
-def ours_signed(port: int, count: int, connections: int, profile: bool) -> float | None:
+def ours_signed(port: int, count: int, connections: int, profile: bool) -> Used:
     """Send as `ours`, with an RSA-2048 DKIM signature on each mail."""
     from upcycle_news.mail.dkim import generate
 
@@ -260,7 +289,7 @@ def ours_signed(port: int, count: int, connections: int, profile: bool) -> float
     return ours(port, count, connections, profile, **key)
 
 
-def ours_limited(port: int, count: int, connections: int, profile: bool) -> float | None:
+def ours_limited(port: int, count: int, connections: int, profile: bool) -> Used:
     """Send as `ours`, with quotas that have room, a send window that is open, and a second relay."""
     limits = {
         "UPCYCLE_NEWS_RELAYS__MAIN__QUOTAS": '["1000000/h"]',
@@ -282,7 +311,7 @@ def _html() -> str:
     return "<html><body><a href='LINK'>Abbestellen</a>" + line * (54_000 // len(line))
 
 
-def nodemailer(port: int, count: int, connections: int, profile: bool) -> float:
+def nodemailer(port: int, count: int, connections: int, profile: bool) -> Used:
     """Send with nodemailer, pooled and personalised; npm installs it under var/bench."""
     folder = ROOT / "var/bench/node"
     folder.mkdir(parents=True, exist_ok=True)
@@ -295,8 +324,11 @@ def nodemailer(port: int, count: int, connections: int, profile: bool) -> float:
     (folder / "issue.html").write_text(_html(), encoding="utf-8")
     begun = time.monotonic()
     command = ["node", "send.js", str(port), str(count), str(connections), "issue.html"]
-    subprocess.run(command, cwd=folder, check=True)
-    return time.monotonic() - begun
+    process = subprocess.Popen(command, cwd=folder)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit("nodemailer failed")
+    return _used(begun, usage)
 
 
 def loop(port: int, count: int, connections: int, profile: bool) -> None:

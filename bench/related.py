@@ -26,7 +26,7 @@ from pathlib import Path
 from statistics import fmean
 
 from upcycle_news.curation.bm25_index import BM25Index
-from upcycle_news.curation.compounds import CompoundSplitter
+from upcycle_news.curation.compounds import CompoundSplitter, stems_of
 from upcycle_news.curation.ranking import FLOOR, score_stories, sort_key
 from upcycle_news.curation.term_score import FIELDS, Document, Query
 from upcycle_news.curation.vocabulary import Vocabulary, load_vocabulary
@@ -119,7 +119,7 @@ def raw_words(part: Part, essay: Essay) -> list[str]:
 def lexical(part: Part, essay: Essay, *, parts: bool, feedback: bool) -> list[str]:
     texts = [(text_of(essay), "de")] if parts else []
     texts += [(f"{s.lead.title}. {s.lead.summary}", "de") for s in part.stories if parts]
-    compounds = CompoundSplitter(texts)
+    compounds = CompoundSplitter(stems_of(texts))
     documents = [Document(story.lead, compounds) for story in part.stories]
     query = Query(essay, compounds).terms
     with BM25Index([document.fields for document in documents], FIELDS) as index:

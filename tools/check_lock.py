@@ -22,7 +22,7 @@ def main() -> int:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     requirements = [
         *project["project"]["dependencies"],
-        *project["project"]["optional-dependencies"]["postgres"],
+        *(t for extra in project["project"]["optional-dependencies"].values() for t in extra),
         *project["dependency-groups"]["dev"],
     ]
     pinned = {
@@ -32,6 +32,8 @@ def main() -> int:
     mistakes = []
     for text in requirements:
         requirement = Requirement(text)
+        if requirement.name == project["project"]["name"]:  # an extra of extras
+            continue
         version = pinned.get(canonicalize_name(requirement.name))
         if version is None:
             mistakes.append(f"{requirement.name} is not locked")

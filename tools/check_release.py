@@ -11,6 +11,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+_VERSION = ROOT / "src/upcycle_news/version.py"
 _RELEASE = re.compile(r"^## \[(?P<version>\d+\.\d+\.\d+)\] - \d{4}-\d{2}-\d{2}$", re.MULTILINE)
 
 
@@ -30,6 +31,12 @@ def find_mismatch(tag: str, version: str, changelog: str) -> str | None:
 def main(tag: str) -> int:
     """Return 0 when `tag` may be released, else print why and return 1."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    if f'__version__ = "{project["version"]}"' not in _VERSION.read_text(encoding="utf-8"):
+        print(
+            f"{_VERSION.relative_to(ROOT)}: the version is not {project['version']}",
+            file=sys.stderr,
+        )
+        return 1
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     if (mismatch := find_mismatch(tag, project["version"], changelog)) is not None:
         print(mismatch, file=sys.stderr)

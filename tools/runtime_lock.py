@@ -1,6 +1,6 @@
 """Print the part of requirements.lock that the installed program needs, development left out.
 
-    python tools/runtime_lock.py [EXTRA…]      (such as postgres)
+    python tools/runtime_lock.py [EXTRA…]      (such as postgres, or all)
 
 Follows the requirements of pyproject.toml through the metadata of the installed packages. The output fits
 every supported Python, not only the running one: a package that only another Python needs is included with
@@ -26,9 +26,10 @@ PYTHONS = [f"3.{minor}.{patch}" for minor in range(11, 15) for patch in (0, 99)]
 def main() -> int:
     """Print the lock's block of every required package."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    extras = project["project"]["optional-dependencies"]
+    project = project["project"]
+    extras = project["optional-dependencies"]
     texts = [
-        *project["project"]["dependencies"],
+        *project["dependencies"],
         *(t for name in sys.argv[1:] for t in extras[name]),
     ]
     pending = [Requirement(text) for text in texts]
@@ -36,6 +37,9 @@ def main() -> int:
     while pending:
         requirement = pending.pop()
         name = canonicalize_name(requirement.name)
+        if name == project["name"]:  # an extra of extras
+            pending += [Requirement(text) for extra in requirement.extras for text in extras[extra]]
+            continue
         if (name, frozenset(requirement.extras)) in visited:
             continue
         visited.add((name, frozenset(requirement.extras)))

@@ -15,8 +15,10 @@ from pathlib import Path
 import pytest
 
 from upcycle_news.archive_site.builder import build_archive
+from upcycle_news.archive_site.reuse import KeptSearch, decode_search, encode_search
 from upcycle_news.archive_site.search_index import (
     SearchDocument,
+    SearchIndex,
     search_files,
     search_scripts,
     term_of,
@@ -54,9 +56,10 @@ SMALL = words_of(
 def document(
     number: int, title: str, text: str, *, language: str = "de", byline: str = "", summary: str = ""
 ) -> SearchDocument:
-    return SearchDocument(
-        title, f"essays/e{number}/", "2026-11-26", "26. November 2026", byline, summary,
-        "" if language == "de" else language, "", language,
+    return SearchDocument.of(
+        (title, f"essays/e{number}/", "2026-11-26", "26. November 2026", byline, summary,
+         "" if language == "de" else language, ""),
+        language,
         ((title, 8), (f"{summary} {byline}", 3), (text, 1)),
     )  # fmt: skip
 
@@ -391,6 +394,28 @@ def test_a_further_issue_changes_no_block_before_the_last_and_no_file_of_other_w
     of_terms = {path for path in changed if "/w-" in path}
     assert len(of_terms) == 1
     assert before.keys() - after.keys() == set()
+
+
+@pytest.mark.parametrize("seed", [pytest.param(seed, id=f"seed {seed}") for seed in range(8)])
+def test_an_index_that_grew_is_that_of_all_its_documents(seed: int) -> None:
+    chance = random.Random(seed)
+    vocabulary = [*SMALL, *NOUNS, *(f"{one}{other.lower()}" for one, other in itertools.pairwise(NOUNS))]  # fmt: skip
+    vocabulary += words_of("repairs repaired repairing tables table Umbauten Straßenfest 1962")
+
+    def some(number: int) -> SearchDocument | None:
+        text = " ".join(chance.choices(vocabulary, k=chance.randint(1, 12)))
+        language = chance.choice(("de", "de", "en", "de-AT", "fr", "ar"))
+        made = document(number, f"Nummer {number}", text, language=language)
+        return None if chance.random() < 0.1 else made
+
+    documents = [some(number) for number in range(40)]
+    index, left = SearchIndex.of("Dach Turm"), list(documents)
+    while left:
+        count = chance.randint(1, 9)
+        index.add(left[:count], documents.__getitem__)
+        index = decode_search(encode_search(KeptSearch("", [], index))).index
+        del left[:count]
+    assert index.files() == search_files(documents, "Dach Turm")
 
 
 def test_issues_in_another_order_give_the_same_index() -> None:

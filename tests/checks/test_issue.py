@@ -17,7 +17,8 @@ from upcycle_news.models import (
     Publication,
     RenderedIssue,
 )
-from upcycle_news.rendering.render import encoded_size, render
+from upcycle_news.rendering.mail_size import encoded_size
+from upcycle_news.rendering.render import render
 from upcycle_news.services.checks.run import PUBLICATION_CHECKS
 
 from ..rendering import sample_manifest

@@ -65,7 +65,7 @@ class Machine(Trial):
         checkout(copy)
         build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(dist)]
         subprocess.run(build, cwd=copy, check=True, stdout=subprocess.DEVNULL)
-        lock = [sys.executable, copy / "tools/runtime_lock.py", "postgres"]
+        lock = [sys.executable, copy / "tools/runtime_lock.py", "all"]
         with (dist / "runtime.lock").open("wb") as file:
             subprocess.run(lock, check=True, stdout=file)
         self.boot()

@@ -14,7 +14,7 @@ from upcycle_news.diagnostics.content import LastIssue
 from upcycle_news.diagnostics.host import HostFacts, Package, SecretFile
 from upcycle_news.diagnostics.results import CheckResult
 from upcycle_news.models import Finding
-from upcycle_news.services.feeds.collect import FeedStatus
+from upcycle_news.services.feeds.status import FeedStatus
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 26, 6, tzinfo=UTC)

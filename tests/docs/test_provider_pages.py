@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.app.factories import build_relay
+from upcycle_news.bounces.outgoing import outgoing_for
 from upcycle_news.bounces.providers import PROVIDERS
-from upcycle_news.bounces.providers.outgoing import outgoing_for
 from upcycle_news.config.settings import load_settings
 from upcycle_news.diagnostics.event_sources import page as page_of
 from upcycle_news.diagnostics.event_sources import provider_of_host

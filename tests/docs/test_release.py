@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tarfile
+import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
 from hatchling.builders.sdist import SdistBuilder
+
+from upcycle_news.version import __version__
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -99,5 +103,88 @@ def test_builds_are_reproducible(tmp_path: Path) -> None:
         [copy / ".ci" / "dist", tmp_path / "dist"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    names = sorted(path.name for path in (tmp_path / "dist").iterdir())
-    assert {Path(name).suffix for name in names} == {".whl", ".gz"}
+    dist = tmp_path / "dist"
+    names = {path.name for path in dist.iterdir()}
+    listed = {line.split()[1] for line in (dist / "SHA256SUMS").read_text().splitlines()}
+    assert names - listed == {"SHA256SUMS"} and listed < names
+    (wheel,) = dist.glob("*.whl")
+    (image,) = dist.glob("*-image.tar.gz")
+    assert {wheel.name, image.name, "runtime.lock"} < listed and len(listed) == 4
+    with tarfile.open(image) as packed:
+        inside = {name.partition("/")[2]: name for name in packed.getnames()}
+        deployed = {
+            str(path) for path in filter(None, tracked.split("\0")) if path.startswith("deploy/")
+        }
+        assert {*inside} == {
+            *deployed,
+            "LICENSE",
+            "deploy/docker/.env",
+            "dist/runtime.lock",
+            f"dist/{wheel.name}",
+        }
+        packed_wheel = packed.extractfile(inside[f"dist/{wheel.name}"])
+        assert packed_wheel is not None and packed_wheel.read() == wheel.read_bytes()
+        assert {member.uid for member in packed.getmembers()} == {0}
+
+
+def test_the_program_says_the_version_of_the_project() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["version"] == __version__
+
+
+def git(folder: Path, *arguments: str) -> str:
+    return subprocess.run(
+        ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", *arguments],
+        cwd=folder, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+
+
+def test_a_release_is_made_of_what_is_committed_and_named_alike(tmp_path: Path) -> None:
+    """Refused before anything is built: another tree, another changelog, a folder with files."""
+    version_file = "src/upcycle_news/version.py"
+    for name in (".ci/release", "tools/check_release.py", "pyproject.toml", version_file):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    (tmp_path / ".ci/release").chmod(0o755)
+    (tmp_path / ".ci/dist").write_text("#!/bin/sh\nmkdir -p $1 && echo built > $1/file\n")
+    (tmp_path / ".ci/verify").write_text("#!/bin/sh\ncat $1/file\n")
+    for name in (".ci/dist", ".ci/verify"):
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / ".venv").symlink_to(Path(sys.prefix))
+    (tmp_path / ".gitignore").write_text(".venv\ndist/\n")
+    (tmp_path / "CHANGELOG.md").write_text("## [Unreleased]\n")
+    git(tmp_path, "init", "-q")
+    assert "the tree is not what is committed" in refusal(tmp_path)
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-qm", "all")
+    assert "CHANGELOG.md: the newest release is not" in refusal(tmp_path)
+    version = __version__
+    (tmp_path / "CHANGELOG.md").write_text(f"## [{version}] - 2026-12-01\n")
+    git(tmp_path, "commit", "-qam", "changelog")
+    done = subprocess.run([tmp_path / ".ci/release"], capture_output=True, text=True, check=True)
+    assert "built" in done.stdout and f"git tag v{version}" in done.stdout
+    assert "is not empty" in refusal(tmp_path)
+    (tmp_path / version_file).write_text('__version__ = "0.0.9"\n')
+    git(tmp_path, "commit", "-qam", "version")
+    assert "version.py: the version is not" in refusal(tmp_path)
+
+
+def refusal(folder: Path) -> str:
+    done = subprocess.run([folder / ".ci/release"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "built" not in done.stdout
+    return done.stderr
+
+
+def test_files_that_were_altered_or_added_are_told(tmp_path: Path) -> None:
+    (tmp_path / "runtime.lock").write_text("prefect==3.8.8\n")
+    sums = subprocess.run(
+        ["sha256sum", "runtime.lock"], cwd=tmp_path, capture_output=True, text=True
+    )
+    (tmp_path / "SHA256SUMS").write_text(sums.stdout)
+    (tmp_path / "more.whl").write_bytes(b"x")
+    verify = [ROOT / ".ci/verify", tmp_path]
+    done = subprocess.run(verify, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "not in SHA256SUMS: more.whl" in done.stderr
+    (tmp_path / "runtime.lock").write_text("prefect==3.8.7\n")
+    done = subprocess.run(verify, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "runtime.lock: FAILED" in done.stdout

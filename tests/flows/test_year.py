@@ -42,7 +42,7 @@ def test_in_six_weeks_everybody_due_gets_each_issue_once_whatever_is_killed(
 def test_in_a_year_everybody_due_gets_each_issue_once_whatever_is_killed(
     tmp_path: Path, kind: str
 ) -> None:
-    with DebianPostgres() as postgres:
+    with DebianPostgres("fsync=off") as postgres:
         skip_without_postgres()
         store = postgres.database("year").replace("postgresql://", "postgresql+psycopg://")
         outcome = lived(

@@ -76,6 +76,8 @@ def test_no_key_is_in_two_catalogue_files(language: str) -> None:
         for name in CATALOGUE_FILES
     ]
     assert sum(map(len, tables)) == len(catalogue(language))
+    # An entry that is read alone is what the whole file says.
+    assert all(catalogue(language)[key] == table[key] for table in tables for key in table)
 
 
 def test_german_texts_use_german_quotation_marks_and_umlauts() -> None:

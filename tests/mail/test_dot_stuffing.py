@@ -41,5 +41,5 @@ def test_a_template_dot_stuffed_once_gives_the_same_data(html: str, text: str) -
     reader = changed(READER, unsubscribe_url=link, preferences_url="https://x.example/" + "b." * 99)
     template = MessageTemplate.compose(issue, SENDER_HEADERS, revision_id="r1")
     plain, ready = template.for_recipient(reader), template.dot_stuffed_for(reader)
-    assert ready == dot_stuff(plain)
+    assert (ready.data, ready.size) == (dot_stuff(plain).data, len(plain))
     assert unstuffed(ready.data) == plain

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from email_validator import EmailNotValidError, validate_email
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -18,9 +18,11 @@ LOCALS = st.one_of(
 DOMAINS = st.one_of(
     st.sampled_from(
         ["example.org", "EXAMPLE.org", "müller.example", "example", "a_b.example.org", "-a.example.org",
-         "[127.0.0.1]", "example.org.", "xn--mller-kva.example", "a" * 63 + ".example.org"]
+         "mail.local", "here.onion", "a.test", "1.arpa", "a.b1", "ab--c.example", "[127.0.0.1]", "example.org.", "xn--mller-kva.example", "a" * 63 + ".example.org"]
     ),
     st.text("ab.-ü@ ", min_size=0, max_size=30),
+    st.text("ab1.-", min_size=3, max_size=12).map(lambda text: text + ".example"),
+    st.sampled_from(SPECIAL_USE_DOMAIN_NAMES).map("mail.{}".format),
     st.integers(1, 4).map(lambda n: ".".join(["a" * 60] * n) + ".example"),
 )  # fmt: skip
 

@@ -10,7 +10,8 @@ import pytest
 
 from upcycle_news.archive_site.builder import build_archive
 from upcycle_news.archive_site.view_models import SentIssue, SiteConfig
-from upcycle_news.checks.templates import check_templates, extra_names_shown, names_of_extra
+from upcycle_news.checks.extra_names import names_of_extra
+from upcycle_news.checks.templates import check_templates, extra_names_shown
 from upcycle_news.errors import TemplateError
 from upcycle_news.models import Essay, Manifest
 from upcycle_news.rendering.render import render

@@ -8,7 +8,8 @@ import pytest
 
 from upcycle_news.checks.issue import preflight
 from upcycle_news.models import Length, Manifest
-from upcycle_news.rendering.render import WARN_HTML_BYTES, encoded_size, render
+from upcycle_news.rendering.mail_size import WARN_HTML_BYTES, encoded_size
+from upcycle_news.rendering.render import render
 
 from . import sample_manifest
 from .sample_manifest import LEAD, PUBLICATION, TEASERS

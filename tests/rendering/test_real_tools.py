@@ -16,8 +16,9 @@ import pytest
 from upcycle_news.checks.issue import preflight
 from upcycle_news.mail.message import MessageTemplate, RecipientFields, SenderHeaders
 from upcycle_news.models import EmailAddress, RenderedIssue
+from upcycle_news.rendering.mail_size import encoded_size
 from upcycle_news.rendering.preview_page import standalone_html
-from upcycle_news.rendering.render import encoded_size, render
+from upcycle_news.rendering.render import render
 
 from . import sample_issues
 from .page_screenshots import (

@@ -19,7 +19,8 @@ from upcycle_news.models import (
     RenderedIssue,
     Story,
 )
-from upcycle_news.rendering.render import encoded_size, render
+from upcycle_news.rendering.mail_size import encoded_size
+from upcycle_news.rendering.render import render
 from upcycle_news.rendering.view_models import reading_minutes
 
 from . import sample_manifest

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import event, text
+from sqlalchemy import Engine, Pool, event, text
 
 from upcycle_news.storage.database import Store
 
@@ -26,8 +26,8 @@ class QueryCost:
 
 
 @contextmanager
-def query_cost(store: Store) -> Iterator[QueryCost]:
-    """Count what is asked of the store within the block."""
+def query_cost(store: Store | None = None) -> Iterator[QueryCost]:
+    """Count what is asked of the store within the block, without one of any that this process opens."""
     cost = QueryCost()
 
     def count() -> int:
@@ -38,23 +38,25 @@ def query_cost(store: Store) -> Iterator[QueryCost]:
         connection.set_progress_handler(count, 1)
 
     def unwatch(connection: Any, _record: Any) -> None:
-        connection.set_progress_handler(None, 0)
+        if connection is not None:  # it was given up
+            connection.set_progress_handler(None, 0)
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         cost.statements.append(statement)
 
+    pool, engine = (Pool, Engine) if store is None else (store._engine, store._engine)
     listeners = (
-        ("checkout", watch),
-        ("checkin", unwatch),
-        ("before_cursor_execute", note),
+        (pool, "checkout", watch),
+        (pool, "checkin", unwatch),
+        (engine, "before_cursor_execute", note),
     )
-    for name, listener in listeners:
-        event.listen(store._engine, name, listener)
+    for target, name, listener in listeners:
+        event.listen(target, name, listener)
     try:
         yield cost
     finally:
-        for name, listener in listeners:
-            event.remove(store._engine, name, listener)
+        for target, name, listener in listeners:
+            event.remove(target, name, listener)
 
 
 def add_closed_issues(store: Store, count: int, deliveries: int, *, before: date) -> None:

@@ -19,13 +19,13 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from sqlalchemy import text
 
 from upcycle_news.errors import IssueError
 from upcycle_news.models import DeliveryState, IssueState, LeasedDelivery, Verdict
 from upcycle_news.storage import (
     deliveries,
     issues,
+    packed_deliveries,
     personal_data,
     subscribers,
     workers,
@@ -144,13 +144,16 @@ class IssueMachine(RuleBasedStateMachine):
             subscribers.unsubscribe(self.store, subscriber, now=self.now)
         elif how == "is erased":
             with self.store.writing() as connection:
-                connection.execute(
-                    text("DELETE FROM subscribers WHERE id = :n"), {"n": subscriber.id}
-                )
+                personal_data.erase_rows(connection, subscriber.id, now=self.now)
         elif (
             personal_data.personal_data_of(self.store, subscriber).as_dict()["suppression"] is None
         ):
             suppress(self.store, email)
+
+    @rule()
+    def pack(self) -> None:
+        """The deliveries of a closed issue are packed; of any other nothing happens."""
+        packed_deliveries.pack_issue(self.store, str(ISSUE), now=self.now)
 
     @rule(minutes=st.integers(1, 90))
     def time_passes(self, minutes: int) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import threading
 from pathlib import Path
@@ -53,6 +54,31 @@ def test_the_migrations_create_exactly_the_tables_of_the_schema(store: Store) ->
     with store.reading() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
+
+
+def test_partial_indexes_hold_the_rows_that_the_schema_says(store: Store) -> None:
+    definitions = {
+        "sqlite": "SELECT sql FROM sqlite_master WHERE name = :name",
+        "postgresql": "SELECT indexdef FROM pg_indexes WHERE indexname = :name",
+    }
+    partial = [index for table in metadata.tables.values() for index in table.indexes if index.info]
+    assert len(partial) == 3
+    with store.reading() as connection:
+        for index in partial:
+            definition = connection.scalar(
+                text(definitions[store.dialect]), {"name": str(index.name)}
+            )
+            found, wanted = (
+                _words(str(condition).partition("WHERE")[2] or str(condition))
+                for condition in (definition, index.info["where"])
+            )
+            assert found == wanted
+
+
+def _words(condition: str) -> str:
+    """Return a condition in one spelling: Postgres adds parentheses, casts and drops quotation marks."""
+    short = re.sub(r"CAST\((\S+) AS TEXT\)", r"\1", condition)
+    return re.sub(r"::[a-z ]+|character varying|[()\s\"]", "", short).lower()
 
 
 def test_the_newest_migration_is_the_one_the_store_expects() -> None:

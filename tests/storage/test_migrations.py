@@ -17,7 +17,7 @@ import upcycle_news.storage.database as database_module
 from upcycle_news.diagnostics.results import State
 from upcycle_news.diagnostics.storage import evaluate
 from upcycle_news.errors import StoreError
-from upcycle_news.services.backup import migrate_store, restore
+from upcycle_news.services.backup import create, migrate_store, restore
 from upcycle_news.storage.backup import copy
 from upcycle_news.storage.database import (
     PRE_RELEASES,
@@ -30,7 +30,8 @@ from upcycle_news.storage.inspect import inspect_store
 from upcycle_news.storage.schema import HEAD, metadata
 from upcycle_news.subscribers.signing_keys import load_or_create_key
 
-from ..publications import Publication, today
+from ..publications import Publication, relay_variables, today
+from ..services.delivery.sink_relay import Sink
 from .sample_rows import ISSUE, queued
 
 NEXT = "v9000"
@@ -70,7 +71,7 @@ def add_migration(folder: Path, monkeypatch: pytest.MonkeyPatch, statement: str)
         f"    op.execute({statement!r})\n"
     )
     monkeypatch.setattr(database_module, "__file__", str(folder / "database.py"))
-    for module in (database_module, migrate_store, restore):
+    for module in (database_module, create, migrate_store, restore):
         monkeypatch.setattr(module, "HEAD", NEXT)
 
 
@@ -109,6 +110,8 @@ def test_numbers_that_large_lists_outgrow_have_eight_bytes_in_postgres(empty_pos
     store.close()
     assert {tuple(row) for row in eight_bytes} == {
         ("deliveries", "id"),
+        ("packed_deliveries", "first_id"),
+        ("packed_deliveries", "last_id"),
         ("bounces", "delivery_id"),
         ("suppressions", "delivery_id"),
         ("provider_event_counts", "count"),
@@ -152,14 +155,14 @@ def test_a_failed_migration_leaves_the_store_unchanged(
 
 
 @pytest.mark.slow
-def test_of_several_processes_that_open_a_new_store_one_migrates_it(any_store: str) -> None:
+def test_of_several_processes_that_open_a_new_store_one_migrates_it(no_store_yet: str) -> None:
     program = (
         "import sys; from upcycle_news.storage.database import current_migration, open_store\n"
         "sys.stdin.readline(); print(current_migration(open_store(sys.argv[1])))"
     )
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", program, any_store],
+            [sys.executable, "-c", program, no_store_yet],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )
         for _ in range(4)
@@ -199,6 +202,32 @@ def test_store_upgrade_makes_a_backup_and_migrates(
         assert info["migration"] == NEXT
         tables = info["tables"]
         assert (tables["subscribers"], tables["deliveries"], tables["send_holds"]) == (5, 5, 1)
+
+
+@pytest.mark.slow
+def test_an_older_store_is_backed_up_without_asking_for_what_it_lacks(
+    publication: Publication, any_store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The journal knows of an issue that went out, and the older store has fewer columns."""
+    publication.write_essay()
+    with Sink() as relay:
+        environment = {"STORE": any_store, **relay_variables(relay.port)}
+        publication.run(
+            "subscribers", "add", "anna@example.org", "--consent", "letter", **environment
+        )
+        publication.run("issue", "send", "--yes", **environment)
+        assert relay.count == 1
+        store = open_store(any_store)
+        with store.writing() as connection:
+            connection.execute(text("ALTER TABLE issues DROP COLUMN left_without"))
+        store.close()
+        add_migration(
+            tmp_path / "next", monkeypatch, "ALTER TABLE issues ADD COLUMN left_without JSON"
+        )
+        result = publication.run("store", "upgrade", **environment)
+        assert f"Der Speicher ist von {HEAD} auf {NEXT} gebracht." in result.out
+        publication.run("issue", "send", "--yes", code=3, **environment)
+        assert relay.count == 1
 
 
 def test_a_store_of_any_pre_release_is_refused_unchanged(any_store: str, filled: Store) -> None:

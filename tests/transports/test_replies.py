@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from upcycle_news.mail.dot_stuffing import dot_stuff
 from upcycle_news.models import Envelope
 from upcycle_news.transports.replies import parse_reply
 
@@ -33,11 +34,16 @@ def test_the_token_of_a_quoted_link_is_redacted():
     token = "kJ8sQ" * 8
     message = f"https://a.example/u/{token[:20]}=\r\n{token[20:]}".encode()
 
-    assert token not in parse_reply(554, f"URL {token} listed".encode(), ENVELOPE, message).text
+    assert (
+        token
+        not in parse_reply(554, f"URL {token} listed".encode(), ENVELOPE, dot_stuff(message)).text
+    )
 
 
 def test_a_queue_id_is_not_redacted():
-    reply = parse_reply(250, b"2.0.0 Ok: queued as 4XyZ1234567890abcdef", ENVELOPE, b"hello")
+    reply = parse_reply(
+        250, b"2.0.0 Ok: queued as 4XyZ1234567890abcdef", ENVELOPE, dot_stuff(b"hello")
+    )
 
     assert reply.text == "Ok: queued as 4XyZ1234567890abcdef"
 

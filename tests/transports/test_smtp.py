@@ -8,6 +8,7 @@ import pytest
 
 import upcycle_news
 from upcycle_news.errors import RelayError, UpcycleError
+from upcycle_news.mail.dot_stuffing import DotStuffedMessage
 from upcycle_news.models import Envelope, Relay
 from upcycle_news.transports.outcomes import (
     Accepted,
@@ -36,6 +37,23 @@ def test_a_message_with_leading_dots_arrives_byte_for_byte():
     expected = [MESSAGE, b".\r\n", b".\r\n.\r\n", b"a\r\n.b\r\n"]
     assert [message for _, message in server.accepted] == expected
     assert server.connections == 1
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (b"a\r\n",) * 3000,
+        (b"a" * 900 + b"\r\n",) * 1000,
+        (b"..two\r\n", b"b" * 900 + b"\r\n") * 400,
+    ],
+    ids=["more than the kernel takes at once", "a megabyte", "of several sizes"],
+)
+def test_a_message_in_pieces_arrives_whole(pieces):
+    message = DotStuffedMessage((*pieces, b".\r\n"), size=sum(map(len, pieces)))
+    with MisbehavingRelay() as server, open_connection(server.relay()) as connection:
+        assert isinstance(connection.send(MAX, message), Accepted)
+
+    assert server.accepted[0][1] == b"".join(pieces).replace(b"..two", b".two")
 
 
 @pytest.mark.parametrize("stage", ["mail", "rcpt", "data"])

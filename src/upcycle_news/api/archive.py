@@ -18,16 +18,16 @@ class Archive:
     def __init__(self, context: AppContext) -> None:
         self._context = context
 
-    def build(self, out: Path | None = None) -> ArchiveReport:
+    def build(self, out: Path | None = None, *, anew: bool = False) -> ArchiveReport:
         """Build the site of all issues, into `out` or var/archive; return what was written.
 
-        Building again without changes writes nothing. Raises `UpcycleError`, having changed
+        Pages that would be the same are not rendered again, except `anew`. Building again without changes writes nothing. Raises `UpcycleError`, having changed
         nothing, when a template does not work, the folder cannot be written or `archive.command`
         fails.
         """
         from upcycle_news.services.archive.build import build_archive
 
-        return build_archive(self._context, out)
+        return build_archive(self._context, out, anew=anew)
 
     def build_for(self, path: str) -> bool:
         """Build if the store has what an archive path names and var/archive has not; return whether it did.

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.services.backup import archive_file, create
+from upcycle_news.services.backup import archive_file, create, existing
 from upcycle_news.services.backup import restore as restoring
 from upcycle_news.services.backup.archive_file import Manifest
 from upcycle_news.services.backup.create import Backup
@@ -46,7 +46,7 @@ class Backups:
 
     def list(self, folder: Path | None = None) -> list[Path]:
         """Return the backups in a folder (default: the setting's) by their dates, newest first."""
-        return create.list_backups(self._context, folder)
+        return existing.list_backups(self._context, folder)
 
     def inspect(self, file: Path) -> Manifest:
         """Read a whole backup, and return what is in it; nothing is changed.

@@ -38,7 +38,7 @@ class Bounces:
 
     def collect_if_configured(self) -> Collected | None:
         """Process the inbox like `collect`; None where no inbox is configured."""
-        return self.collect() if process.has_inbox(self._context) else None
+        return self.collect() if self._context.settings.inbox.is_set else None
 
     def list(self, *, issue: str = "", kind: str = "") -> Iterator[Bounce]:
         """Yield the reports, newest first, without their text.

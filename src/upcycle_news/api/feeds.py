@@ -10,8 +10,9 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.models import Feed
 
 if TYPE_CHECKING:
-    from upcycle_news.services.feeds.collect import FeedRunReport, FeedStatus
+    from upcycle_news.services.feeds.collect import FeedRunReport
     from upcycle_news.services.feeds.manage import DiscoveredFeed, FeedPreview, OpmlImport
+    from upcycle_news.services.feeds.status import FeedStatus
 
 
 class Feeds:
@@ -36,7 +37,7 @@ class Feeds:
 
         Raises `ContentError` for feeds.toml.
         """
-        from upcycle_news.services.feeds.collect import feeds_health
+        from upcycle_news.services.feeds.status import feeds_health
 
         return feeds_health(self._context)
 

@@ -604,9 +604,9 @@ class Issues:
 
     # --- follow it
 
-    def all(self) -> tuple[IssueStatus, ...]:
-        """Return every issue with its deliveries by state, oldest first."""
-        rows = issues.all_issues(self._context.store)
+    def all(self, last: int | None = None) -> tuple[IssueStatus, ...]:
+        """Return every issue, or the `last` so many, with its deliveries by state, oldest first."""
+        rows = issues.all_issues(self._context.store, last)
         return tuple(status_of(self._context, row.id) for row in rows)
 
     def status(self, issue: IssueId | str | None = None) -> IssueStatus:

@@ -12,6 +12,7 @@ from upcycle_news.app.context import AppContext
 # Each verb imports what it needs: many commands ask for a contradiction, few for a move or a restore.
 if TYPE_CHECKING:
     from upcycle_news.services.backup.migrate_store import MoveReport, StoreInfo
+    from upcycle_news.services.backup.pack_store import PackReport
     from upcycle_news.services.backup.restore import ConfirmationReport, PendingConfirmation
     from upcycle_news.services.journal.settle import Difference
 
@@ -19,6 +20,7 @@ __all__ = [
     "ConfirmationReport",
     "Difference",
     "MoveReport",
+    "PackReport",
     "PendingConfirmation",
     "StoreAdmin",
     "StoreInfo",
@@ -36,7 +38,7 @@ class StoreUpgrade:
 
 
 class StoreAdmin:
-    """Describes, upgrades and moves the store, and ends its hold."""
+    """Describes, upgrades, moves and packs the store, and ends its hold."""
 
     def __init__(self, context: AppContext) -> None:
         """Make the group of an open publication; `App.store` is the usual way."""
@@ -74,6 +76,17 @@ class StoreAdmin:
         from upcycle_news.services.backup import migrate_store
 
         return migrate_store.move_store(self._context, url, on_rows=on_rows)
+
+    def pack(self, *, closed_for: int | None = None, shrink: bool = False) -> PackReport:
+        """Pack the deliveries of issues that were closed so many days ago; by default as is set.
+
+        Everything that shows, resends or erases a delivery still finds it. The room is used by the next
+        issues; with `shrink` it is given back to the disk, while others wait. Raises `UsageError` without days
+        where `deliveries.pack_after_days` is 0, and with `shrink` `StoreError` while workers run.
+        """
+        from upcycle_news.services.backup import pack_store
+
+        return pack_store.pack_by_hand(self._context, closed_for=closed_for, shrink=shrink)
 
     def pending_confirmation(self) -> PendingConfirmation:
         """Return the send hold (None without one), and what is in doubt: unknown and unsent.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -265,11 +266,14 @@ class Subscribers:
         return list_statistics(self._context)
 
     def tidy(self) -> CleanupReport:
-        """Delete unconfirmed sign-ups, the texts of old reports and who left long ago.
+        """Delete unconfirmed sign-ups, the texts of old reports and who left long ago; pack old deliveries.
 
         Sends the confirmation mails that wait, within the limits.
         """
-        return subscriptions.purge_expired(self._context)
+        from upcycle_news.services.backup.pack_store import pack_old_deliveries
+
+        report = subscriptions.purge_expired(self._context)
+        return replace(report, packed=pack_old_deliveries(self._context).deliveries)
 
     # --- joining
 

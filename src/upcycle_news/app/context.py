@@ -302,11 +302,10 @@ class AppContext:
     @property
     def unsubscribes_by_mail(self) -> bool:
         """True if unsubscribing works by mail to our inbox only, as there is no public address."""
-        inbox = self.settings.inbox
         return bool(
             not self.settings.publication.public_url
             and self.settings.sender.unsubscribe_mailto
-            and (inbox.host or inbox.maildir)
+            and self.settings.inbox.is_set
         )
 
     @cached_property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
@@ -60,36 +61,41 @@ def issue_id(sent: SentIssue) -> str:
     return tag_uri(sent.manifest.publication, issue.day.isoformat(), name)
 
 
-def atom_feed(shown: Sequence[SentIssue], config: SiteConfig, folder: str = "") -> bytes:
-    """Return the newest issues with full texts as Atom; `shown` by date, not empty.
+def atom_feed(
+    entries: Sequence[str], updated: datetime, config: SiteConfig, folder: str = ""
+) -> bytes:
+    """Return the Atom feed with these entries, the newest first; `updated` is their last change.
 
     `folder` is that of a further language, whose feed stands in it.
     """
-    pages = PageRenderer(config, has_feed=True, folder=folder)
     publication = config.publication
-    newest = list(reversed(shown))[:NEWEST]
-    # Without a public URL, links are at least absolute paths.
-    root = f"{publication.site_url}/"
-    links = RelativeLinks(root, config.index_html)
+    links = feed_links(config)
     feed = ET.Element("feed", {"xmlns": _ATOM, "xml:lang": publication.language})
     _text(feed, "id", config.feed_id)
     _text(feed, "title", publication.name)
     if publication.tagline:
         _text(feed, "subtitle", publication.tagline)
-    _text(feed, "updated", rfc3339(max(sent.changed_at for sent in newest)))
+    _text(feed, "updated", rfc3339(updated))
     _author(feed, publication.name)
     address = links.to(in_folder(FEED, folder))
     ET.SubElement(feed, "link", {"rel": "self", "type": "application/atom+xml", "href": address})
     home = links.to(in_folder(HOME, folder))
     ET.SubElement(feed, "link", {"rel": "alternate", "type": "text/html", "href": home})
-    for sent in newest:
-        feed.append(_entry(sent, pages, links))
     ET.indent(feed, space=" ")
-    data: bytes = ET.tostring(feed, encoding="utf-8", xml_declaration=True)
-    return data + b"\n"
+    frame: bytes = ET.tostring(feed, encoding="utf-8", xml_declaration=True)
+    end = b"\n</feed>"
+    inside = "".join(f"\n {entry}" for entry in entries)
+    return frame.removesuffix(end) + inside.encode() + end + b"\n"
 
 
-def _entry(sent: SentIssue, pages: PageRenderer, links: RelativeLinks) -> ET.Element:
+def feed_links(config: SiteConfig) -> RelativeLinks:
+    """Return the links of the feed; without a public URL they are at least absolute paths."""
+    return RelativeLinks(f"{config.publication.site_url}/", config.index_html)
+
+
+def feed_entry(sent: SentIssue, pages: PageRenderer) -> str:
+    """Return an issue with its whole texts as an entry of the feed."""
+    links = feed_links(pages.config)
     language = pages.page_language(sent.manifest.issue.language)
     strings = pages.strings(language)
     builder = SiteViewModelBuilder(
@@ -123,7 +129,8 @@ def _entry(sent: SentIssue, pages: PageRenderer, links: RelativeLinks) -> ET.Ele
     }
     content = fill_template(pages.config.templates, f"{FOLDER}/entry.html", variables)
     _text(element, "content", content.strip()).set("type", "html")
-    return element
+    ET.indent(element, space=" ", level=1)
+    return ET.tostring(element, encoding="unicode")
 
 
 def _text(parent: ET.Element, name: str, text: str) -> ET.Element:
@@ -136,8 +143,33 @@ def _author(parent: ET.Element, name: str) -> None:
     _text(ET.SubElement(parent, "author"), "name", name)
 
 
+@dataclass(frozen=True)
+class MappedIssue:
+    """What the site map says of an issue: its languages, and those of its essays by their slug.
+
+    Languages have their folders in the archive, the main one is first. A page that names another one as the
+    original is not among the essays: it is not the one to be found.
+    """
+
+    id: str
+    changed_at: datetime
+    languages: Mapping[str, str]
+    essays: Mapping[str, Mapping[str, str]]
+
+
+def mapped_issue(sent: SentIssue) -> MappedIssue:
+    """Return what the site map says of an issue that is shown."""
+    issue = sent.manifest.issue
+    essays: dict[str, dict[str, str]] = {}
+    for essay in (one for told in issue.in_languages for one in told.essays):
+        if essay.slug not in sent.withdrawn and not essay.canonical:
+            essays.setdefault(essay.slug, {})[essay.language] = essay.folder
+    languages = {one.language: one.folder for one in issue.in_languages}
+    return MappedIssue(str(issue.id), sent.changed_at, languages, essays)
+
+
 def sitemap(
-    shown: Sequence[SentIssue], config: SiteConfig, languages: Mapping[str, str] = {}
+    shown: Sequence[MappedIssue], config: SiteConfig, languages: Mapping[str, str] = {}
 ) -> str:
     """Return the site map: every page that is the original of its text, with the day of its last change.
 
@@ -171,23 +203,16 @@ def sitemap(
 
 
 def _sitemap_pages(
-    shown: Sequence[SentIssue], languages: Mapping[str, str]
+    shown: Sequence[MappedIssue], languages: Mapping[str, str]
 ) -> Iterator[tuple[str, Mapping[str, str], datetime | None]]:
     """Yield the path of each page without its folder, its folders by language, and its last change."""
-    newest = max((sent.changed_at for sent in shown), default=None)
+    newest = max((issue.changed_at for issue in shown), default=None)
     for path in (HOME, ARCHIVE, ESSAYS):
         yield path, languages, newest
-    for sent in shown:
-        issue = sent.manifest.issue
-        folders = {one.language: one.folder for one in issue.in_languages}
-        yield issue_path(str(issue.id)), folders, sent.changed_at
-        pages: dict[str, dict[str, str]] = {}
-        for essay in (one for told in issue.in_languages for one in told.essays):
-            # A page that names another one as the original is not the one to be found.
-            if essay.slug not in sent.withdrawn and not essay.canonical:
-                pages.setdefault(essay.slug, {})[essay.language] = essay.folder
-        for slug, folders in pages.items():
-            yield essay_path(slug), folders, sent.changed_at
+    for issue in shown:
+        yield issue_path(issue.id), issue.languages, issue.changed_at
+        for slug, folders in issue.essays.items():
+            yield essay_path(slug), folders, issue.changed_at
 
 
 def robots(config: SiteConfig) -> str:

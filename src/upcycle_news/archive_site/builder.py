@@ -1,334 +1,468 @@
 """Builds the archive: a static site of all issues that were sent, as files by their paths.
 
-A pure function, without clock and I/O: equal issues and configuration give equal files. Files come
-in the order in which they may be written: a page after the pages it links to.
+Without clock and I/O of its own: equal issues and configuration give equal files, whatever was kept of an
+earlier build. Files come in the order in which they may be written: a page after the pages it links to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import groupby
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import accumulate
+from typing import Protocol
 
-from upcycle_news.archive_site.atom_sitemap import atom_feed, robots, sitemap
-from upcycle_news.archive_site.calendar_files import calendar_files
-from upcycle_news.archive_site.icons import DRAWN, drawn_icon, has_own_icon
-from upcycle_news.archive_site.pages import PageRenderer
-from upcycle_news.archive_site.search_index import (
-    SearchDocument,
-    essay_document,
-    issue_document,
-    search_files,
-    search_scripts,
+from upcycle_news.archive_site.atom_sitemap import (
+    NEWEST,
+    atom_feed,
+    feed_entry,
+    mapped_issue,
+    robots,
+    sitemap,
 )
+from upcycle_news.archive_site.icons import DRAWN, drawn_icon, has_own_icon
+from upcycle_news.archive_site.issue_pages import IssuePages
+from upcycle_news.archive_site.list_pages import list_pages, missing_page
+from upcycle_news.archive_site.pages import PageRenderer
+from upcycle_news.archive_site.reuse import (
+    IssueSource,
+    KeptIssue,
+    KeptSearch,
+    KeptSite,
+    digest,
+    digest_of,
+    site_key,
+)
+from upcycle_news.archive_site.search_index import SearchDocument, SearchIndex, search_scripts
 from upcycle_news.archive_site.view_models import (
-    AlternateView,
-    ArchiveContext,
-    EditorNote,
-    GoneView,
     IssueEntry,
+    PathLinks,
     SentIssue,
     SiteConfig,
-    SiteViewModelBuilder,
-    YearView,
+    shown_essays,
 )
-from upcycle_news.models import Essay
 from upcycle_news.models.archive_paths import (
-    ARCHIVE,
-    ESSAYS,
     FEED,
-    HOME,
     MISSING,
     ROBOTS,
     SITEMAP,
     STYLE,
-    essay_path,
     file_of,
-    image_path,
     in_folder,
-    issue_path,
     revision_path,
 )
-from upcycle_news.rendering.question import question_view
 
-LATEST = 6
-"""Issues that the first page shows."""
+Documents = Mapping[str, Sequence[SearchDocument | None]]
+"""What the search finds of an issue, by the folder of the language."""
 
-NEWEST_ON_404 = 3
-"""Issues that the page for missing ones shows."""
+
+_REVISION = "revision"  # beside the folders of languages: the file that belongs to none
+
+
+class BuildPorts(Protocol):
+    """What a build asks for: an issue, and what is left of an earlier build."""
+
+    def load(self, source: IssueSource) -> SentIssue:
+        """Return an issue as it is to be shown."""
+
+    def documents(self, content: str) -> Documents | None:
+        """Return what the search finds of an issue's content, None where that was not kept."""
+
+    def search(self, folder: str) -> KeptSearch | None:
+        """Return the index of the search in a language, None where it was not kept."""
+
+    def has_file(self, path: str, sha256: str) -> bool:
+        """Tell whether a file of the archive is there with these bytes."""
 
 
 @dataclass(frozen=True)
 class BuiltSite:
-    """The files of the archive by path, and the numbers of issues and essays they show."""
+    """The files of the archive, and the numbers of issues and essays they show.
+
+    `files` are those that were made, `unchanged` the SHA-256 of the others, both by path. `kept` is for the
+    next build, with the `documents` of the issues that were rendered, by the issue's content, and the
+    `search` by the folder of the language, where it was made. `rendered` and `reused` count pages.
+    """
 
     files: Mapping[str, bytes]
     issues: int
     essays: int
+    unchanged: Mapping[str, str] = field(default_factory=dict)
+    kept: KeptSite = field(default_factory=KeptSite)
+    documents: Mapping[str, Documents] = field(default_factory=dict)
+    search: Mapping[str, KeptSearch] = field(default_factory=dict)
+    rendered: int = 0
+    reused: int = 0
 
 
-def build_archive(sent: Sequence[SentIssue], config: SiteConfig) -> BuiltSite:
+def build_archive(sent: Iterable[SentIssue], config: SiteConfig) -> BuiltSite:
     """Return all files of the archive; `sent` in any order.
 
     Raises `TemplateError` for templates that do not work and `ContentError` for essays that cannot
     be shown.
     """
-    ordered = sorted(sent, key=lambda issue: issue.manifest.issue.id)
-    languages = _site_languages(ordered, config)
-    main, *others = (_built_language(ordered, config, one, languages) for one in languages)
-    first: dict[str, bytes] = {}
-    pages: dict[str, bytes] = {}
-    last: dict[str, bytes] = {}
-    for built in (*others, main):  # what is in both is the main one's
-        first |= built.first
-        pages |= built.pages
-        last |= built.last
-    builder, shown = main.builder, main.builder.shown
-    first |= {**builder.pages.logo_files(), STYLE: builder.pages.style.encode()}
-    first |= _revisions(ordered)
-    last |= {MISSING: builder.missing().encode(), ROBOTS: robots(config).encode()}
-    if config.publication.site_url:
-        everything = [issue for issue in ordered if issue.withdrawal is None]
-        last[SITEMAP] = sitemap(everything, config, languages).encode()
-    if not has_own_icon(config.static):
-        first[DRAWN] = drawn_icon(config.publication.name, builder.pages.theme)
-    first |= config.static
-    count = sum(len(shown_essays(issue)) for issue in shown)
-    return BuiltSite({**first, **pages, **last}, len(shown), count)
+    given = {str(issue.manifest.issue.id): issue for issue in sent}
+    sources = [IssueSource(issue.manifest.issue.id, name) for name, issue in given.items()]
+    return build_changed(sources, config, KeptSite(), _Given(given))
 
 
-def _site_languages(ordered: Sequence[SentIssue], config: SiteConfig) -> Mapping[str, str]:
-    """Return the folders of the archive by language, the main one first, which has none.
+def build_changed(
+    sources: Iterable[IssueSource], config: SiteConfig, kept: KeptSite, ports: BuildPorts
+) -> BuiltSite:
+    """Return the files of the archive, made where what was kept of an earlier build is not the same.
 
-    Those of languages that are not offered any more stay: mails link to them.
+    Raises as `build_archive` does.
     """
-    own, *further = config.publication.languages
-    used = (issue.folder for sent in ordered for issue in sent.manifest.issue.translations)
-    return {own: "", **{folder: folder for folder in (*further, *used) if folder != own}}
+    return _Build(sorted(sources, key=lambda one: one.id), config, kept, ports).site()
 
 
 @dataclass(frozen=True)
-class _BuiltLanguage:
-    """The files of one language's pages: what they load, the pages with their search, and the feed."""
+class _Given:
+    """Issues that are loaded already, and nothing of an earlier build."""
 
-    builder: _SiteBuilder
-    first: Mapping[str, bytes]
-    pages: Mapping[str, bytes]
-    last: Mapping[str, bytes]
+    issues: Mapping[str, SentIssue]
 
+    def load(self, source: IssueSource) -> SentIssue:
+        return self.issues[source.key]
 
-def _built_language(
-    ordered: Sequence[SentIssue], config: SiteConfig, language: str, languages: Mapping[str, str]
-) -> _BuiltLanguage:
-    """Return the files of the pages in one of the `languages`, in whose folder all but shared ones stand."""
-    folder = languages[language]
-    told = [
-        replace(sent, manifest=sent.manifest.of(issue), whole=sent.manifest.issue)
-        for sent in ordered
-        for issue in sent.manifest.issue.in_languages
-        if issue.folder == folder
-    ]
-    if folder:
-        feed_id = f"{config.feed_id}/{folder}" if config.feed_id else ""
-        publication = config.publication.in_language(language)
-        config = replace(
-            config, publication=replace(publication, language=language), feed_id=feed_id
-        )
-    shown = [issue for issue in told if issue.withdrawal is None]
-    pages_of = PageRenderer(config, has_feed=bool(shown), folder=folder)
-    builder = _SiteBuilder(pages_of, shown, languages)
-    pages: dict[str, str] = {}
-    for issue in told:
-        pages.update(builder.tombstones(issue) if issue.withdrawal else builder.issue_pages(issue))
-    pages.update(builder.list_pages())
-    files = {file_of(path): html.encode() for path, html in pages.items()}
-    files = {**builder.calendars, **files}
-    first, last = {**builder.images}, {}
-    if shown:
-        first |= {in_folder(path, folder): data for path, data in search_scripts().items()}
-        found = search_files(builder.documents, config.german_words)
-        files |= {in_folder(path, folder): data for path, data in found.items()}
-        last[in_folder(FEED, folder)] = atom_feed(shown, config, folder)
-    return _BuiltLanguage(builder, first, files, last)
+    def documents(self, content: str) -> None:
+        return None
+
+    def search(self, folder: str) -> None:
+        return None
+
+    def has_file(self, path: str, sha256: str) -> bool:
+        return False
 
 
-def _revisions(ordered: Sequence[SentIssue]) -> Mapping[str, bytes]:
-    """Return the files that name the revisions that went out, also of what was withdrawn.
+@dataclass(frozen=True)
+class _Facts:
+    """What has to be known of an issue before any page is rendered; `folders` are those of its languages."""
 
-    A store that was set back asks there, before it sends an issue, whether it went out already.
-    """
-    return {
-        revision_path(str(sent.manifest.issue.id)): f"{sent.revision_id}\n".encode()
-        for sent in ordered
-        if sent.revision_id
-    }
+    source: IssueSource
+    content: str
+    folders: tuple[str, ...]
+    shown: bool
 
 
-def shown_essays(sent: SentIssue) -> tuple[Essay, ...]:
-    """Return the essays of an issue that are not withdrawn."""
-    return tuple(essay for essay in sent.manifest.issue.essays if essay.slug not in sent.withdrawn)
+@dataclass
+class _MadeIssue:
+    """A rendered issue, by the folder of the language: its files, what pages load first, and what is found."""
+
+    first: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    pages: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    documents: dict[str, list[SearchDocument | None]] = field(default_factory=dict)
+    kept: KeptIssue = field(init=False)
 
 
-class _SiteBuilder:
-    """Builds the pages of a language and collects the images they show.
+@dataclass
+class _Lists:
+    """Files that are made of all issues, those that come last of all; by folder, entries of the feeds and the search."""
 
-    `shown` are the issues to show, by date, `languages` the folders of all languages.
-    """
+    pages: dict[str, bytes] = field(default_factory=dict)
+    last: dict[str, bytes] = field(default_factory=dict)
+    entries: dict[str, dict[str, str]] = field(default_factory=dict)
+    search: dict[str, KeptSearch] = field(default_factory=dict)
+
+
+class _Build:
+    """One build. `sources` are the issues by date."""
 
     def __init__(
-        self, pages: PageRenderer, shown: Sequence[SentIssue], languages: Mapping[str, str]
+        self,
+        sources: Sequence[IssueSource],
+        config: SiteConfig,
+        kept: KeptSite,
+        ports: BuildPorts,
     ) -> None:
-        self.pages, self.shown, self.languages = pages, shown, languages
-        self.folder = pages.folder
-        self.calendars: dict[str, bytes] = {}
-        self.images: dict[str, bytes] = {}
-        self.documents: list[SearchDocument | None] = []
-        """What can be found, by its number; None for what was withdrawn."""
+        self.config, self.kept, self.ports = config, kept, ports
+        self.key = site_key(config)
+        self.loaded: dict[str, SentIssue] = {}
+        self.made: dict[str, _MadeIssue] = {}
+        self.documents: dict[str, Documents] = {}
+        self.facts = [self._facts_of(source) for source in sources]
+        self.sources = {facts.content: facts.source for facts in self.facts}
+        own, *further = config.publication.languages
+        used = (folder for facts in self.facts for folder in facts.folders if folder)
+        # Folders of languages that are not offered any more stay: mails link to them.
+        self.languages = {own: "", **{one: one for one in (*further, *used) if one != own}}
+        self.shown = {
+            folder: [one for one in self.facts if one.shown and folder in one.folders]
+            for folder in self.languages.values()
+        }
+        self.pages = {
+            folder: self._page_renderer(language, folder)
+            for language, folder in self.languages.items()
+        }
 
-    def issue_pages(self, sent: SentIssue) -> Iterator[tuple[str, str]]:
-        """Yield path and HTML of an issue's page and of those of its essays."""
-        for essay in sent.manifest.issue.essays:
-            path = essay_path(essay.slug, essay.folder)
-            if (withdrawn := sent.withdrawn.get(essay.slug)) is not None:
-                self.documents.append(None)
-                yield self.tombstone(path, withdrawn)
-            else:  # without a translation it is the page in the other language, which links to that one
-                yield path, self.essay(sent, essay)
-        yield issue_path(str(sent.manifest.issue.id), self.folder), self.issue(sent)
-
-    def essay(self, sent: SentIssue, essay: Essay) -> str:
-        path = essay_path(essay.slug, essay.folder)
-        builder = self.view_builder(sent, path, self.pages.page_language(essay.language))
-        shown = self.pages.essay_view(sent, essay, builder, in_full=True)
-        entry = self.pages.entry(sent, builder.links, builder.language)
-        page = self.pages.essay_head(sent, essay, shown, builder)
-        page = replace(page, alternates=self.essay_alternates(sent, essay))
-        html = self.pages.render("essay", ArchiveContext(
-            page=page, site=self.pages.site(path), publication=self.pages.publication,
-            essay=shown, issue=entry,
-        ))  # fmt: skip
-        self.calendars.update(calendar_files(sent, essay, builder))
-        self.collect_images(builder)
-        listed = self.pages.essay_view(sent, essay, self.list_builder(sent), in_full=False)
-        topics = tuple(dict.fromkeys((*essay.topics, *self.pages.topic_labels(essay))))
-        self.documents.append(essay_document(listed, shown.html, topics, essay.language))
-        return html
-
-    def issue(self, sent: SentIssue) -> str:
-        issue = sent.manifest.issue
-        path = issue_path(str(issue.id), self.folder)
-        language = self.pages.page_language(issue.language)
-        builder, essays = self.view_builder(sent, path, language), shown_essays(sent)
-        position = self.shown.index(sent)
-        older = self.shown[position - 1] if position else None
-        newer = self.shown[position + 1] if position + 1 < len(self.shown) else None
-        entry = self.pages.entry(sent, builder.links, language)
-        page = self.pages.issue_head(sent, entry, essays[0] if essays else None, builder)
-        in_languages = {one.language: one.folder for one in (sent.whole or issue).in_languages}
-        alternates = self.pages.alternates(issue_path(str(issue.id)), in_languages)
-        html = self.pages.render("issue", ArchiveContext(
-            page=replace(page, alternates=alternates),
-            site=self.pages.site(path), publication=self.pages.publication,
-            issue=self.pages.opened(sent, entry, builder),
-            lead=builder.lead(essays[0], in_full=True) if essays else None,
-            corrections=self.pages.corrections(sent, essays[0], builder) if essays else (),
-            teasers=tuple(map(builder.teaser, essays[1:])),
-            related=tuple(map(builder.story, issue.related)),
-            question=question_view(self.pages.publication, issue, builder.typeset),
-            older=self.pages.entry(older, builder.links, language) if older else None,
-            newer=self.pages.entry(newer, builder.links, language) if newer else None,
-        ))  # fmt: skip
-        self.collect_images(builder)
-        in_list = self.list_builder(sent)
-        listed = self.pages.entry(sent, in_list.links, in_list.language)
-        stories = tuple(map(in_list.story, issue.related))
-        name = in_list.strings("issue_of", date=listed.date)
-        self.documents.append(issue_document(listed, name, stories, issue.language))
-        return html
-
-    def tombstones(self, sent: SentIssue) -> Iterator[tuple[str, str]]:
-        """Yield the pages that stand in for those of a withdrawn issue."""
-        assert sent.withdrawal is not None
-        self.documents += [None] * (len(sent.manifest.issue.essays) + 1)
-        for essay in sent.manifest.issue.essays:
-            yield self.tombstone(essay_path(essay.slug, essay.folder), sent.withdrawal)
-        path = issue_path(str(sent.manifest.issue.id), self.folder)
-        yield self.tombstone(path, sent.withdrawal)
-
-    def tombstone(self, path: str, note: EditorNote) -> tuple[str, str]:
-        """Return path and HTML of a page that says that its content was withdrawn, not what it was."""
-        language = self.pages.language
-        strings = self.pages.strings(language)
-        page = replace(
-            self.pages.head(path, "gone", language, strings("gone_title")), indexed=False
+    def site(self) -> BuiltSite:
+        """Make what is not there as it should be, and return the site."""
+        for facts in self.facts:
+            known = self.kept.issues.get(facts.content)
+            if known is None or known.key != self._issue_key(facts):
+                self._render(facts)
+        for facts in list(self._damaged()):
+            self._render(facts)
+        same = self._lists_key() == self.kept.lists_key and all(
+            self.ports.has_file(path, sha256) for path, sha256 in self.kept.lists.items()
         )
-        return path, self.pages.render("gone", ArchiveContext(
-            page=page, site=self.pages.site(path), publication=self.pages.publication,
-            gone=GoneView(strings.long_date(note.day), note.in_language(language)),
-        ))  # fmt: skip
+        return self._built(None if same else self._lists())
 
-    def list_pages(self) -> Iterator[tuple[str, str]]:
-        """Yield path and HTML of the pages that link to all others."""
-        for page_path, view in ((ESSAYS, "essays"), (ARCHIVE, "archive"), (HOME, "home")):
-            path = in_folder(page_path, self.folder)
-            language = self.pages.language
-            strings, links = self.pages.strings(language), self.pages.links(path)
-            title = {"archive": strings("all_issues"), "essays": strings("all_essays")}.get(view)
-            entries = [self.pages.entry(sent, links, language) for sent in reversed(self.shown)]
-            page = self.pages.head(path, view, language, title or self.pages.publication.name)
-            page = replace(page, alternates=self.pages.alternates(page_path, self.languages))
-            yield path, self.pages.render(view, ArchiveContext(
-                page=page, site=self.pages.site(path), publication=self.pages.publication,
-                years=_by_year(entries) if view != "home" else (),
-                latest=tuple(entries[:LATEST]) if view == "home" else (),
-            ))  # fmt: skip
+    # --- what is known before anything is rendered
 
-    def missing(self) -> str:
-        """Return the HTML of 404.html, for hosts that show it for missing pages."""
-        language = self.pages.language
-        title = self.pages.strings(language)("page_missing_title")
-        page = replace(self.pages.head(MISSING, "missing", language, title), indexed=False)
-        page = replace(page, canonical="", image="")
-        links = self.pages.links(MISSING)
-        newest = [self.pages.entry(sent, links, language) for sent in self.shown[-NEWEST_ON_404:]]
-        return self.pages.render("missing", ArchiveContext(
-            page=page, site=self.pages.site(MISSING), publication=self.pages.publication,
-            latest=tuple(reversed(newest)),
-        ))  # fmt: skip
+    def _facts_of(self, source: IssueSource) -> _Facts:
+        content = digest(self.key, source.key)
+        if (known := self.kept.issues.get(content)) is not None:
+            return _Facts(source, content, known.folders, known.mapped is not None)
+        sent = self.loaded[content] = self.ports.load(source)
+        folders = tuple(one.folder for one in sent.manifest.issue.in_languages)
+        return _Facts(source, content, folders, sent.withdrawal is None)
 
-    def view_builder(self, sent: SentIssue, path: str, language: str) -> SiteViewModelBuilder:
-        strings = self.pages.strings(language)
-        return SiteViewModelBuilder(
-            sent.manifest,
-            strings,
-            self.pages.links(path),
-            language=language,
-            templates=self.pages.config.templates,
-        )
+    def _page_renderer(self, language: str, folder: str) -> PageRenderer:
+        config = self.config
+        if folder:
+            feed_id = f"{config.feed_id}/{folder}" if config.feed_id else ""
+            publication = replace(config.publication.in_language(language), language=language)
+            config = replace(config, publication=publication, feed_id=feed_id)
+        return PageRenderer(config, has_feed=bool(self.shown[folder]), folder=folder)
 
-    def list_builder(self, sent: SentIssue) -> SiteViewModelBuilder:
-        """Return a builder of what lists show of an issue, with links from the archive's first page."""
-        return self.view_builder(sent, in_folder(HOME, self.folder), self.pages.language)
+    @cached_property
+    def _neighbours(self) -> Mapping[tuple[str, str], tuple[_Facts | None, _Facts | None]]:
+        """The issues before and after each shown one, by folder and content."""
+        return {
+            (folder, facts.content): (before, after)
+            for folder, shown in self.shown.items()
+            for before, facts, after in zip([None, *shown], shown, [*shown[1:], None], strict=False)
+        }
 
-    def essay_alternates(self, sent: SentIssue, essay: Essay) -> tuple[AlternateView, ...]:
-        """Return the page of an essay in each of its languages."""
-        whole = sent.whole or sent.manifest.issue
-        told = [
-            one for issue in whole.in_languages for one in issue.essays if one.slug == essay.slug
-        ]
-        return self.pages.alternates(
-            essay_path(essay.slug), {one.language: one.folder for one in told}
+    def _neighbours_of(self, facts: _Facts, folder: str) -> tuple[_Facts | None, _Facts | None]:
+        return self._neighbours.get((folder, facts.content), (None, None))
+
+    def _issue_key(self, facts: _Facts) -> str:
+        """Return the key of all that goes into the pages of an issue."""
+        around = {
+            folder: [
+                pages.language,
+                pages.has_feed,
+                *(one and one.content for one in self._neighbours_of(facts, folder)),
+            ]
+            for folder, pages in self.pages.items()
+            if folder in facts.folders
+        }
+        return digest(facts.content, around)
+
+    def _lists_key(self) -> str:
+        """Return the key of all that goes into lists, search, feeds and site map."""
+        contents = [facts.content for facts in self.facts]
+        config = self.config
+        return digest(self.key, config.feed_id, config.german_words, self.languages, contents)
+
+    # --- the pages of an issue
+
+    def _sent(self, content: str) -> SentIssue:
+        if content not in self.loaded:
+            self.loaded[content] = self.ports.load(self.sources[content])
+        return self.loaded[content]
+
+    def _told(self, facts: _Facts, folder: str) -> SentIssue:
+        """Return an issue as it is told in one language."""
+        sent = self._sent(facts.content)
+        whole = sent.manifest.issue
+        told = next(issue for issue in whole.in_languages if issue.folder == folder)
+        return replace(sent, manifest=sent.manifest.of(told), whole=whole)
+
+    def _render(self, facts: _Facts) -> None:
+        """Render the pages of an issue in all its languages."""
+        made = _MadeIssue()
+        entries: dict[str, IssueEntry | None] = {}
+        for folder in (folder for folder in self.pages if folder in facts.folders):
+            pages, told = self.pages[folder], self._told(facts, folder)
+            older, newer = (
+                None if one is None else self._told(one, folder)
+                for one in self._neighbours_of(facts, folder)
+            )
+            rendered = IssuePages(pages, told, (older, newer))
+            made.first[folder] = rendered.images
+            made.pages[folder] = rendered.calendars | rendered.html
+            made.documents[folder] = rendered.documents
+            entry = pages.entry(told, PathLinks(), pages.language)
+            entries[folder] = entry if facts.shown else None
+        sent = self._sent(facts.content)
+        if sent.revision_id:
+            # A store that was set back asks there, before it sends an issue, whether it went out already.
+            revision = {revision_path(str(facts.source.id)): f"{sent.revision_id}\n".encode()}
+            made.first[_REVISION] = revision
+        made.kept = self._kept_of(facts, made, entries)
+        self.made[facts.content] = made
+
+    def _kept_of(
+        self, facts: _Facts, made: _MadeIssue, entries: Mapping[str, IssueEntry | None]
+    ) -> KeptIssue:
+        """Return what is kept of an issue that was rendered."""
+        return KeptIssue(
+            id=facts.source.id,
+            content=facts.content,
+            key=self._issue_key(facts),
+            folders=facts.folders,
+            files={
+                folder: _digests({**files, **made.pages.get(folder, {})})
+                for folder, files in made.first.items()
+            },
+            documents={folder: len(found) for folder, found in made.documents.items()},
+            entries=entries,
+            mapped=mapped_issue(self._sent(facts.content)) if facts.shown else None,
+            essays=len(shown_essays(self._told(facts, ""))) if "" in facts.folders else 0,
         )
 
-    def collect_images(self, builder: SiteViewModelBuilder) -> None:
-        """Add the images that a page shows to the files of the archive."""
-        self.images |= {image_path(image): image.data for image in builder.images.values()}
+    def _kept(self, content: str) -> KeptIssue:
+        made = self.made.get(content)
+        return made.kept if made is not None else self.kept.issues[content]
+
+    def _owners(self) -> Mapping[str, tuple[str, str]]:
+        """Return the folder and content of the issue whose file stands at each path.
+
+        Of several it is the later one, and before others that of the main language.
+        """
+        folders = [*(folder for folder in self.pages if folder), "", _REVISION]
+        return {
+            path: (folder, facts.content)
+            for folder in folders
+            for facts in self.facts
+            for path in self._kept(facts.content).files.get(folder, ())
+        }
+
+    def _damaged(self) -> Iterator[_Facts]:
+        """Yield the issues of which a file is not there as it was made."""
+        owners = self._owners()
+        for facts in self.facts:
+            if facts.content not in self.made and not all(
+                self.ports.has_file(path, sha256)
+                for folder, files in self._kept(facts.content).files.items()
+                for path, sha256 in files.items()
+                if owners[path] == (folder, facts.content)
+            ):
+                yield facts
+
+    # --- what is made of all issues
+
+    def _lists(self) -> _Lists:
+        """Make what shows all issues: lists, search, feeds and site map."""
+        lists = _Lists()
+        for folder, pages in self.pages.items():
+            shown = [self._kept(facts.content) for facts in self.shown[folder]]
+            entries = [entry for one in shown if (entry := one.entries[folder]) is not None]
+            for path, html in list_pages(pages, entries, self.languages):
+                lists.pages[file_of(path)] = html.encode()
+            if shown:
+                found = self._search(folder, lists).files()
+                lists.pages |= {in_folder(path, folder): data for path, data in found.items()}
+                newest = shown[: -NEWEST - 1 : -1]
+                lists.entries[folder] = self._feed_entries(newest, folder)
+                updated = max(one.mapped.changed_at for one in newest if one.mapped is not None)
+                feed = atom_feed(
+                    list(lists.entries[folder].values()), updated, pages.config, folder
+                )
+                lists.last[in_folder(FEED, folder)] = feed
+            if not folder:
+                lists.last[MISSING] = missing_page(pages, entries).encode()
+        if self.config.publication.site_url:
+            everything = [self._kept(facts.content).mapped for facts in self.facts]
+            mapped = [one for one in everything if one is not None]
+            lists.last[SITEMAP] = sitemap(mapped, self.config, self.languages).encode()
+        return lists
+
+    def _search(self, folder: str, lists: _Lists) -> SearchIndex:
+        """Return the index of the search in a language, with a number also for what was withdrawn.
+
+        Documents are added to the earlier index as long as the older ones are the same.
+        """
+        told = [facts for facts in self.facts if folder in facts.folders]
+        contents, key = [facts.content for facts in told], digest(self.config.german_words)
+        kept = self.ports.search(folder)
+        if kept is None or kept.key != key or contents[: len(kept.contents)] != kept.contents:
+            kept = KeptSearch(key, [], SearchIndex.of(self.config.german_words))
+        counts = [self._kept(content).documents[folder] for content in contents]
+        begins = [0, *accumulate(counts)]
+
+        def document(number: int) -> SearchDocument | None:
+            place = bisect_right(begins, number) - 1
+            return self._documents_of(told[place])[folder][number - begins[place]]
+
+        new = told[len(kept.contents) :]
+        found = [one for facts in new for one in self._documents_of(facts)[folder]]
+        kept.index.add(found, document)
+        lists.search[folder] = KeptSearch(key, contents, kept.index)
+        return kept.index
+
+    def _documents_of(self, facts: _Facts) -> Documents:
+        content = facts.content
+        if content not in self.documents:
+            known = None if content in self.made else self.ports.documents(content)
+            if known is None and content not in self.made:
+                self._render(facts)
+            self.documents[content] = known or self.made[content].documents
+        return self.documents[content]
+
+    def _feed_entries(self, newest: Sequence[KeptIssue], folder: str) -> dict[str, str]:
+        """Return the entries of a feed by the content of their issues."""
+        known, pages = self.kept.feed.get(folder, {}), self.pages[folder]
+        by_content = {facts.content: facts for facts in self.shown[folder]}
+        return {
+            one.content: known.get(one.content)
+            or feed_entry(self._told(by_content[one.content], folder), pages)
+            for one in newest
+        }
+
+    # --- the site as files
+
+    def _shared_files(self) -> dict[str, bytes]:
+        """Return the files that pages load, and those of the publication: nothing of an issue is in them."""
+        main, static = self.pages[""], self.config.static
+        files = {**main.logo_files(), STYLE: main.style.encode()}
+        for folder, shown in self.shown.items():
+            if shown:
+                files |= {in_folder(path, folder): data for path, data in search_scripts().items()}
+        if not has_own_icon(static):
+            files[DRAWN] = drawn_icon(self.config.publication.name, main.theme)
+        files |= static
+        return files
+
+    def _built(self, lists: _Lists | None) -> BuiltSite:
+        """Return the site; without `lists` those of the earlier build stay."""
+        first, pages = self._shared_files(), dict[str, bytes]()
+        unchanged = {} if lists else dict(self.kept.lists)
+        for path, (folder, content) in self._owners().items():
+            made = self.made.get(content)
+            if made is None:
+                unchanged[path] = self.kept.issues[content].files[folder][path]
+            elif path in (given := made.first[folder]):
+                first[path] = given[path]
+            else:
+                pages[path] = made.pages[folder][path]
+        last = {ROBOTS: robots(self.config).encode()}
+        kept = replace(
+            self.kept, issues={one.content: self._kept(one.content) for one in self.facts}
+        )
+        if lists:
+            pages |= lists.pages
+            last |= lists.last
+            made_lists = _digests(lists.pages | lists.last)
+            kept = replace(kept, lists_key=self._lists_key(), lists=made_lists, feed=lists.entries)
+        shown = [self._kept(facts.content) for facts in self.shown[""]]
+        files = {**first, **pages, **last}
+        return BuiltSite(
+            files=files,
+            issues=len(shown),
+            essays=sum(one.essays for one in shown),
+            unchanged={path: sha256 for path, sha256 in unchanged.items() if path not in files},
+            kept=kept,
+            documents={content: made.documents for content, made in self.made.items()},
+            search=lists.search if lists else {},
+            rendered=sum(path.endswith(".html") for path in (*pages, *last)),
+            reused=sum(path.endswith(".html") for path in unchanged),
+        )
 
 
-def _by_year(entries: Sequence[IssueEntry]) -> tuple[YearView, ...]:
-    """Group entries by year, the newest first; essays belong to the year of their issue."""
-    return tuple(
-        YearView(number, issues, tuple(essay for issue in issues for essay in issue.essays))
-        for number, group in groupby(entries, key=lambda entry: int(entry.day[:4]))
-        if (issues := tuple(group))
-    )
+def _digests(files: Mapping[str, bytes]) -> dict[str, str]:
+    return {path: digest_of(data) for path, data in files.items()}

@@ -52,3 +52,8 @@ def icon_links(static: Collection[str], links: RelativeLinks) -> tuple[IconView,
 def shared_picture(static: Collection[str]) -> str:
     """Return the path of the picture for links to pages that have none, empty if there is none."""
     return next((name for name in _SHARED if name in static), "")
+
+
+def shown_names(static: Collection[str]) -> list[str]:
+    """Return which of a publication's own files every page names: its icons, its picture for links."""
+    return [name for name in (*_ICONS, *_SHARED) if name in static]

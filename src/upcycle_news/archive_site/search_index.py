@@ -18,9 +18,9 @@ import json
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,8 @@ from upcycle_news.archive_site.view_models import EssayView, IssueEntry
 from upcycle_news.curation.compounds import (
     LINKING_ELEMENTS,
     MIN_PART_LENGTH,
-    CompoundSplitter,
+    possible_parts,
+    stems_of,
 )
 from upcycle_news.models.archive_paths import SEARCH
 from upcycle_news.rendering.view_models import StoryView
@@ -57,10 +58,11 @@ _SCRIPTS = Path(__file__).with_name("search")
 
 @dataclass(frozen=True)
 class SearchDocument:
-    """A page that can be found: what results show of it, and its texts, each with its weight.
+    """A page that can be found: what results show of it, and its words in lower case with their weight.
 
     `path` is relative to the archive, `day` for machines and `date` for readers; `lang` and `dir` are
-    those of the page's language, empty for the publication's own.
+    those of the page's language, empty for the publication's own. `stems` are those of German content
+    words, which may be parts of compounds.
     """
 
     title: str
@@ -72,7 +74,23 @@ class SearchDocument:
     lang: str
     dir: str
     language: str
-    texts: tuple[tuple[str, int], ...]
+    words: Mapping[str, int]
+    stems: frozenset[str]
+
+    @classmethod
+    def of(
+        cls, shown: Sequence[str], language: str, texts: Sequence[tuple[str, int]]
+    ) -> SearchDocument:
+        """Return the document with the words of its texts, each with its weight; `shown` is as below."""
+        counts: Counter[str] = Counter()
+        for text, weight in texts:
+            for word in words(text):
+                counts[word] += weight
+        title, path, day, date, byline, summary, lang, dir_ = shown
+        stems = stems_of((text, language) for text, _ in texts)
+        return cls(
+            title, path, day, date, byline, summary, lang, dir_, language, dict(counts), stems
+        )
 
     @property
     def shown(self) -> list[str]:
@@ -86,9 +104,10 @@ def essay_document(
 ) -> SearchDocument:
     """Return an essay as a document: as the archive lists it, and its text as its page shows it."""
     description = " ".join((listed.summary, listed.byline, *topics))
-    return SearchDocument(
-        listed.title, listed.url, listed.day, listed.date, listed.byline, listed.summary,
-        listed.lang, listed.dir, language,
+    return SearchDocument.of(
+        (listed.title, listed.url, listed.day, listed.date, listed.byline, listed.summary,
+         listed.lang, listed.dir),
+        language,
         ((listed.title, TITLE), (description, SUMMARY), (html_to_text(html), TEXT)),
     )  # fmt: skip
 
@@ -104,9 +123,11 @@ def issue_document(
         return None
     titles = " · ".join(story.title for story in stories)
     excerpts = " ".join(f"{story.excerpt} {story.source}" for story in stories)
-    return SearchDocument(
-        listed.subject, listed.url, listed.day, name, "", truncate(titles, 240),
-        listed.lang, listed.dir, language, ((titles, SUMMARY), (excerpts, TEXT)),
+    return SearchDocument.of(
+        (listed.subject, listed.url, listed.day, name, "", truncate(titles, 240),
+         listed.lang, listed.dir),
+        language,
+        ((titles, SUMMARY), (excerpts, TEXT)),
     )  # fmt: skip
 
 
@@ -122,19 +143,9 @@ def search_files(
 
     `german_words` are known as parts of compounds beside those that stand alone in the documents.
     """
-    files: dict[str, bytes] = {}
-    for start in range(0, len(documents), BLOCK):
-        block = [document and document.shown for document in documents[start : start + BLOCK]]
-        files[f"{SEARCH}d-{start // BLOCK}.json"] = _json(block)
-    postings = _postings(documents, german_words)
-    sizes = {term: len(_json({term: ones})) for term, ones in postings.items()}
-    keys = dict(_split("", sorted(postings), sizes))
-    for key, terms in sorted(keys.items()):
-        files[f"{SEARCH}{_file_name(key)}"] = _json(
-            {term: postings[term] for term in sorted(terms)}
-        )
-    index = {"documents": len(documents), "block": BLOCK, "keys": sorted(keys)}
-    return files | {f"{SEARCH}index.json": _json(index)}
+    index = SearchIndex.of(german_words)
+    index.add(documents, lambda number: documents[number])
+    return index.files()
 
 
 def words(text: str) -> list[str]:
@@ -155,68 +166,174 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFC", bare)
 
 
-def _postings(
-    documents: Sequence[SearchDocument | None], german_words: str
-) -> dict[str, list[int]]:
-    """Return the postings of every term, by the documents' numbers."""
-    found = {number: document for number, document in enumerate(documents) if document is not None}
-    terms = _TermsOfWords(found.values(), german_words)
-    postings: dict[str, list[int]] = defaultdict(list)
-    last: dict[str, int] = {}
-    for number, document in found.items():
-        for term, score in _scores(document, terms).items():
-            postings[term].append(10 * (number - last.get(term, 0)) + score)
-            last[term] = number
+@dataclass
+class SearchIndex:
+    """An index to which documents are added; it then is what it were if all had been there from the beginning.
+
+    `shown` are the documents by number, None for what was withdrawn. A new document may tell that older
+    words are compounds, for `stems` are those of all words that may be parts; `parts` are the stems that
+    each word begins or ends with, known or not. `forms` are the terms of all forms of a word that is not
+    German, by language and stem. They only grow, so that a document's score for a term only changes.
+    """
+
+    shown: list[list[str] | None] = field(default_factory=list)
+    postings: dict[str, list[int]] = field(default_factory=dict)
+    stems: set[str] = field(default_factory=set)
+    parts: dict[str, list[str]] = field(default_factory=dict)
+    forms: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, german_words: str) -> SearchIndex:
+        """Return an index without documents that knows these words as parts of compounds."""
+        return cls(stems=set(stems_of([(german_words, "de")])))
+
+    def add(
+        self,
+        documents: Sequence[SearchDocument | None],
+        document: Callable[[int], SearchDocument | None],
+    ) -> None:
+        """Add documents, which get the next numbers; `document` returns one by its number, older ones too."""
+        first = len(self.shown)
+        self.shown += [None if one is None else one.shown for one in documents]
+        found = [one for one in documents if one is not None]
+        numbers = {number for number in range(first, len(self.shown)) if self.shown[number]}
+        if first:
+            numbers |= self._changed_by(found)
+        self._learn(found)
+        terms = _TermsOfWords(self)
+        scores: dict[str, dict[int, int]] = defaultdict(dict)
+        for number in sorted(numbers):
+            if (one := document(number)) is not None:
+                for term, score in _scores(one.words, terms.in_language(one.language)):
+                    scores[term][number] = score
+        for term, new in scores.items():
+            known = self.postings.get(term)
+            everywhere = {**dict(_decoded(known)), **new} if known else new
+            self.postings[term] = _encoded(everywhere)
+
+    def files(self) -> dict[str, bytes]:
+        """Return the files of the index by path."""
+        files: dict[str, bytes] = {}
+        for start in range(0, len(self.shown), BLOCK):
+            files[f"{SEARCH}d-{start // BLOCK}.json"] = _json(self.shown[start : start + BLOCK])
+        texts = {term: _json({term: ones}) for term, ones in self.postings.items()}
+        sizes = {term: len(text) for term, text in texts.items()}
+        keys = dict(_split("", sorted(texts), sizes))
+        for key, terms in sorted(keys.items()):
+            # Each is an object of its own: what is between its braces.
+            inside = b",".join(texts[term][1:-2] for term in sorted(terms))
+            files[f"{SEARCH}{_file_name(key)}"] = b"{" + inside + b"}\n"
+        index = {"documents": len(self.shown), "block": BLOCK, "keys": sorted(keys)}
+        return files | {f"{SEARCH}index.json": _json(index)}
+
+    def _changed_by(self, found: Iterable[SearchDocument]) -> set[int]:
+        """Return the numbers of documents with a word that has other terms once these are there."""
+        stems: set[str] = set().union(*(one.stems for one in found)) - self.stems
+        changed = {
+            term_of(word) for word, parts in self.parts.items() if not stems.isdisjoint(parts)
+        }
+        for language, groups in _forms(found).items():
+            known = self.forms.get(language, {})
+            changed |= {
+                fold(own)
+                for own, terms in groups.items()
+                if own in known and not terms <= set(known[own])
+            }
+        return {number for term in changed for number, _ in _decoded(self.postings.get(term, ()))}
+
+    def _learn(self, found: Iterable[SearchDocument]) -> None:
+        """Take in the words of documents: as parts of others, as compounds, and as forms."""
+        for one in found:
+            self.stems |= one.stems
+            if base_language(one.language) == "de":
+                for word in one.words:
+                    if len(word) >= MIN_COMPOUND and word not in self.parts:
+                        self.parts[word] = sorted(possible_parts(word))
+        for language, groups in _forms(found).items():
+            known = self.forms.setdefault(language, {})
+            for own, terms in groups.items():
+                known[own] = sorted(terms.union(known.get(own, ())))
+
+
+def _forms(found: Iterable[SearchDocument]) -> dict[str, dict[str, set[str]]]:
+    """Return the terms of the words of documents that are not German, by language and stem."""
+    forms: dict[str, dict[str, set[str]]] = {}
+    for one in found:
+        if _is_foreign(one.language):
+            groups = forms.setdefault(base_language(one.language), defaultdict(set))
+            for word in one.words:
+                groups[stem(word, one.language)].add(term_of(word))
+    return forms
+
+
+def _decoded(postings: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield the numbers and scores of postings."""
+    number = 0
+    for posting in postings:
+        distance, score = divmod(posting, 10)
+        number += distance
+        yield number, score
+
+
+def _encoded(scores: Mapping[int, int]) -> list[int]:
+    last, postings = 0, []
+    for number in sorted(scores):
+        postings.append(10 * (number - last) + scores[number])
+        last = number
     return postings
 
 
-def _scores(document: SearchDocument, terms: _TermsOfWords) -> dict[str, int]:
-    """Return the terms of a document, each with a score of 1 to 9 that grows ever less with each word."""
-    counts: Counter[str] = Counter()
-    for text, weight in document.texts:
-        for word in words(text):
-            counts[word] += weight
+def _scores(counts: Mapping[str, int], terms: _Terms) -> Iterator[tuple[str, int]]:
+    """Yield the terms of a document, each with a score of 1 to 9 that grows ever less with each word."""
     weights: dict[str, float] = defaultdict(float)
     for word, count in counts.items():
-        for term, share in terms.of(word, document.language).items():
+        for term, share in terms[word]:
             weights[term] += share * count
     half = 1 + 3 * sum(counts.values()) / _USUAL_WORDS
-    return {term: max(1, round(9 * sum_ / (sum_ + half))) for term, sum_ in weights.items()}
+    for term, sum_ in weights.items():
+        yield term, round(9 * sum_ / (sum_ + half)) or 1
+
+
+class _Terms(dict[str, tuple[tuple[str, float], ...]]):
+    """The terms of words in one language, each with its share; looked up a million times in a large archive."""
+
+    def __init__(self, of: Callable[[str], Mapping[str, float]]) -> None:
+        super().__init__()
+        self._of = of
+
+    def __missing__(self, word: str) -> tuple[tuple[str, float], ...]:
+        terms = self[word] = tuple(self._of(word).items())
+        return terms
 
 
 class _TermsOfWords:
     """The terms of a word, with the share that it counts for each: itself, its forms, its parts."""
 
-    def __init__(self, documents: Iterable[SearchDocument], german_words: str) -> None:
-        self._forms: dict[tuple[str, str], set[str]] = defaultdict(set)
-        self._known: dict[tuple[str, str], dict[str, float]] = {}
-        texts = [(german_words, "de")]
-        for document in documents:
-            for text, _ in document.texts:
-                texts.append((text, document.language))
-                if self._is_foreign(document.language):
-                    for word in set(words(text)):
-                        self._forms[self._group(word, document.language)].add(term_of(word))
-        self._compounds = CompoundSplitter(texts, min_length=MIN_COMPOUND)
+    def __init__(self, index: SearchIndex) -> None:
+        self._index = index
+        self._terms: dict[str, _Terms] = {}
 
-    def of(self, word: str, language: str) -> Mapping[str, float]:
-        key = (word, base_language(language))
-        if key not in self._known:
-            parts = set(map(fold, self._compounds.parts(word, language)))
+    def in_language(self, language: str) -> _Terms:
+        """Return the terms of the words of a language; regions make no difference."""
+        base = base_language(language)
+        if base not in self._terms:
+            self._terms[base] = _Terms(partial(self._of, language=base))
+        return self._terms[base]
+
+    def _of(self, word: str, language: str) -> Mapping[str, float]:
+        terms = {}
+        if language == "de" and len(word) >= MIN_COMPOUND:
+            parts = set(map(fold, self._index.stems.intersection(self._index.parts[word])))
             terms = {part: _PART_OF_WORD for part in parts if _is_part(part, term_of(word), parts)}
-            if self._is_foreign(language):
-                own = self._group(word, language)
-                terms |= dict.fromkeys((fold(own[1]), *self._forms[own]), 1.0)
-            self._known[key] = {**terms, term_of(word): 1.0}
-        return self._known[key]
+        if _is_foreign(language):
+            own = stem(word, language)
+            terms |= dict.fromkeys((fold(own), *self._index.forms[language][own]), 1.0)
+        return {**terms, term_of(word): 1.0}
 
-    @staticmethod
-    def _is_foreign(language: str) -> bool:
-        return base_language(language) != "de" and has_stemmer(language)
 
-    @staticmethod
-    def _group(word: str, language: str) -> tuple[str, str]:
-        return base_language(language), stem(word, language)
+def _is_foreign(language: str) -> bool:
+    """Tell whether words of a language have stems of their own beside the German ones."""
+    return base_language(language) != "de" and has_stemmer(language)
 
 
 def _is_part(part: str, whole: str, parts: Set[str]) -> bool:

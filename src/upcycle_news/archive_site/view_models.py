@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from html import escape
 from urllib.parse import quote
@@ -70,6 +70,11 @@ class SentIssue:
     withdrawn: Mapping[str, EditorNote] = field(default_factory=dict)
     withdrawal: EditorNote | None = None
     whole: Issue | None = None
+
+
+def shown_essays(sent: SentIssue) -> tuple[Essay, ...]:
+    """Return the essays of an issue that are not withdrawn."""
+    return tuple(essay for essay in sent.manifest.issue.essays if essay.slug not in sent.withdrawn)
 
 
 @dataclass(frozen=True)
@@ -258,6 +263,20 @@ class RelativeLinks:
         if self.index_html and (path == HOME or path.endswith("/")):
             path += INDEX
         return f"{self.prefix}{quote(path)}" or "./"
+
+
+class PathLinks(RelativeLinks):
+    """No links yet, but paths: what is kept of an issue serves pages at several places."""
+
+    def to(self, path: str) -> str:
+        """Return the path itself."""
+        return path
+
+
+def linked_entry(entry: IssueEntry, links: RelativeLinks) -> IssueEntry:
+    """Return an entry whose addresses are paths with links from a page."""
+    essays = tuple(replace(essay, url=links.to(essay.url)) for essay in entry.essays)
+    return replace(entry, url=links.to(entry.url), essays=essays)
 
 
 @dataclass(frozen=True)

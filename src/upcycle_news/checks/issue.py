@@ -28,9 +28,9 @@ from upcycle_news.models import (
     Publication,
     RenderedIssue,
 )
+from upcycle_news.rendering.mail_size import MAX_HTML_BYTES, WARN_HTML_BYTES, encoded_size
 from upcycle_news.rendering.markdown import is_mail_link, long_opening
 from upcycle_news.rendering.question import question_address
-from upcycle_news.rendering.render import MAX_HTML_BYTES, WARN_HTML_BYTES, encoded_size
 
 HTML = "issue.html"
 TEXT = "issue.txt"

@@ -16,13 +16,14 @@ from jinja2 import nodes
 
 from upcycle_news.archive_site.pages import FOLDER, VIEWS
 from upcycle_news.archive_site.view_models import ArchiveContext
+from upcycle_news.checks.extra_names import Names
 from upcycle_news.checks.findings import error, warning
 from upcycle_news.checks.theme import check_colours
 from upcycle_news.checks.theme_values import check_theme_values
 from upcycle_news.errors import TemplateError
 from upcycle_news.fileio import did_you_mean
 from upcycle_news.i18n.messages import LocalizedText, localized
-from upcycle_news.models import Essay, Finding
+from upcycle_news.models import Finding
 from upcycle_news.rendering.essay_fields import ExtraFields
 from upcycle_news.rendering.pieces import MAIL_PIECES, PAGE_PIECES
 from upcycle_news.rendering.render import HTML_TEMPLATE, STYLE_TEMPLATES, TEXT_TEMPLATE
@@ -45,36 +46,6 @@ _TRANSACTIONAL = tuple(
 _ARCHIVE = tuple(f"{FOLDER}/{view}.html" for view in VIEWS)
 _PIECES = frozenset(KINDS.values())
 _ENTRY = f"{FOLDER}/entry.html"
-
-
-Names = Mapping[str, Any]
-"""The fields of a table by name: what is known about each value, as `names_of_extra` finds it."""
-
-
-def names_of_extra(essays: Iterable[Essay]) -> dict[str, Any]:
-    """Return the names that the essays' tables `extra` have, nested as they are.
-
-    A table becomes a dict of its names, a list with tables a tuple of one such dict, and anything
-    else None.
-    """
-    names: dict[str, Any] = {}
-    for essay in essays:
-        _merge(names, essay.extra)
-    return names
-
-
-def _merge(names: dict[str, Any], table: Mapping[str, Any]) -> None:
-    for name, value in table.items():
-        known = names.setdefault(name, None)
-        if isinstance(value, Mapping):
-            names[name] = known if isinstance(known, dict) else {}
-            _merge(names[name], value)
-        elif isinstance(value, list):
-            (inner,) = known if isinstance(known, tuple) else ({},)
-            for item in value:
-                if isinstance(item, Mapping):
-                    names[name] = (inner,)
-                    _merge(inner, item)
 
 
 def check_templates(

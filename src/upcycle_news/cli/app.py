@@ -165,7 +165,7 @@ SUBSCRIBERS = {
     ),
     "tidy": (
         "subscribers.data:tidy",
-        "Delete unconfirmed sign-ups, old reports and who left long ago; send the confirmations that wait.",
+        "Delete unconfirmed sign-ups, old reports and who left long ago; send confirmations, pack deliveries.",
     ),
     "suppress": (
         "subscribers.suppressions:suppress",
@@ -232,6 +232,10 @@ STORE = {
     "copy": (
         "store:copy",
         "Copy the store into an empty one, verify that both are equal, and put this one on hold.",
+    ),
+    "pack": (
+        "store:pack",
+        "Pack the deliveries of old issues, which takes a fraction of the room.",
     ),
     "confirm": (
         "store:confirm",
@@ -364,7 +368,7 @@ class Commands(SectionedGroup):
                 "Put a backup in the place of the store; then nothing goes out until you "
                 "confirm it.",
             ),
-            lazy_group("store", "The store: look at it, upgrade it, move it.", STORE),
+            lazy_group("store", "The store: look at it, upgrade it, move it, pack it.", STORE),
             lazy_group("templates", "What mails and pages are made of.", TEMPLATES),
             lazy_group("secrets", "The keys that sign the readers' links.", SECRETS),
             lazy_group("tokens", "Tokens of the HTTP API, for other programs.", TOKENS),

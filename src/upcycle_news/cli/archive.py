@@ -46,17 +46,21 @@ def build(
         Path | None,
         typer.Option(metavar="DIR", help="Write into this folder; default: var/archive."),
     ] = None,
+    anew: Annotated[
+        bool,
+        typer.Option("--all", help="Render every page anew, also those that would be the same."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Build the archive: a static site of all issues and essays, with feed and site map.
 
-    Sending an issue builds it, too. Without changes nothing is written. The folder can be
+    Sending an issue builds it, too. Pages of which nothing has changed are left as they are. The folder can be
     published by any web server; 'upcycle-news web' serves it.
 
     Example: upcycle-news archive build --out /srv/www/newsletter
     """
     with open_publication() as app:
-        report = app.archive.build(out.resolve() if out else None)
+        report = app.archive.build(out.resolve() if out else None, anew=anew)
     if as_json:
         print_json(report.as_dict())
         return

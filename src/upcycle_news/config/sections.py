@@ -231,7 +231,7 @@ class RelaySettings(Table):
         0,
         ge=0,
         le=64,
-        description="That send; 0: one, and for 2,000 deliveries and more one for each core.",
+        description="That send; 0: one, and for 20,000 deliveries (5,000 signed ones) and more one for each core.",
     )
     messages_per_connection: int = Field(
         0, ge=0, description="Then a new connection is opened; 0: no limit. Yahoo wants 20."
@@ -511,6 +511,16 @@ class BackupSettings(Table):
     keep: int = Field(14, ge=0, description="So many backups are kept there; 0: all of them.")
 
 
+class DeliveriesSettings(Table):
+    """`[deliveries]`: how long the store keeps a row for each reader of an issue."""
+
+    pack_after_days: int = Field(
+        14,
+        ge=0,
+        description="The deliveries of an issue are packed so many days after it was closed; 0: never.",
+    )
+
+
 class JournalSettings(Table):
     """`[journal]`: the record of what went out, which tells a store that was lost or set back."""
 
@@ -621,6 +631,11 @@ class InboxSettings(Table):
     folder: Line = Field("INBOX", description="The folder that is read.")
     processed: Line = Field("processed", description="Where handled mail is moved to.")
     maildir: str = Field("", description="A Maildir instead of an IMAP server.")
+
+    @property
+    def is_set(self) -> bool:
+        """True if an inbox is configured."""
+        return bool(self.host or self.maildir)
 
 
 class BouncesSettings(Table):

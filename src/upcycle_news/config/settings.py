@@ -14,20 +14,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
-from pydantic_settings import SettingsError as SourceError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from upcycle_news.config.errors import (
     UnusableValueError,
     describe_validation_error,
     unknown_variable,
-    unreadable_variable,
 )
 from upcycle_news.config.sections import (
     ArchiveSettings,
@@ -39,6 +31,7 @@ from upcycle_news.config.sections import (
     ChannelSettings,
     CockpitSettings,
     CollectSettings,
+    DeliveriesSettings,
     DigestSettings,
     DkimSettings,
     DoctorSettings,
@@ -68,7 +61,6 @@ from upcycle_news.fileio import (
     line_of,
     os_reason,
     read_file,
-    read_given_file,
     toml_error,
 )
 from upcycle_news.i18n.messages import LocalizedText, localized
@@ -80,16 +72,10 @@ EVENTS_BY_MAIL = "mail"
 """The source of `bounces.webhooks`, whose name no source of `[events]` has."""
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Everything that can be configured. Paths in it are absolute after `load_settings`."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
-        env_nested_delimiter="__",
-        extra="forbid",
-        frozen=True,
-        hide_input_in_errors=True,
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     home: Path = Field(Path(), description="The publication's root; default: this folder.")
     state: Path = Field(Path("var"), description="Where everything generated lives.")
@@ -119,6 +105,7 @@ class Settings(BaseSettings):
     cockpit: CockpitSettings = Field(default_factory=CockpitSettings)
     browser: BrowserSettings = Field(default_factory=BrowserSettings)
     backup: BackupSettings = Field(default_factory=BackupSettings)
+    deliveries: DeliveriesSettings = Field(default_factory=DeliveriesSettings)
     journal: JournalSettings = Field(default_factory=JournalSettings)
     audience: AudienceSettings = Field(default_factory=AudienceSettings)
     digest: DigestSettings = Field(default_factory=DigestSettings)
@@ -187,23 +174,6 @@ class Settings(BaseSettings):
                 raise UnusableValueError(localized("value-webhook-name", name=name[:40]))
         return webhooks
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment first, then newsletter.toml (which `load_settings` passes as arguments)."""
-        if isinstance(env_settings, EnvSettingsSource):
-            env_settings.env_vars = {
-                **_secrets_from_files(os.environ),
-                **{k: v for k, v in env_settings.env_vars.items() if not _names_a_file(k)},
-            }
-        return (env_settings, init_settings)
-
     @property
     def store_url(self) -> str:
         """The store's SQLAlchemy URL; a relative SQLite file is relative to `home`."""
@@ -211,28 +181,6 @@ class Settings(BaseSettings):
         if kind == "sqlite" and file:
             return f"{kind}:///{self.home / file}"
         return self.store or f"sqlite:///{self.state / 'upcycle.db'}"
-
-
-def _names_a_file(variable: str) -> bool:
-    """Return True for `…_FILE`, which names a file with the value; `…__FILE` is a key called file."""
-    name = variable.upper()
-    return name.startswith(PREFIX) and name.endswith("_FILE") and not name.endswith("__FILE")
-
-
-def _secrets_from_files(environment: Mapping[str, str]) -> dict[str, str | None]:
-    """Return `UPCYCLE_NEWS_X` with the content of the file that `UPCYCLE_NEWS_X_FILE` names."""
-    secrets: dict[str, str | None] = {}
-    for variable, path in environment.items():
-        if _names_a_file(variable):
-            try:
-                secret = read_given_file(Path(path)).decode("utf-8").strip()
-            except OSError as error:
-                text = localized("variable-file-unreadable", reason=os_reason(error))
-                raise SettingsError(variable, None, text) from None
-            except UnicodeDecodeError:
-                raise SettingsError(variable, None, localized("variable-file-not-utf8")) from None
-            secrets[variable.lower().removesuffix("_file")] = secret
-    return secrets
 
 
 def load_settings(home: Path | None = None) -> Settings:
@@ -257,13 +205,11 @@ def load_settings(home: Path | None = None) -> Settings:
             ) from None
     _refuse_unknown_variables(os.environ)
     try:
-        settings = Settings(**_refuse_home(table))
+        settings = Settings(**_with_environment(_refuse_home(table)))
     except ValidationError as error:
         raise describe_validation_error(
             error, Settings, source=source, file_name=FILE_NAME, prefix=PREFIX
         ) from None
-    except SourceError as error:
-        raise unreadable_variable(error, PREFIX) from None
     _refuse_secrets_in_toml(table, source)
     state = root / settings.state.expanduser()
     return settings.model_copy(update={"home": root, "state": state})
@@ -282,6 +228,16 @@ def publication_language(home: Path | None = None) -> str:
     written = re.search(r"^\s*(?:publication\.)?language\s*=\s*[\"'](\w+)", source, re.MULTILINE)
     default: str = PublicationSettings.model_fields["language"].default
     return written[1] if written else default
+
+
+def _with_environment(table: dict[str, Any]) -> dict[str, Any]:
+    """Return the table with what variables of the environment say instead."""
+    if not any(name.upper().startswith(PREFIX) for name in os.environ):
+        return table
+    # Late: it is a tenth of a short command, and few publications on one's own machine set any.
+    from upcycle_news.config.environment import merged, read_environment
+
+    return merged(table, read_environment(Settings, PREFIX))
 
 
 def _refuse_home(table: dict[str, Any]) -> dict[str, Any]:

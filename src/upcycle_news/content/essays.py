@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields, replace
 from datetime import date
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any, get_type_hints
 
@@ -140,6 +141,12 @@ class _FileReader:
             return None, [error]
 
 
+# Essays as they were read in this process: a command reads all files several times. By everything that an
+# essay depends on; those with a picture or a mistake and translations depend on other files, and are read anew.
+_known: dict[tuple[str, Path, str, str], Essay] = {}
+_MAX_KNOWN = 5000
+
+
 def _read(
     path: Path,
     where: str,
@@ -148,7 +155,27 @@ def _read(
     is_translation: bool,
     main: Essay | None,
 ) -> tuple[Essay | None, list[ContentError]]:
-    parts = frontmatter.split_front_matter(where, read_text(path, where))
+    text = read_text(path, where)
+    key = (text, path, where, default_language)
+    if not is_translation and key in _known:
+        return _known[key], []
+    essay, errors = _parse(text, path, where, images, default_language, is_translation, main)
+    depends_on_files = is_translation or essay is None or essay.image is not None
+    if essay is not None and not depends_on_files and len(_known) < _MAX_KNOWN:
+        _known[key] = essay
+    return essay, errors
+
+
+def _parse(
+    text: str,
+    path: Path,
+    where: str,
+    images: Path,
+    default_language: str,
+    is_translation: bool,
+    main: Essay | None,
+) -> tuple[Essay | None, list[ContentError]]:
+    parts = frontmatter.split_front_matter(where, text)
     head = FrontMatter(where, parts.head, KEYS, prose=PROSE, worded=WORDED, is_toml=parts.is_toml)
     if head.errors and not head.has("title") and not head.has("date"):
         return None, head.errors  # not parsed: "title is missing" would only confuse
@@ -160,8 +187,8 @@ def _read(
     language = language_and_region(values["language"]) or named or default_language
     values["language"] = head.checked("language", language, _language_error)
     if named and base_of(language) != named:
-        text = localized("translation-language", language=language, name=named)
-        head.add_error(head.line("language"), text)
+        objection = localized("translation-language", language=language, name=named)
+        head.add_error(head.line("language"), objection)
     from upcycle_news.text.markdown.parser import plain_line  # late: commands that read no essay
 
     for name in ("title", "author", "summary"):  # no Markdown in a head, no entities in a subject
@@ -225,7 +252,7 @@ def _values(head: FrontMatter, optional: Collection[str] = ()) -> dict[str, Any]
 
     What is required may be missing where it is `optional`.
     """
-    kinds = get_type_hints(Essay)
+    kinds = _kinds()
     values: dict[str, Any] = {}
     for field in fields(Essay):
         key = FRONT_MATTER.get(field.name)
@@ -235,6 +262,12 @@ def _values(head: FrontMatter, optional: Collection[str] = ()) -> dict[str, Any]
             head.require(field.name, key.example)
         values[field.name] = head.value(field.name, kinds[field.name], _default(field), key.example)
     return values
+
+
+@cache
+def _kinds() -> dict[str, Any]:
+    """Return the types of the fields of an essay."""
+    return get_type_hints(Essay)
 
 
 def _default(field: Field[Any]) -> Any:

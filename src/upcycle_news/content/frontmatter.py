@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -63,6 +65,19 @@ def split_front_matter(where: str, text: str) -> EssayParts:
     return EssayParts(head, body, body_line, is_toml=opening == toml_head.FENCE)
 
 
+@lru_cache(maxsize=4096)
+def _compose_yaml(head: str) -> yaml.Node | None:
+    """Return the nodes of a head, which are not changed; raises `yaml.YAMLError`.
+
+    By libyaml where PyYAML has it, several times as fast, unless the head has a number sign or a tab, which the
+    two mark differently. What it refuses is read in Python: `explain_yaml_error` words the errors of that.
+    """
+    if yaml.__with_libyaml__ and not re.search(r"[#\t]", head):
+        with suppress(yaml.YAMLError):
+            return yaml.compose(head, Loader=yaml.CSafeLoader)
+    return yaml.compose(head, Loader=yaml.SafeLoader)
+
+
 class FrontMatter:
     """The keys of one front matter, read one by one; `errors` collects what is wrong with them."""
 
@@ -94,7 +109,7 @@ class FrontMatter:
             if is_toml:
                 root: yaml.Node | None = toml_head.compose_toml(head, where, 2)
             else:
-                root = yaml.compose(head, Loader=yaml.SafeLoader)
+                root = _compose_yaml(head)
         except ContentError as error:
             self.errors.append(error)
             return

@@ -8,7 +8,8 @@ are no parts: they would connect everything with everything.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
+from functools import cache
 
 from upcycle_news.text.sanitize import word_set
 from upcycle_news.text.stemming import content_words, stem
@@ -26,41 +27,44 @@ _EXCLUDED_PARTS = word_set(
 )
 
 
-class CompoundSplitter:
-    """Splits words into parts that occur in `texts`. German only: other words stay whole."""
+def stems_of(texts: Iterable[tuple[str, str]]) -> frozenset[str]:
+    """Return the stems of the German content words in (text, language) pairs, which may be parts."""
+    return frozenset(
+        stem(word, language)
+        for text, language in texts
+        if base_language(language) == "de"
+        for word in content_words(text)
+    )
 
-    def __init__(
-        self, texts: Iterable[tuple[str, str]], *, min_length: int = MIN_COMPOUND_LENGTH
-    ) -> None:
-        """Learn from (text, language) pairs; words of fewer than `min_length` letters stay whole."""
+
+class CompoundSplitter:
+    """Splits words into parts that are among known stems. German only: other words stay whole."""
+
+    def __init__(self, known: Set[str], *, min_length: int = MIN_COMPOUND_LENGTH) -> None:
+        """Words of fewer than `min_length` letters stay whole."""
         self._min_length = min_length
-        self._known = frozenset(
-            stem(word, language)
-            for text, language in texts
-            if base_language(language) == "de"
-            for word in content_words(text)
-        )
-        self._parts: dict[str, frozenset[str]] = {}
+        self._known = known
 
     def parts(self, word: str, language: str) -> frozenset[str]:
-        """Return the stems of the corpus words that `word` begins or ends with."""
+        """Return the known stems that `word` begins or ends with."""
         if base_language(language) != "de" or len(word) < self._min_length:
             return frozenset()
-        word = word.lower()
-        if word not in self._parts:
-            self._parts[word] = self._split(word)
-        return self._parts[word]
+        return possible_parts(word.lower()) & self._known
 
-    def _split(self, word: str) -> frozenset[str]:
-        own = stem(word, "de")
-        parts = set()
-        for length in range(MIN_PART_LENGTH, len(word) - 3):
-            parts.add(stem(word[-length:], "de"))
-            head = word[:length]
-            for element in LINKING_ELEMENTS:
-                if head.endswith(element):
-                    start = head[: length - len(element)]
-                    if len(start) >= MIN_PART_LENGTH:
-                        parts.add(stem(start, "de"))
-        parts = {part for part in parts if len(part) >= MIN_PART_LENGTH and part in self._known}
-        return frozenset(parts - _EXCLUDED_PARTS - {own})
+
+@cache
+def possible_parts(word: str) -> frozenset[str]:
+    """Return the stems that a word in lower case begins or ends with, known or not."""
+    own = stem(word, "de")
+    parts = set()
+    for length in range(MIN_PART_LENGTH, len(word) - 3):
+        parts.add(stem(word[-length:], "de"))
+        head = word[:length]
+        for element in LINKING_ELEMENTS:
+            if head.endswith(element):
+                start = head[: length - len(element)]
+                if len(start) >= MIN_PART_LENGTH:
+                    parts.add(stem(start, "de"))
+    return (
+        frozenset(part for part in parts if len(part) >= MIN_PART_LENGTH) - _EXCLUDED_PARTS - {own}
+    )

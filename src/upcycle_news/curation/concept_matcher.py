@@ -36,6 +36,7 @@ HINT_WEIGHT = 0.35
 EVERYDAY_WEIGHT = 0.5  # a word of the concept that is listed as everyday; counts as a hint then
 TITLE_BONUS = 0.3  # added for a word in the title
 LONE_HINT_FACTOR = 0.15  # activation of a single hint, per weight
+_MAX_KNOWN_TOKENS = 200_000
 MIN_PART_LENGTH, MIN_REST_LENGTH, MIN_COMPOUND_LENGTH = 4, 3, 7  # characters
 
 
@@ -55,20 +56,37 @@ class ConceptEvidence:
     @property
     def activation(self) -> float:
         """How much a short text is about the concept, 0 to 1; a single hint gives next to nothing."""
-        if self.strong == 0 and self.weak < 2 * HINT_WEIGHT:
-            return LONE_HINT_FACTOR * self.weak
-        return 1 - math.exp(-(self.strong + min(self.weak, 1.0)))
+        return _activation(self.strong, self.weak)
 
 
-@dataclass(frozen=True)
+def _activation(strong: float, weak: float) -> float:
+    if strong == 0 and weak < 2 * HINT_WEIGHT:
+        return LONE_HINT_FACTOR * weak
+    return 1 - math.exp(-(strong + min(weak, 1.0)))
+
+
+@dataclass(frozen=True, eq=False)
 class _Entry:
-    """One word, phrase or affix of the vocabulary; a `noun` matches only capitalised tokens."""
+    """One word, phrase or affix of the vocabulary; a `noun` matches only capitalised tokens.
+
+    `everyday`: it is listed as such. Each is one object, compared as that.
+    """
 
     concept: str
     text: str
     hint: bool
     noun: bool
     language: str
+    everyday: bool
+
+
+@dataclass(frozen=True)
+class _KnownToken:
+    """What a token matches wherever it stands: its stem, entries with weights, and phrases it may begin."""
+
+    root: str
+    entries: tuple[tuple[_Entry, float], ...] = ()
+    phrases: tuple[tuple[tuple[str, ...], _Entry], ...] = ()
 
 
 class ConceptMatcher:
@@ -84,8 +102,8 @@ class ConceptMatcher:
         self._everyday = frozenset(
             form for word in vocabulary.everyday for form in (word.lower(), stem(word, "de"))
         )
-        german = _EntryTable("de", map(_german_words, concepts))
-        english = _EntryTable("en", map(_english_words, concepts))
+        german = _EntryTable("de", map(_german_words, concepts), self._everyday)
+        english = _EntryTable("en", map(_english_words, concepts), self._everyday)
         untranslated = [
             concept for concept in concepts if not concept.english and not concept.english_hints
         ]
@@ -93,7 +111,7 @@ class ConceptMatcher:
         self._english_tables: tuple[_EntryTable, ...] = (
             self._tables
             if len(untranslated) == len(concepts)
-            else (_EntryTable("de", map(_german_words, untranslated)), english)
+            else (_EntryTable("de", map(_german_words, untranslated), self._everyday), english)
         )
 
     def is_named(self, concept: str, topic: str) -> bool:
@@ -111,32 +129,44 @@ class ConceptMatcher:
         title_hits, text_hits = self._hits(title, language), self._hits(text, language)
         evidence = {}
         for concept in {**title_hits, **text_hits}:
-            hits = {**text_hits.get(concept, {}), **title_hits.get(concept, {})}
+            in_title = title_hits.get(concept)
+            hits = text_hits.get(concept) or {}
+            if in_title:
+                hits = {**hits, **in_title}
             strong, weak = self._strength(hits)
-            strong_in_title, _ = self._strength(title_hits.get(concept, {}))
-            ranked = sorted(hits.items(), key=lambda hit: (hit[0].hint, -hit[1][0]))
+            strong_in_title = self._strength(in_title)[0] if in_title else 0.0
+            ranked = list(hits.items())
+            if len(ranked) > 1:
+                ranked.sort(key=lambda hit: (hit[0].hint, -hit[1][0]))
             evidence[concept] = ConceptEvidence(
                 strong + TITLE_BONUS * strong_in_title,
                 weak,
-                tuple(dict.fromkeys(surface for _, (_, surface) in ranked)),
-                frozenset(stem(surface, entry.language) for entry, (_, surface) in ranked),
+                tuple(dict.fromkeys([surface for _, (_, surface) in ranked])),
+                frozenset([stem(surface, entry.language) for entry, (_, surface) in ranked]),
             )
         return evidence
+
+    def activations(self, text: str, language: str) -> dict[str, float]:
+        """Return how much a text is about each concept that it mentions, as `match` finds them in a text."""
+        return {
+            concept: _activation(*self._strength(hits))
+            for concept, hits in self._hits(text, language).items()
+        }
 
     def _strength(self, hits: Mapping[_Entry, tuple[float, str]]) -> tuple[float, float]:
         """Sum the weights of words and of hints; a word of the text counts once, by its best match."""
         best: dict[str, tuple[float, bool]] = {}
         for entry, (weight, surface) in hits.items():
-            common = (
-                surface.lower() in self._everyday
-                or stem(entry.text.strip("-"), entry.language) in self._everyday
-            )
+            common = entry.everyday or surface.lower() in self._everyday
             value = weight * (HINT_WEIGHT if entry.hint else EVERYDAY_WEIGHT if common else 1.0)
             key = stem(surface, entry.language)
             if value > best.get(key, (0.0, False))[0]:
                 best[key] = value, not entry.hint and not common
-        strong = math.fsum(value for value, sure in best.values() if sure)
-        return strong, math.fsum(value for value, sure in best.values() if not sure)
+        if len(best) == 1:
+            ((value, sure),) = best.values()
+            return (value, 0.0) if sure else (0.0, value)
+        strong = math.fsum([value for value, sure in best.values() if sure])
+        return strong, math.fsum([value for value, sure in best.values() if not sure])
 
     def _hits(self, text: str, language: str) -> dict[str, dict[_Entry, tuple[float, str]]]:
         """Return, by concept, the matched entries with weight and matched words."""
@@ -153,33 +183,38 @@ class ConceptMatcher:
 class _EntryTable:
     """The entries of concepts in one language, found by stem and by affix."""
 
-    def __init__(self, language: str, concepts: Iterable[_ConceptWords]) -> None:
+    def __init__(
+        self, language: str, concepts: Iterable[_ConceptWords], everyday: frozenset[str]
+    ) -> None:
         """Compile `concepts`; `language` is a primary subtag, and German has nouns and compounds."""
-        self._language = language
+        self._language, self._everyday = language, everyday
+        self._known: dict[str, _KnownToken] = {}
         self._whole: dict[str, list[_Entry]] = defaultdict(list)
         self._parts: dict[str, list[_Entry]] = defaultdict(list)
         self._prefixes: dict[str, list[_Entry]] = defaultdict(list)
         self._suffixes: dict[str, list[_Entry]] = defaultdict(list)
         self._phrases: dict[str, list[tuple[tuple[str, ...], _Entry]]] = defaultdict(list)
-        self._excluded: set[str] = set()
+        excluded: set[str] = set()
         for name, words, hints in concepts:
             for text in dict.fromkeys(words):
-                self._add(name, text, hint=False)
+                self._add(name, text, excluded, hint=False)
             for text in hints:
-                self._add(name, text, hint=True)
+                self._add(name, text, excluded, hint=True)
+        self._excluded = tuple(excluded)
         self._longest_affix = max(
             (len(key) for key in (*self._prefixes, *self._suffixes)), default=0
         )
 
-    def _add(self, name: str, text: str, *, hint: bool) -> None:
+    def _add(self, name: str, text: str, excluded: set[str], *, hint: bool) -> None:
         tokens = _TOKEN.findall(text)
         if not tokens:
             return
         noun = self._language == "de" and text[0].isupper()
-        entry = _Entry(name, text, hint, noun, self._language)
+        is_everyday = stem(text.strip("-"), self._language) in self._everyday
+        entry = _Entry(name, text, hint, noun, self._language, is_everyday)
         first = stem(tokens[0], self._language)
         if text[0] == "!":
-            self._excluded.add(tokens[0].lower())
+            excluded.add(tokens[0].lower())
         elif len(tokens) > 1:
             phrase = tuple(stem(token, self._language) for token in tokens)
             self._phrases[first].append((phrase, entry))
@@ -194,39 +229,46 @@ class _EntryTable:
 
     def matches(self, tokens: list[str]) -> Iterator[tuple[_Entry, float, str]]:
         """Yield (entry, weight, matched words as written) for each match in a text."""
-        stems = [stem(token, self._language) for token in tokens]
-        for place, (token, root) in enumerate(zip(tokens, stems, strict=True)):
-            for entry, weight, length in self._matches_at(place, token, root, stems):
-                yield entry, weight, " ".join(tokens[place : place + length])
+        known = [self._known.get(token) or self._look_up(token) for token in tokens]
+        for place, (token, found) in enumerate(zip(tokens, known, strict=True)):
+            for phrase, entry in found.phrases:
+                length = len(phrase)
+                if tuple(one.root for one in known[place : place + length]) == phrase:
+                    yield entry, 1.0, " ".join(tokens[place : place + length])
+            for entry, weight in found.entries:
+                yield entry, weight, token
 
-    def _matches_at(
-        self, place: int, token: str, root: str, stems: list[str]
-    ) -> Iterator[tuple[_Entry, float, int]]:
-        """Yield (entry, weight, number of tokens) for each match that begins at `place`."""
-        lower, noun = token.lower(), token[0].isupper()
-        if any(lower.startswith(prefix) for prefix in self._excluded):
-            return
-        for phrase, entry in self._phrases.get(root, ()):
-            if tuple(stems[place : place + len(phrase)]) == phrase:
-                yield entry, 1.0, len(phrase)
-        if is_stop_word(lower):
-            return
+    def _look_up(self, token: str) -> _KnownToken:
+        """Return what a token matches, and remember it: thousands of items share most of their words."""
+        if len(self._known) >= _MAX_KNOWN_TOKENS:
+            self._known.clear()
+        root, lower = stem(token, self._language), token.lower()
+        found = _KnownToken(root)
+        if not lower.startswith(self._excluded):
+            entries = () if is_stop_word(lower) else tuple(self._entries(token, lower, root))
+            found = _KnownToken(root, entries, tuple(self._phrases.get(root, ())))
+        self._known[token] = found
+        return found
+
+    def _entries(self, token: str, lower: str, root: str) -> Iterator[tuple[_Entry, float]]:
+        """Yield the entries that a token matches alone, with weights."""
+        noun = token[0].isupper()
         for entry in self._whole.get(root, ()):
             if noun or not entry.noun:
-                yield entry, 1.0, 1
+                yield entry, 1.0
         for length in range(2, min(len(lower), self._longest_affix) + 1):
             for entry in (
                 *self._prefixes.get(lower[:length], ()),
                 *self._suffixes.get(lower[-length:], ()),
             ):
-                yield entry, 1.0, 1
+                yield entry, 1.0
         if noun and len(lower) >= MIN_COMPOUND_LENGTH:
             for length in range(MIN_PART_LENGTH, len(lower) - MIN_REST_LENGTH + 1):
                 for entry in self._parts.get(lower[:length], ()):
-                    yield entry, PART_WEIGHT, 1
+                    yield entry, PART_WEIGHT
             for length in range(MIN_PART_LENGTH, len(root) - MIN_REST_LENGTH + 1):
                 for entry in self._parts.get(root[-length:], ()):
-                    yield entry, PART_WEIGHT, 1
+                    yield entry, PART_WEIGHT
 
 
 _ConceptWords = tuple[str, tuple[str, ...], tuple[str, ...]]  # name, words, hints

@@ -58,8 +58,7 @@ class StoryPool:
         ]
         self.activations = [_activations(evidence) for evidence in self.evidence]
         self.title_activations = [
-            _activations(matcher.match("", story.lead.title, story.lead.language))
-            for story in stories
+            matcher.activations(story.lead.title, story.lead.language) for story in stories
         ]
         document_frequency: dict[str, float] = defaultdict(float)
         for activations in self.activations:

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from upcycle_news.curation.bm25_index import BM25Index
-from upcycle_news.curation.compounds import CompoundSplitter
+from upcycle_news.curation.compounds import CompoundSplitter, stems_of
 from upcycle_news.curation.concept_matcher import matcher_for
 from upcycle_news.curation.concept_score import EssayConcepts, Signals, StoryPool
 from upcycle_news.curation.term_score import (
@@ -94,6 +94,8 @@ def score_stories(
 
     `weights` maps names of feeds to their weight.
     """
+    if not stories:
+        return []  # without compiling the vocabulary
     weights = weights or {}
     priors = [_prior(story.lead, today, weights.get(story.lead.feed, 1.0)) for story in stories]
     if not essays:
@@ -102,7 +104,7 @@ def score_stories(
             for story, prior in zip(stories, priors, strict=True)
         ]
     matcher = matcher_for(vocabulary or Vocabulary())
-    compounds = CompoundSplitter(_texts(essays, stories))
+    compounds = CompoundSplitter(stems_of(_texts(essays, stories)))
     documents = [Document(story.lead, compounds) for story in stories]
     pool = StoryPool(stories, matcher)
     scored: list[StoryScore] = []

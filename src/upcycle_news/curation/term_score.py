@@ -121,13 +121,16 @@ def relevance_feedback(
     ]
     if len(seeds) < MIN_SEED_STORIES:
         return [0.0] * len(documents)
-    document_frequency = Counter(term for document in documents for term in document.terms)
     seed_frequency = Counter(term for number in seeds for term in documents[number].terms)
+    common = frozenset(term for term, count in seed_frequency.items() if count >= 2)
+    document_frequency: Counter[str] = Counter()
+    for document in documents:
+        document_frequency.update(common & document.terms)
     value = {
         term: math.log(len(documents) / document_frequency[term])
         * math.fsum(likelihoods[number] for number in seeds if term in documents[number].terms)
-        for term, count in seed_frequency.items()
-        if count >= 2
+        for term in seed_frequency
+        if term in common
     }
     expansion = sorted(value, key=lambda term: (-value[term], term))[:EXPANSION_TERMS]
     highest = max((value[term] for term in expansion), default=0.0) or 1.0

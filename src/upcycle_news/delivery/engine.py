@@ -49,7 +49,7 @@ def deliver(
     Returns when nothing is left to do now, when `stopping` returns True (the messages in flight
     are finished) or when something stops the issue; the rest stays queued. One connection goes
     first until the relay has accepted a message, unless `accepted_before`: something of the issue
-    has been sent. `progress` gets the counts after each verdict.
+    has been sent. `progress` gets the counts whenever replies have come in.
     Raises what `connect` raises when not even the first connection can be opened, and what
     `compose_message` and `ledger` raise; the leases are released first. A store that is away is
     tried again for some seconds.

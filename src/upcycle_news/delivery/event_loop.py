@@ -49,6 +49,7 @@ _IDLE_LIMIT = 5.0  # seconds: a relay closes connections that idle for long, so 
 # are stricter. With PIPELINING a refused recipient is two: DATA is refused as well.
 SESSION_ERRORS = 5
 _POLL_LIMIT = 1.0  # seconds until the next step, whether the relay has said something or not
+_GATHER_LIMIT = 0.001  # seconds: what a reply waits at the most to be recorded together with others
 
 
 @dataclass(eq=False)
@@ -108,12 +109,14 @@ class SmtpEventLoop:
     def _tick(self) -> bool:
         """Do what can be done now; False when the run is over."""
         session = self.session
+        session.show_news()
         session.send_heartbeat()
         at = None if session.ended else session.may_send_at()
         dispatched = not session.ended and at is None and self._dispatch()
         self._flush()
         if self._busy or (self._connector.pending and not session.ended):
             self._poll(at)
+            self._gather()
             return True
         if session.ended:
             return False  # connections that are still being opened are closed
@@ -202,6 +205,24 @@ class SmtpEventLoop:
         seconds = min([_POLL_LIMIT, *(busy.transport.deadline - now for busy in self._busy)])
         if at is not None:
             seconds = min(seconds, (at - self.session.clock()).total_seconds())
+        self._advance(seconds)
+        now = time.monotonic()
+        for connection in [busy for busy in self._busy if busy.transport.deadline <= now]:
+            self._on_progress(connection, connection.transport.expire())
+
+    def _gather(self) -> None:
+        """Wait a moment until half of the messages on the wire are answered.
+
+        One commit for several costs little more than one for each, and the other half keeps the relay busy.
+        """
+        until = time.monotonic() + _GATHER_LIMIT
+        while 0 < len(self._unrecorded) < len(self._busy):
+            if (seconds := until - time.monotonic()) <= 0:
+                return
+            self._advance(seconds)
+
+    def _advance(self, seconds: float) -> None:
+        """Go on with what relays have said; wait for `seconds` until one says something."""
         for key, _ in self._selector.select(max(seconds, 0.0)):
             connection: _PooledConnection | None = key.data
             if connection is None:
@@ -210,9 +231,6 @@ class SmtpEventLoop:
                 self._on_progress(connection, connection.transport.advance())
             elif connection in self._free:  # it carries nothing, so the relay has closed it
                 self._disconnect(connection)
-        now = time.monotonic()
-        for connection in [busy for busy in self._busy if busy.transport.deadline <= now]:
-            self._on_progress(connection, connection.transport.expire())
 
     def _on_progress(self, connection: _PooledConnection, outcome: Outcome | None) -> None:
         """A message has advanced; with an `outcome` it is finished."""

@@ -32,7 +32,7 @@ from upcycle_news.transports.outcomes import Outcome
 _GREYLISTING = re.compile(r"gr[ae]y-?list", re.IGNORECASE)
 _HEARTBEAT = 30.0  # seconds
 # Leases at a time: one commit for many; few until the relay has accepted a message.
-_BATCH, _FIRST_BATCH = 100, 10
+_BATCH, _FIRST_BATCH = 250, 10
 
 
 @dataclass
@@ -100,6 +100,7 @@ class RunState:
     leases: deque[LeasedDelivery] = field(default_factory=deque)
     backoff: RelayBackoff = field(init=False)
 
+    _has_news: bool = False
     _last_heartbeat: datetime | None = None
 
     def __post_init__(self) -> None:
@@ -218,12 +219,18 @@ class RunState:
     def count(self, claim: LeasedDelivery, verdict: Verdict) -> None:
         """Add a verdict to the report."""
         self.counters.add(claim, verdict)
+        self._has_news = True
         if verdict.stop is not None:
             self.stopped = self.stopped or verdict.stop
-        self.show_progress()
+
+    def show_news(self) -> None:
+        """Hand on the counts so far if there were verdicts since the last time."""
+        if self._has_news:
+            self.show_progress()
 
     def show_progress(self) -> None:
         """Hand on the counts so far, and since when the relay is away if it is."""
+        self._has_news = False
         since = self.backoff.since if self.backoff.failures > 1 else None
         self.progress(replace(self.counters.report(), away_since=since))
 

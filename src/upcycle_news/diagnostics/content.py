@@ -16,10 +16,10 @@ from upcycle_news.diagnostics.results import (
 )
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Finding
-from upcycle_news.rendering.render import MAX_HTML_BYTES, WARN_HTML_BYTES
+from upcycle_news.rendering.mail_size import MAX_HTML_BYTES, WARN_HTML_BYTES
 
 if TYPE_CHECKING:
-    from upcycle_news.services.feeds.collect import FeedStatus
+    from upcycle_news.services.feeds.status import FeedStatus
 
 _DEAD_AFTER = 5  # consecutive failures, as in the alert rules
 _FEEDS_STALE_AFTER = timedelta(days=2)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from upcycle_news.bounces.providers import PROVIDERS
 from upcycle_news.diagnostics.results import CheckResult, ok, problem, skipped, warning
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Relay
@@ -68,6 +67,8 @@ def evaluate(
     """
     if not relay.provider:
         return _unnamed(relay)
+    from upcycle_news.bounces.providers import PROVIDERS  # late: it loads what checks signatures
+
     own = [source for source in sources if source.provider == relay.provider]
     title = PROVIDERS[relay.provider].title
     if not own:
@@ -87,6 +88,8 @@ def _unnamed(relay: Relay) -> list[CheckResult]:
     known = provider_of_host(relay.host)
     if not known:
         return []
+    from upcycle_news.bounces.providers import PROVIDERS
+
     return [
         warning(
             CHECK,

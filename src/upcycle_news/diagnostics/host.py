@@ -5,9 +5,10 @@ from __future__ import annotations
 import stat
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any, Self
 
 from upcycle_news.diagnostics.results import (
     CheckResult,
@@ -43,6 +44,19 @@ class HostFacts:
     python: str
     unfit: tuple[Package, ...]
     unlocked: tuple[Package, ...] | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the facts as JSON holds them."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        """Return the facts from `as_dict`."""
+        unfit, unlocked = (
+            None if packages is None else tuple(Package(**one) for one in packages)
+            for packages in (record["unfit"], record["unlocked"])
+        )
+        return cls(record["python"], unfit or (), unlocked)
 
 
 @dataclass(frozen=True)

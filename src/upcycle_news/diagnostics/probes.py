@@ -15,7 +15,6 @@ from pydantic import SecretStr
 
 from upcycle_news.app.context import MAIN_RELAY, AppContext
 from upcycle_news.app.factories import build_relay, is_sample_host
-from upcycle_news.bounces.providers import PROVIDERS
 from upcycle_news.config import origins
 from upcycle_news.config.sections import EventSourceSettings
 from upcycle_news.config.settings import PREFIX
@@ -25,7 +24,6 @@ from upcycle_news.diagnostics import (
     event_sources,
     host,
     prefect,
-    read_back,
     relay,
     storage,
     webhooks,
@@ -40,12 +38,14 @@ from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import EmailAddress, Relay
 from upcycle_news.prefect_api.environment import is_loopback
 from upcycle_news.prefect_api.schedules import FILE
-from upcycle_news.prefect_api.status import fetch_facts, read_deployments
+from upcycle_news.prefect_api.status import read_deployments
 from upcycle_news.scaffold.layout import bundled_publication
+from upcycle_news.services.backup.existing import list_backups, open_unmigrated
 from upcycle_news.services.checks import run
 from upcycle_news.services.issues import ids
 from upcycle_news.services.journal import files
 from upcycle_news.services.journal.consistency import find_contradiction
+from upcycle_news.services.kept_results import kept_json
 from upcycle_news.services.subscribers.unsubscribe_methods import describe_unsubscribe_methods
 from upcycle_news.storage import dmarc_reports as report_sums
 from upcycle_news.storage import (
@@ -117,7 +117,8 @@ def probe_host(check_context: CheckContext) -> list[CheckResult]:
     """Check Python, packages, time zone, disk and keys."""
     settings = check_context.app.settings
     own_lock = settings.home / host.LOCK
-    facts = host.inspect_host(own_lock if own_lock.is_file() else bundled_publication() / host.LOCK)
+    lock = own_lock if own_lock.is_file() else bundled_publication() / host.LOCK
+    facts = _inspect_packages(check_context.app, lock)
     existing = next(path for path in (settings.state, *settings.state.parents) if path.is_dir())
     usage = shutil.disk_usage(existing)
     return [
@@ -128,6 +129,13 @@ def probe_host(check_context: CheckContext) -> list[CheckResult]:
         ),
         *_check_keys(check_context),
     ]
+
+
+def _inspect_packages(context: AppContext, lock: Path) -> host.HostFacts:
+    """Compare packages and lock, once as long as both stay: it reads what all of them say of themselves."""
+    locked = lock.read_text(encoding="utf-8") if lock.is_file() else None
+    record = kept_json(context, "packages", locked, lambda: host.inspect_host(lock).as_dict())
+    return host.HostFacts.from_dict(record)
 
 
 def _check_keys(check_context: CheckContext) -> list[CheckResult]:
@@ -166,8 +174,6 @@ def _check_zones(check_context: CheckContext) -> CheckResult:
 
 def probe_store(check_context: CheckContext) -> list[CheckResult]:
     """Check every page of the store, its send hold, and its backups."""
-    from upcycle_news.services.backup import create
-
     facts = inspect.inspect_store(check_context.app.settings.store_url)
     results = storage.evaluate(facts)
     if (
@@ -179,21 +185,19 @@ def probe_store(check_context: CheckContext) -> list[CheckResult]:
         results.append(_check_history(check_context))
     except UpcycleError as error:
         results.append(storage.history_unreadable(error.localized_text))
-    newest = next(iter(create.list_backups(check_context.app)), None)
+    newest = next(iter(list_backups(check_context.app)), None)
     made = None if newest is None else datetime.fromtimestamp(newest.stat().st_mtime, UTC)
     return [*results, storage.evaluate_backup(made, check_context.now, has_store=facts.exists)]
 
 
 def _check_history(check_context: CheckContext) -> CheckResult:
     """Compare the store with what the keys, the journal and the archive know of what went out."""
-    from upcycle_news.services.backup import create
-
     context, facts = check_context.app, check_context.store
     if facts.trouble or facts.version not in (None, facts.newest):
         return skipped("journal", localized("doctor-journal-not-compared"))
     if not facts.exists or facts.version is None:
         return storage.evaluate_history(find_contradiction(context, None), entries=0, places=0)
-    with create.open_unmigrated(context) as store:
+    with open_unmigrated(context) as store:
         contradiction = find_contradiction(context, store)
     read = files.read_places(context)
     entries = max((len(entries) for entries in read.values()), default=0)
@@ -262,6 +266,8 @@ def _check_events(check_context: CheckContext, relay: Relay) -> list[CheckResult
 
 def missing_keys(settings: EventSourceSettings) -> tuple[str, ...]:
     """Return the settings of a source without which no event of it is taken."""
+    from upcycle_news.bounces.providers import PROVIDERS  # late: most publications have none
+
     needed = ("secret", *PROVIDERS[settings.provider].needs)
     values = {name: getattr(settings, name) for name in needed}
     return tuple(
@@ -284,11 +290,15 @@ def _last_mailed_at(context: AppContext, relay: Relay) -> datetime | None:
 
 def _read_back(check_context: CheckContext) -> list[CheckResult]:
     """Read a test mail back over the relay in use, where one is asked for."""
+    from upcycle_news.diagnostics import read_back  # late: it compares mails
+
     context, main = check_context.app, check_context.app.configured_relay
     assert main is not None
     if check_context.read_back is None:
         if not main.provider:
             return []
+        from upcycle_news.bounces.providers import PROVIDERS
+
         title = PROVIDERS[main.provider].title
         return [
             skipped(
@@ -356,10 +366,8 @@ def _sender(context: AppContext, domain: str) -> sender_domain.Sender:
 
 def probe_dmarc_reports(check_context: CheckContext) -> list[CheckResult]:
     """Check what receivers report about mails in our name; nothing is asked of anybody."""
-    from upcycle_news.services.bounces import process
-
     context = check_context.app
-    inbox = process.has_inbox(context)
+    inbox = context.settings.inbox.is_set
     if not inbox or not check_context.usable:
         return [dmarc_reports.no_reports(inbox=inbox)]
     summary = report_sums.summarise(
@@ -402,13 +410,14 @@ def _check_privacy_page(context: AppContext) -> CheckResult:
 
 def _check_inbox(check_context: CheckContext) -> CheckResult:
     from upcycle_news.diagnostics import unsubscribe_endpoint
-    from upcycle_news.services.bounces import process
 
     settings = check_context.app.settings
-    if not process.has_inbox(check_context.app):
+    if not settings.inbox.is_set:
         return unsubscribe_endpoint.no_inbox()
     if check_context.offline and settings.inbox.host and not is_loopback(settings.inbox.host):
         return skipped("inbox", _OFFLINE)
+    from upcycle_news.services.bounces import process
+
     try:
         with process.open_inbox(check_context.app, settings.doctor.timeout):
             return unsubscribe_endpoint.evaluate_inbox(None)
@@ -458,6 +467,8 @@ def probe_prefect(check_context: CheckContext) -> list[CheckResult]:
         return [prefect.no_server()]
     if check_context.offline and not is_loopback(client.host):
         return [skipped("prefect", _OFFLINE)]
+    from upcycle_news.prefect_api.status import fetch_facts
+
     facts = fetch_facts(
         client, metadata.version("prefect"), check_context.app.clock, settings.doctor.timeout
     )
@@ -492,10 +503,10 @@ def _events(file: Path) -> set[str]:
 
 def probe_webhooks(check_context: CheckContext) -> list[CheckResult]:
     """Check how far outgoing webhooks have got; nothing is posted."""
-    from upcycle_news.services.webhooks.status import statuses
-
     if not check_context.app.settings.webhooks:
         return webhooks.evaluate(())
+    from upcycle_news.services.webhooks.status import statuses
+
     if not check_context.usable:
         return [skipped("webhooks", localized("doctor-store-not-there"))]
     return webhooks.evaluate(statuses(check_context.app))
@@ -503,7 +514,7 @@ def probe_webhooks(check_context: CheckContext) -> list[CheckResult]:
 
 def probe_content(check_context: CheckContext) -> list[CheckResult]:
     """Check the feeds, the size of the last issue, and the content as `check` does."""
-    from upcycle_news.services.feeds.collect import feeds_health
+    from upcycle_news.services.feeds.status import feeds_health
 
     size = content.evaluate_issue_size(check_context.last)
     if not check_context.usable:

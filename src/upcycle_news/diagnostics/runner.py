@@ -9,13 +9,12 @@ from pathlib import Path
 from upcycle_news.app.context import AppContext
 from upcycle_news.diagnostics.content import LastIssue
 from upcycle_news.diagnostics.probes import PROBES, CheckContext
-from upcycle_news.diagnostics.read_back import CHECK
 from upcycle_news.diagnostics.results import CheckResult, Report, problem, text_of
 from upcycle_news.errors import UpcycleError
 from upcycle_news.fileio import os_reason, read_file
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import EmailAddress
-from upcycle_news.rendering.render import encoded_size
+from upcycle_news.rendering.mail_size import encoded_size
 from upcycle_news.services.issues.ids import latest_issue
 from upcycle_news.services.issues.render import RenderedRevision, sample_message
 from upcycle_news.storage import inspect, issues, revisions
@@ -40,7 +39,7 @@ def run_checks(
     `read_back`: where a test mail is sent and read back from, beside what is wanted; None: nowhere.
     """
     if wanted and read_back is not None:
-        wanted = {*wanted, CHECK}
+        wanted = {*wanted, "read-back"}
     check_context = _check_context(context, offline=offline, read_back=read_back)
     chosen = {
         name: probe

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from upcycle_news.diagnostics.results import CheckResult, ok, problem, skipped, warning
 from upcycle_news.i18n.messages import localized
-from upcycle_news.services.webhooks.status import WebhookStatus, secret_variable
+
+if TYPE_CHECKING:
+    from upcycle_news.services.webhooks.status import WebhookStatus
 
 
 def evaluate(statuses: Sequence[WebhookStatus]) -> list[CheckResult]:
@@ -17,6 +20,10 @@ def evaluate(statuses: Sequence[WebhookStatus]) -> list[CheckResult]:
 
 
 def _evaluate(status: WebhookStatus) -> CheckResult:
+    from upcycle_news.services.webhooks.status import (
+        secret_variable,  # late: it loads an HTTP client
+    )
+
     finding = status.sentence(secret_variable(status.name))
     impact = localized("doctor-webhook-means")
     match status.state:

@@ -9,7 +9,8 @@ templates/texts.*.toml, where a publication changes them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -36,6 +37,7 @@ CATALOGUE_FILES = (
     "settings",
     "subjects",
 )
+_VALUE = re.compile(r'"""\n.*?\n"""|[^\n]*', re.DOTALL)
 LANGUAGES = ("de", "en")
 FALLBACK = "en"
 
@@ -75,15 +77,43 @@ def supported_language(language: str) -> str:
     return base if base in LANGUAGES else FALLBACK
 
 
+class _Catalogue(Mapping[str, str | Mapping[str, str]]):
+    """The texts of a language, each read when it is asked for: a command says a few of a thousand.
+
+    An entry stands on a line of its own, or is a text of several lines between three quotation marks.
+    """
+
+    def __init__(self, language: str) -> None:
+        files = (FOLDER / f"{name}.{language}.toml" for name in CATALOGUE_FILES)
+        self._lines = "\n" + "".join(file.read_text(encoding="utf-8") for file in files)
+        self._read: dict[str, str | Mapping[str, str]] = {}
+
+    def __getitem__(self, key: str) -> str | Mapping[str, str]:
+        if key not in self._read:
+            start = self._lines.find(f"\n{key} = ")
+            if start < 0:
+                raise KeyError(key)
+            value = _VALUE.match(self._lines, start + len(f"\n{key} = "))
+            self._read |= _parsed(f"{key} = {value and value[0]}")
+        return self._read[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_parsed(self._lines))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def _parsed(entries: str) -> dict[str, Any]:
+    import tomllib  # late: --help needs no catalogue
+
+    return tomllib.loads(entries)
+
+
 @cache
 def catalogue(language: str) -> Mapping[str, str | Mapping[str, str]]:
     """Return all texts of one of the `LANGUAGES` by key; plural forms are ``one`` and ``other``."""
-    import tomllib  # late: most commands need no catalogue
-
-    texts: dict[str, Any] = {}
-    for name in CATALOGUE_FILES:
-        texts |= tomllib.loads((FOLDER / f"{name}.{language}.toml").read_text(encoding="utf-8"))
-    return texts
+    return _Catalogue(language)
 
 
 class _MessageFormatter(Formatter):

@@ -11,16 +11,25 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, repr=False)
 class DotStuffedMessage:
-    """`data` as it is sent; `size` of the message itself in bytes, as SIZE counts it (RFC 1870)."""
+    """`pieces` as they are sent; `size` of the message itself in bytes, as SIZE counts it (RFC 1870).
 
-    data: bytes
+    The kernel takes pieces one after another (`socket.sendmsg`), so what is constant need not be copied
+    for each recipient.
+    """
+
+    pieces: tuple[bytes, ...]
     size: int
+
+    @property
+    def data(self) -> bytes:
+        """Return the pieces joined."""
+        return b"".join(self.pieces)
 
 
 def dot_stuff(message: bytes) -> DotStuffedMessage:
     """Return `message`, which has CRLF line ends, as it is sent after DATA."""
     data = double_leading_dots(message, at_line_start=True)
-    return DotStuffedMessage(data + end_of_data(data), len(message))
+    return DotStuffedMessage((data, end_of_data(data)), len(message))
 
 
 def double_leading_dots(piece: bytes, *, at_line_start: bool) -> bytes:

@@ -105,8 +105,10 @@ class MessageTemplate:
     sender_headers: SenderHeaders
     _head: bytes
     _body: tuple[Piece, ...]
+    _dot_stuffed: tuple[Piece, ...]
+    _constant_size: int
+    _gaps: tuple[Gap, ...]
     _signer: TemplateDkimSigner | None = None
-    _dot_stuffed: tuple[Piece, ...] = ()
 
     @classmethod
     def compose(
@@ -131,40 +133,32 @@ class MessageTemplate:
             sender_headers=sender_headers,
             _head=head,
             _body=body,
+            _dot_stuffed=dot_stuff_pieces(body),
+            _constant_size=sum(len(piece) for piece in body if isinstance(piece, bytes)),
+            _gaps=tuple(piece for piece in body if not isinstance(piece, bytes)),
             _signer=(
                 TemplateDkimSigner.prepare(head, body, signers, unsigned) if signers else None
             ),
-            _dot_stuffed=dot_stuff_pieces(body),
         )
 
     def for_recipient(self, recipient: RecipientFields) -> bytes:
         """Return the message to one recipient: CRLF everywhere, no line above 998 octets."""
         headers, links = self._personalise(recipient)
-        return headers + self._fill(self._body, links)
+        return b"".join([headers, *_filled(self._body, links)])
 
     def dot_stuffed_for(self, recipient: RecipientFields) -> DotStuffedMessage:
         """Return the same as it is sent; what is constant in it was dot-stuffed once."""
         headers, links = self._personalise(recipient)
-        size = len(headers) + sum(
-            len(piece if isinstance(piece, bytes) else links[piece]) for piece in self._body
-        )
+        size = len(headers) + self._constant_size + sum([len(links[gap]) for gap in self._gaps])
         links = {gap: double_leading_dots(link, at_line_start=True) for gap, link in links.items()}
-        return DotStuffedMessage(headers + self._fill(self._dot_stuffed, links), size)
-
-    def _fill(self, pieces: tuple[Piece, ...], links: dict[Gap, bytes]) -> bytes:
-        return b"".join([piece if isinstance(piece, bytes) else links[piece] for piece in pieces])
+        return DotStuffedMessage((headers, *_filled(self._dot_stuffed, links)), size)
 
     def _personalise(self, recipient: RecipientFields) -> tuple[bytes, dict[Gap, bytes]]:
         """Return all headers before those of the body, and the encoded links for the gaps."""
-        urls = {
-            Placeholder.UNSUBSCRIBE: _checked_link(recipient.unsubscribe_url),
-            Placeholder.PREFERENCES: _checked_link(recipient.preferences_url),
-        }
         personal = self._personal_headers(recipient)
         links = {
-            gap: quoted_printable(html.escape(urls[gap[0]]) if gap[1] else urls[gap[0]])
-            for gap in self._body
-            if not isinstance(gap, bytes)
+            **_encoded_link(Placeholder.UNSUBSCRIBE, recipient.unsubscribe_url),
+            **_encoded_link(Placeholder.PREFERENCES, recipient.preferences_url),
         }
         headers = self._head + personal
         if self._signer is not None:
@@ -189,6 +183,17 @@ class MessageTemplate:
                 _list_unsubscribe(recipient.unsubscribe_url, self.sender_headers),
             )
         )
+
+
+def _filled(pieces: tuple[Piece, ...], links: dict[Gap, bytes]) -> list[bytes]:
+    return [piece if isinstance(piece, bytes) else links[piece] for piece in pieces]
+
+
+def _encoded_link(placeholder: Placeholder, link: str) -> dict[Gap, bytes]:
+    """Return what a link is in the text and in the HTML, encoded; mostly that is the same."""
+    plain, escaped = quoted_printable(_checked_link(link)), html.escape(link)
+    in_html = plain if escaped == link else quoted_printable(escaped)
+    return {(placeholder, False): plain, (placeholder, True): in_html}
 
 
 def relay_header_lines(headers: Sequence[tuple[str, str]]) -> bytes:

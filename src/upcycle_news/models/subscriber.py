@@ -16,6 +16,12 @@ _MAX_OCTETS = 254
 """Of an address (RFC 5321, section 4.5.3.1.3, without the angle brackets)."""
 _PLAIN_LOCAL = re.compile(r"(?=.{1,64}$)[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*")
 """A local part that validation leaves as it is, unless it names a role (`_has_one_spelling`)."""
+_PLAIN_DOMAIN = re.compile(
+    r"(?!.*--)(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}"
+)
+"""A domain that validation leaves as it is, unless it is a special one."""
+_SPECIAL_DOMAINS = frozenset({"arpa", "invalid", "local", "localhost", "onion"})
+"""Top-level domains that validation refuses (RFC 6761, 6762 and 7686)."""
 
 
 def _validated(text: str) -> str:
@@ -29,11 +35,15 @@ def _validated(text: str) -> str:
 
 @lru_cache(maxsize=32_768)
 def _ascii_domain(domain: str) -> str:
+    if _PLAIN_DOMAIN.fullmatch(domain) and domain.rpartition(".")[2] not in _SPECIAL_DOMAINS:
+        return domain  # without loading the library, which takes longer than most commands' work
     return _validated(f"a@{domain}").partition("@")[2]
 
 
 def _has_one_spelling(local: str) -> bool:
     """Return True for the roles of RFC 2142, such as ``Postmaster``, which are written in lower case."""
+    if local == local.lower():
+        return False  # as it is written already
     from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES
 
     return local.lower() in CASE_INSENSITIVE_MAILBOX_NAMES
@@ -48,8 +58,6 @@ class EmailAddress:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Validate and normalise (RFC 5321, RFC 6531; no DNS); raises `AddressError`."""
-        from email_validator import EmailNotValidError
-
         plain = text.strip(" \t")
         local, _, domain = plain.rpartition("@")
         try:
@@ -59,7 +67,7 @@ class EmailAddress:
                 if len(address) <= _MAX_OCTETS:
                     return cls(address)
             return cls(_validated(plain))
-        except EmailNotValidError as error:
+        except ValueError as error:  # the library's own errors are such
             # The library's sentences may quote the domain: keep to its class of complaint.
             raise AddressError(_complaint(text)) from error
 

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 
 SERIES = "welcome"
 """The series of every step so far; with step and subscriber it is the key of a delivery."""
+TEMPLATE = "welcome"
+"""The name of the templates of its mails, without suffix."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
+from importlib.util import find_spec
 from typing import Any, Literal
 
 Tone = Literal["good", "plain", "warn", "bad", "odd"]
@@ -57,6 +58,11 @@ class Chart:
         if self.kind == "shares":
             return 34 + 34 * len(self.labels)
         return 220 if narrow else 280
+
+
+def can_draw() -> bool:
+    """Return whether pygal is installed (the extra `report`), without importing it."""
+    return find_spec("pygal") is not None
 
 
 def draw(chart: Chart, *, narrow: bool = False) -> str:

@@ -34,6 +34,17 @@ class ExtraFields:
             name: _typeset(value, language, typesetter) for name, value in values.items()
         }
 
+    @classmethod
+    def typeset(cls, values: Mapping[str, Any]) -> ExtraFields:
+        """Return a table of values that are typeset already; nested ones are tables, too."""
+        table = cls({}, "", Typesetter({}))
+        table._values = dict(values)
+        return table
+
+    def items(self) -> Iterator[tuple[str, Any]]:
+        """Return the names with their typeset values."""
+        return iter(self._values.items())
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)

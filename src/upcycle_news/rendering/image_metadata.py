@@ -13,8 +13,8 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass, replace
+from html import escape
 from typing import TYPE_CHECKING, Any
-from xml.sax.saxutils import escape
 
 from upcycle_news.rendering.images import MAX_PIXELS
 from upcycle_news.text.safe_xml import UnsafeXmlError, parse_xml
@@ -379,12 +379,12 @@ def _packet(rights: ImageRights) -> bytes:
 
     def items(kind: str, text: str) -> str:
         language = ' xml:lang="x-default"' if kind == "Alt" else ""
-        return f"<rdf:{kind}><rdf:li{language}>{escape(text)}</rdf:li></rdf:{kind}>"
+        return f"<rdf:{kind}><rdf:li{language}>{escape(text, quote=False)}</rdf:li></rdf:{kind}>"
 
     properties = [
         ("dc:creator", items("Seq", rights.creator) if rights.creator else ""),
         ("dc:rights", items("Alt", rights.notice) if rights.notice else ""),
-        ("photoshop:Credit", escape(rights.credit)),
+        ("photoshop:Credit", escape(rights.credit, quote=False)),
         ("xmpRights:UsageTerms", items("Alt", rights.licence) if rights.licence else ""),
     ]
     inside = "".join(f"<{name}>{value}</{name}>" for name, value in properties if value)

@@ -10,7 +10,7 @@ from html import escape
 
 from upcycle_news.i18n.messages import LocalizedText, localized, supported_language
 from upcycle_news.models import Finding, Related, RenderedIssue
-from upcycle_news.rendering.render import MAX_HTML_BYTES, WARN_HTML_BYTES, encoded_size
+from upcycle_news.rendering.mail_size import MAX_HTML_BYTES, WARN_HTML_BYTES, encoded_size
 
 _DARK = "@media (prefers-color-scheme: dark)"
 

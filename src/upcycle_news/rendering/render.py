@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import quopri
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from upcycle_news.models import IssueId, Manifest, Publication, RenderedIssue
+from upcycle_news.rendering.mail_size import WARN_HTML_BYTES, encoded_size
 from upcycle_news.rendering.mjml import render_mjml
 from upcycle_news.rendering.template_filling import fill_template
 from upcycle_news.rendering.template_strings import TemplateStrings, read_template_strings
 from upcycle_news.rendering.theme import read_theme
 from upcycle_news.rendering.view_models import TemplateContext, build_template_context
 from upcycle_news.text.typography import normalise_text
-
-WARN_HTML_BYTES = 80_000
-"""Bytes of the encoded HTML part above which a check warns and `auto` shows only the opening."""
-
-MAX_HTML_BYTES = 100_000
-"""Bytes above which Gmail clips the mail, and with it the imprint and the links."""
-
-
-def encoded_size(html: str) -> int:
-    """Return the bytes of the HTML part as it is sent: UTF-8 in quoted-printable."""
-    return len(quopri.encodestring(html.encode()))
-
 
 HTML_TEMPLATE = "newsletter.mjml"
 TEXT_TEMPLATE = "newsletter.txt"

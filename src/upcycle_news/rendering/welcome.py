@@ -8,7 +8,7 @@ from datetime import date
 
 from upcycle_news.models import Essay, Issue, IssueId, Manifest, Placeholder, Publication
 from upcycle_news.models.archive_paths import ARCHIVE
-from upcycle_news.models.welcome import WelcomeFile
+from upcycle_news.models.welcome import TEMPLATE, WelcomeFile
 from upcycle_news.rendering.mjml import render_mjml
 from upcycle_news.rendering.render import inline_css, normalise_text_part
 from upcycle_news.rendering.template_filling import fill_template
@@ -16,7 +16,6 @@ from upcycle_news.rendering.template_strings import read_template_strings
 from upcycle_news.rendering.theme import read_theme
 from upcycle_news.rendering.view_models import Links, ViewModelBuilder
 
-NAME = "welcome"
 _NO_DAY = IssueId(date(2000, 1, 1))
 
 
@@ -53,12 +52,12 @@ def render_welcome(
         "t": strings,
         "theme": read_theme(templates),
     }
-    mjml = fill_template(templates, f"{NAME}.mjml", variables)
+    mjml = fill_template(templates, f"{TEMPLATE}.mjml", variables)
     css = inline_css(templates, variables)
     return RenderedWelcome(
         subject=subject,
         html=render_mjml(mjml, language=language, css=css, templates=templates),
-        text=normalise_text_part(fill_template(templates, f"{NAME}.txt", variables)),
+        text=normalise_text_part(fill_template(templates, f"{TEMPLATE}.txt", variables)),
     )
 
 

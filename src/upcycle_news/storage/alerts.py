@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from upcycle_news.storage.database import Store
+from upcycle_news.storage.dialect_insert import dialect_insert
 from upcycle_news.storage.schema import alerts
 
 _SUBJECT_LENGTH = 128
@@ -31,10 +32,9 @@ def alert_once(store: Store, event: str, subject: str, *, now: datetime) -> bool
 
 def open_alert(connection: Connection, event: str, subject: str, *, now: datetime) -> bool:
     """Do as `alert_once` does, in the caller's transaction."""
-    insert_ignore = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     return (
         connection.scalar(
-            insert_ignore(alerts)
+            dialect_insert(connection.dialect.name, alerts)
             .values(event=event, subject=subject[:_SUBJECT_LENGTH], at=now)
             .on_conflict_do_nothing()
             .returning(alerts.c.event)
@@ -47,6 +47,13 @@ def clear_alert(store: Store, event: str, subject: str) -> None:
     """Close an alert: the next `alert_once` for it is news again."""
     with store.writing() as connection:
         close_alert(connection, event, subject)
+
+
+def clear_alerts(store: Store, event: str, subjects: Iterable[str]) -> None:
+    """Close those of these alerts that are open; nothing is written where none is."""
+    passed = {subject[:_SUBJECT_LENGTH] for subject in subjects}
+    for subject in passed.intersection(open_alerts(store, event)):
+        clear_alert(store, event, subject)
 
 
 def close_alert(connection: Connection, event: str, subject: str) -> None:

@@ -7,10 +7,10 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Row, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from upcycle_news.models import ApiScope, ApiToken
 from upcycle_news.storage.database import Store
+from upcycle_news.storage.dialect_insert import dialect_insert
 from upcycle_news.storage.schema import api_tokens
 
 
@@ -24,7 +24,6 @@ def add(
     now: datetime,
 ) -> bool:
     """Store a token; False when one has had this name."""
-    insert_ignore = postgresql.insert if store.dialect == "postgresql" else sqlite.insert
     values = {
         "name": name,
         "token_hash": token_hash,
@@ -32,7 +31,7 @@ def add(
         "created_at": now,
         "expires_at": expires_at,
     }
-    statement = insert_ignore(api_tokens).values(values)
+    statement = dialect_insert(store.dialect, api_tokens).values(values)
     with store.writing() as connection:
         added = connection.scalar(
             statement.on_conflict_do_nothing(index_elements=[api_tokens.c.name]).returning(

@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, insert, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from upcycle_news.models import IssueId, IssueState
 from upcycle_news.storage import alerts
 from upcycle_news.storage import issue_lifecycle as lifecycle
 from upcycle_news.storage.database import Store
+from upcycle_news.storage.dialect_insert import dialect_insert
 from upcycle_news.storage.issue_lifecycle import Decision
 from upcycle_news.storage.schema import approval_requests, excluded_items, issues
 
@@ -237,11 +237,10 @@ def previous_requested_revision(store: Store, issue: IssueId, revision_id: str) 
 
 def exclude_items(store: Store, issue: IssueId, values: Collection[str]) -> None:
     """Exclude feed items from an issue by their keys and canonical links."""
-    insert_ignore = postgresql.insert if store.dialect == "postgresql" else sqlite.insert
     with store.writing() as connection:
         for value in sorted(set(values)):
             connection.execute(
-                insert_ignore(excluded_items)
+                dialect_insert(store.dialect, excluded_items)
                 .values(issue_id=str(issue), value=value)
                 .on_conflict_do_nothing()
             )

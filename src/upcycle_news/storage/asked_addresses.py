@@ -94,7 +94,7 @@ def _unknown(
     fresh = []
     for new in chunk:
         key = new.email.key
-        reason = skip_reason(new, known.get(key), suppressed, seen)
+        reason = skip_reason(key, known.get(key), suppressed, is_twice=key in seen)
         if reason is None and key in known:
             reason = localized("list-confirmed")
         if reason is None and hashes[key] in asked:

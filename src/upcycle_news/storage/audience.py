@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -25,14 +26,13 @@ from sqlalchemy import (
     insert,
     literal,
     null,
-    or_,
     select,
     update,
 )
 
 from upcycle_news.models import Choice, DeliveryState, IssueId, SubscriberStatus
 from upcycle_news.models.digest import DigestInterval, DigestPeriod
-from upcycle_news.storage import rhythms
+from upcycle_news.storage import packed_deliveries, rhythms
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import deliveries, subscribers, used_content
 from upcycle_news.storage.suppressions import suppression_reason_sql
@@ -42,6 +42,7 @@ NO_MAIL = -1
 _UNDECIDED = -2
 """Stands there, within the transaction that queues, for a choice that came while the others were counted."""
 
+_Conditions = tuple[ColumnElement[bool], ...]
 VariantOf = Callable[[Choice], int | None]
 """Returns the number of the variant for a choice; None: they do not get the issue."""
 
@@ -130,10 +131,9 @@ def may_receive(
     """
     with store.reading() as connection:
         period = rhythms.issue_period(connection, issue, interval)
-        query = select(subscribers.c.id).where(
-            subscribers.c.id == subscriber, *_may_receive(issue, period)
-        )
-        return connection.execute(query).first() is not None
+        with _may_receive(connection, issue, period) as conditions:
+            query = select(subscribers.c.id).where(subscribers.c.id == subscriber, *conditions)
+            return connection.execute(query).first() is not None
 
 
 def wants(chosen: Collection[str], topics: Collection[str]) -> bool:
@@ -168,9 +168,10 @@ def queue_deliveries(
             for (language, topics), number in numbers.items()
         ]
         connection.execute(insert(_chosen), rows)
-    query = _rows(issue, now, _may_receive(issue, period), by_choice=bool(numbers))
-    columns = [column.name for column in query.selected_columns]
-    connection.execute(insert(deliveries).from_select(columns, query))
+    with _may_receive(connection, issue, period) as conditions:
+        query = _rows(issue, now, conditions, by_choice=bool(numbers))
+        columns = [column.name for column in query.selected_columns]
+        connection.execute(insert(deliveries).from_select(columns, query))
     if numbers and variant_of is not None:
         _chosen.drop(connection)
         _decide_late_choices(connection, issue, variant_of)
@@ -205,12 +206,12 @@ def _choices(
     connection: Connection, issue: IssueId | None, period: DigestPeriod | None
 ) -> dict[tuple[str, str], int]:
     """Return the readers of each choice, which is a language and the topics as they are stored."""
-    query = (
-        select(subscribers.c.language, _TOPICS, func.count())
-        .where(*_may_receive(issue, period))
-        .group_by(subscribers.c.language, _TOPICS)
-    )
-    return {(language, topics): int(count) for language, topics, count in connection.execute(query)}
+    query = select(subscribers.c.language, _TOPICS, func.count())
+    with _may_receive(connection, issue, period) as conditions:
+        rows = connection.execute(
+            query.where(*conditions).group_by(subscribers.c.language, _TOPICS)
+        ).all()
+    return {(language, topics): int(count) for language, topics, count in rows}
 
 
 def _numbers(
@@ -255,11 +256,7 @@ def _without(
 
 
 def _rows(
-    issue: IssueId,
-    now: datetime,
-    conditions: tuple[ColumnElement[bool], ...],
-    *,
-    by_choice: bool,
+    issue: IssueId, now: datetime, conditions: _Conditions, *, by_choice: bool
 ) -> Select[Any]:
     """Return the rows of the deliveries to queue; `by_choice`: with the variants in `_chosen`."""
     variant: ColumnElement[int] = literal(0)
@@ -285,10 +282,11 @@ def _rows(
     return rows.select_from(source).where(*conditions).order_by(*order)
 
 
+@contextmanager
 def _may_receive(
-    issue: IssueId | None = None, period: DigestPeriod | None = None
-) -> tuple[ColumnElement[bool], ...]:
-    """Return the conditions for getting an issue; a correction goes only to whom its issue was accepted for.
+    connection: Connection, issue: IssueId | None = None, period: DigestPeriod | None = None
+) -> Iterator[_Conditions]:
+    """The conditions for getting an issue; a correction goes only to whom its issue was accepted for.
 
     `period` is that of the digest that tells the issue, or which it is; a digest of none is for nobody.
     """
@@ -297,25 +295,20 @@ def _may_receive(
         suppression_reason_sql().is_(None),
     )
     if issue is None:
-        return conditions
-    if issue.correction:
-        return (*conditions, subscribers.c.id.in_(_who_got(issue.original)))
-    if period is None:
-        return (*conditions, false()) if issue.digest else conditions
-    readers = rhythms.digest_readers(period)
-    is_theirs = subscribers.c.id.in_(readers) if issue.digest else subscribers.c.id.not_in(readers)
-    return (*conditions, is_theirs)
-
-
-def _who_got(issue: IssueId) -> Select[tuple[int]]:
-    """Return the query of all who got an issue, itself or in a digest."""
-    told_by = select(used_content.c.issue_id).where(
-        used_content.c.kind == "issue", used_content.c.value == str(issue)
-    )
-    return select(deliveries.c.subscriber_id).where(
-        or_(deliveries.c.issue_id == str(issue), deliveries.c.issue_id.in_(told_by)),
-        deliveries.c.state == DeliveryState.SENT,
-    )
+        yield conditions
+    elif issue.correction:
+        told_by = select(used_content.c.issue_id).where(
+            used_content.c.kind == "issue", used_content.c.value == str(issue.original)
+        )
+        itself_or_in = (str(issue.original), *connection.scalars(told_by))
+        with packed_deliveries.subscribers_in(connection, itself_or_in, DeliveryState.SENT) as got:
+            yield (*conditions, subscribers.c.id.in_(got))
+    elif period is None:
+        yield (*conditions, false()) if issue.digest else conditions
+    else:
+        readers = rhythms.digest_readers(period)
+        chosen = subscribers.c.id.in_(readers)
+        yield (*conditions, chosen if issue.digest else ~chosen)
 
 
 def _remove_other_topics(connection: Connection, issue: IssueId, topics: Collection[str]) -> None:

@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from upcycle_news.models import Bounce, SuppressionSource
-from upcycle_news.storage import refusal_guard
+from upcycle_news.storage import packed_deliveries, refusal_guard
 from upcycle_news.storage.database import Store
+from upcycle_news.storage.dialect_insert import dialect_insert
 from upcycle_news.storage.schema import (
     bounces,
     deliveries,
@@ -118,17 +118,24 @@ def _record_chunk(
 def _deliveries_of(
     connection: Connection, reports: Sequence[NewReport]
 ) -> dict[tuple[int, int], Row[Any]]:
-    """Return the deliveries that reports are about, by issue number and subscriber."""
+    """Return the deliveries that reports are about, by issue number and subscriber; none is packed then."""
     of: dict[tuple[int, int], Row[Any]] = {}
     for number in sorted({report.issue_number for report in reports}):
         ids = {report.subscriber for report in reports if report.issue_number == number}
+        issue = select(issues.c.id).where(issues.c.number == number).with_for_update(read=True)
+        # Locked once it is closed: what a report is about is not packed in this moment, nor later.
+        connection.execute(issue.where(issues.c.closed_at.is_not(None)))
         query = (
             select(deliveries.c.id, deliveries.c.issue_id, deliveries.c.subscriber_id)
             .join(issues, issues.c.id == deliveries.c.issue_id)
             .where(issues.c.number == number, deliveries.c.subscriber_id.in_(ids))
         )
-        for row in connection.execute(query):
-            of[number, row.subscriber_id] = row
+        found = connection.execute(query).all()
+        missing = ids - {row.subscriber_id for row in found}
+        if missing and (known := connection.scalar(issue)) is not None:
+            packed_deliveries.take_out(connection, known, missing)
+            found = connection.execute(query).all()
+        of |= {(number, row.subscriber_id): row for row in found}
     return of
 
 
@@ -150,8 +157,11 @@ def _insert_new(connection: Connection, rows: list[dict[str, Any]]) -> set[str]:
     """Insert the rows that are new; returns their report keys."""
     if not rows:
         return set()
-    insert_ignore = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert_ignore(bounces).on_conflict_do_nothing().returning(bounces.c.report_key)
+    statement = (
+        dialect_insert(connection.dialect.name, bounces)
+        .on_conflict_do_nothing()
+        .returning(bounces.c.report_key)
+    )
     return set(connection.scalars(statement, rows))
 
 

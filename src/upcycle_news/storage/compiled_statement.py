@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
 from sqlalchemy import Delete, Dialect, Insert, Select, Update
@@ -38,3 +39,20 @@ class CompiledStatement:
             for name, process, constant in self._slots
         ]
         return row if self._is_positional else dict(zip(self._names, row, strict=True))
+
+    def rows(self, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """Return what `parameters` returns for each of `rows`; what several share is processed once."""
+        columns: list[Iterable[Any]] = []
+        for name, process, constant in self._slots:
+            if name not in self._variables:
+                columns.append(repeat(constant, len(rows)))
+                continue
+            values = [row[name] for row in rows]
+            if process:
+                processed = {value: process(value) for value in set(values)}
+                values = [processed[value] for value in values]
+            columns.append(values)
+        lines = zip(*columns, strict=True)
+        if self._is_positional:
+            return list(lines)
+        return [dict(zip(self._names, line, strict=True)) for line in lines]

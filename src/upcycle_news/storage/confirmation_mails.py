@@ -24,11 +24,11 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from upcycle_news.models import ConfirmationMailKind, EmailAddress, Rate, SubscriberStatus
 from upcycle_news.storage import quotas, suppressions
 from upcycle_news.storage.database import Store
+from upcycle_news.storage.dialect_insert import dialect_insert
 from upcycle_news.storage.quotas import FullScope, Scope
 from upcycle_news.storage.schema import (
     address_changes,
@@ -405,10 +405,9 @@ def raise_level(store: Store, scope: str, rate: Rate, now: datetime) -> float:
 
     Returns the level with this request.
     """
-    insert_ignore = postgresql.insert if store.dialect == "postgresql" else sqlite.insert
     with store.writing() as connection:
         connection.execute(
-            insert_ignore(request_levels)
+            dialect_insert(store.dialect, request_levels)
             .values(scope=scope, level=0.0, at=now)
             .on_conflict_do_nothing()
         )

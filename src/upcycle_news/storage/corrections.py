@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
+from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import insert, select
+from sqlalchemy import Select, insert, select
 
 from upcycle_news.models import Essay, IssueId
 from upcycle_news.storage.database import Store
@@ -68,8 +70,30 @@ def add_correction(store: Store, correction: Correction) -> None:
 
 def all_corrections(store: Store) -> tuple[Correction, ...]:
     """Return all decisions, oldest first."""
+    return _decisions(store, select(corrections))
+
+
+def corrections_of(store: Store, issue: IssueId) -> tuple[Correction, ...]:
+    """Return the decisions about an issue, oldest first."""
+    return _decisions(store, select(corrections).where(corrections.c.issue_id == str(issue)))
+
+
+def decision_keys(store: Store) -> dict[IssueId, tuple[str, ...]]:
+    """Return the SHA-256 of each decision by the issue that it is about, oldest first."""
+    keys: dict[IssueId, tuple[str, ...]] = {}
+    columns = [column for column in corrections.c if column.name not in ("id", "decided_by")]
     with store.reading() as connection:
-        rows = connection.execute(select(corrections).order_by(corrections.c.id)).all()
+        rows = connection.execute(select(*columns).order_by(corrections.c.id)).all()
+    for row in rows:
+        content = json.dumps(tuple(row), sort_keys=True, default=str)
+        issue = IssueId.parse(row.issue_id)
+        keys[issue] = (*keys.get(issue, ()), sha256(content.encode()).hexdigest())
+    return keys
+
+
+def _decisions(store: Store, query: Select[Any]) -> tuple[Correction, ...]:
+    with store.reading() as connection:
+        rows = connection.execute(query.order_by(corrections.c.id)).all()
         hashes = {image_hash for row in rows for image_hash in row.images.values()}
         data = {
             blob.sha256: blob.data

@@ -6,6 +6,7 @@ power cut; with Postgres the server's settings decide.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import stat
 import time
@@ -41,6 +42,9 @@ class Store:
         `raw_engine` is that of `raw_cursor`, `engine` itself unless given.
         """
         self._engine, self._raw_engine = engine, raw_engine or engine
+        # Connections of `raw_cursor` that nobody uses now. Taking one from the engine's pool and giving it
+        # back for each commit of a worker would cost as much as a third of the commit.
+        self._spare_raw: list[Any] = []
         self.name = name
         self.dialect = engine.dialect.name
         # Keys the hashes of erased subscribers; set by the application, which reads the secrets.
@@ -67,6 +71,32 @@ class Store:
                 yield connection
 
     @contextmanager
+    def changing_schema(self) -> Iterator[Connection]:
+        """`writing()` for a migration; raises `StoreError` also for a reference to a row that is gone.
+
+        SQLite changes a table by making it anew, and dropping the old one would delete what refers to
+        it: references are not followed meanwhile, which no transaction can set, but checked at its end.
+        """
+        if self.dialect != "sqlite":
+            with self.writing() as connection:
+                yield connection
+            return
+        with self._translate_errors(), self._engine.connect() as connection:
+            raw: Any = connection.connection.driver_connection
+            raw.execute("PRAGMA foreign_keys=OFF")
+            try:
+                connection = connection.execution_options(immediate=True)
+                with connection.begin():
+                    yield connection
+                    broken = connection.execute(text("PRAGMA foreign_key_check")).first()
+                    if broken is not None:
+                        raise StoreError(
+                            localized("store-reference-broken", name=self.name, table=broken[0])
+                        )
+            finally:
+                raw.execute("PRAGMA foreign_keys=ON")
+
+    @contextmanager
     def raw_cursor(self) -> Iterator[Any]:
         """`writing()` with the driver's own cursor, for `CompiledStatement`; raises `StoreError`.
 
@@ -74,24 +104,32 @@ class Store:
         milliseconds: several workers that alternate would mostly sleep. After a restart of
         Postgres the first use raises, the next one connects anew.
         """
-        raw = None
+        raw = self._raw_connection()
         try:
-            with self._translate_errors():
-                raw = self._raw_engine.raw_connection()
             cursor = raw.cursor()
             if self.dialect == "sqlite":
                 _begin_immediate(cursor)
             yield cursor
             raw.commit()
         except self._engine.dialect.loaded_dbapi.Error as error:
-            if raw is not None:
-                raw.invalidate()  # a lost connection cannot even roll back
+            raw.invalidate()  # a lost connection cannot even roll back
             raise StoreError(
                 localized("store-said", name=self.name, why=describe_error(error))
             ) from None
-        finally:
-            if raw is not None:
-                raw.close()  # which rolls back what was not committed
+        except BaseException:
+            raw.rollback()
+            self._spare_raw.append(raw)
+            raise
+        self._spare_raw.append(raw)
+
+    def _raw_connection(self) -> Any:
+        with suppress(IndexError):
+            return self._spare_raw.pop()
+        with self._translate_errors():
+            raw = self._raw_engine.raw_connection()
+            if self.dialect == "sqlite":
+                raw.cursor().execute("PRAGMA busy_timeout=0")  # `_begin_immediate` waits
+            return raw
 
     @property
     def sql_dialect(self) -> Dialect:
@@ -117,6 +155,19 @@ class Store:
         if self.dialect == "sqlite":
             self.execute_outside_transaction("PRAGMA wal_checkpoint(TRUNCATE)")
 
+    def shrink(self, table: str) -> None:
+        """Give the room of deleted rows back to the disk: of SQLite's file, or of a table in Postgres.
+
+        It is written anew, so that it takes as much room again meanwhile, and others wait.
+        """
+        if self.dialect == "sqlite":
+            self.execute_outside_transaction("VACUUM")
+            self.checkpoint()
+            return
+        with self._translate_errors(), self._engine.connect() as connection:
+            alone = connection.execution_options(isolation_level="AUTOCOMMIT")
+            alone.execute(text(f"VACUUM (FULL, ANALYZE) {table}"))
+
     def execute_outside_transaction(self, statement: str, *parameters: str) -> None:
         """Run one statement of SQLite outside of any transaction; raises `StoreError`."""
         with self._translate_errors(), self._engine.connect() as connection:
@@ -126,6 +177,8 @@ class Store:
 
     def close(self) -> None:
         """Close all connections."""
+        while self._spare_raw:
+            self._spare_raw.pop().invalidate()
         self._engine.dispose()
         self._raw_engine.dispose()
 
@@ -155,7 +208,12 @@ def open_store(url: str, *, migrated: bool = True) -> Store:
             name = parsed.database
             _make_folder(Path(parsed.database).parent, name)
             store_file_exists(Path(parsed.database))
-        options = {"hide_parameters": True, "connect_args": _connect_args(parsed)}
+        options = {
+            "hide_parameters": True,
+            "connect_args": _connect_args(parsed),
+            "json_serializer": _to_json,
+            "json_deserializer": _from_json,
+        }
         if parsed.get_backend_name() == "sqlite":
             engine = raw_engine = create_engine(parsed, **options)
         else:
@@ -174,6 +232,14 @@ def open_store(url: str, *, migrated: bool = True) -> Store:
     if migrated:
         migrate(store)
     return store
+
+
+def _to_json(value: Any) -> str:
+    return "[]" if value == [] else json.dumps(value)  # of a million readers few are in a group
+
+
+def _from_json(text_of_value: str) -> Any:
+    return [] if text_of_value == "[]" else json.loads(text_of_value)
 
 
 def _connect_args(url: Any) -> dict[str, Any]:
@@ -254,20 +320,16 @@ def store_file_exists(path: Path) -> bool:
 
 def _begin_immediate(cursor: Any) -> None:
     deadline, pause = time.monotonic() + BUSY_SECONDS, 0.00005
-    cursor.execute("PRAGMA busy_timeout=0")
-    try:
-        while True:
-            try:
-                cursor.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
-                if "locked" not in str(error) or time.monotonic() > deadline:
-                    raise
-                time.sleep(pause)
-                pause = min(pause * 1.5, 0.01)
-            else:
-                return
-    finally:
-        cursor.execute(f"PRAGMA busy_timeout={1000 * BUSY_SECONDS}")
+    while True:
+        try:
+            cursor.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.01)
+        else:
+            return
 
 
 def _use_wal(cursor: Any) -> None:
@@ -306,7 +368,7 @@ def migrate(store: Store, to: str | None = None) -> None:
     to = to or HEAD
     if current_migration(store) == to:
         return
-    with store.writing() as connection:
+    with store.changing_schema() as connection:
         if store.dialect == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(7503210)"))
         version = _version(connection)  # another process may have been faster

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from heapq import merge
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, select, update
 
 from upcycle_news.models import (
     Delivery,
@@ -17,15 +19,20 @@ from upcycle_news.models import (
     SubscriberStatus,
 )
 from upcycle_news.storage import issue_lifecycle as lifecycle
-from upcycle_news.storage import send_hold
+from upcycle_news.storage import packed_deliveries, send_hold
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.issue_lifecycle import SYSTEM
+from upcycle_news.storage.packed_deliveries import PackedDelivery
 from upcycle_news.storage.schema import (
     deliveries,
     subscribers,
 )
 from upcycle_news.storage.suppressions import suppression_reason_sql
 from upcycle_news.storage.workers import NO_WORKER
+
+_CHUNK = 500
+_Addressed = tuple[Row[Any] | PackedDelivery, EmailAddress | None]
+"""A delivery with its subscriber's address, None for an erased one."""
 
 
 def requeue(
@@ -38,7 +45,7 @@ def requeue(
     by: str = SYSTEM,
     now: datetime,
 ) -> int:
-    """Requeue the deliveries in `state`; returns how many.
+    """Requeue the deliveries in `state`, one that is never packed; returns how many.
 
     With `code` only those that ended with this reply code, or enhanced status code; with `since` only
     those that ended then or later. Who is suppressed, unsubscribed or erased stays as they are, and a
@@ -118,9 +125,27 @@ def list_deliveries(store: Store, issue: IssueId, state: DeliveryState) -> Itera
         .where(deliveries.c.issue_id == str(issue), deliveries.c.state == state)
         .order_by(deliveries.c.id)
     )
-    with store.reading() as connection:
-        for row in connection.execute(query):
-            yield read_delivery(row, None if row.email is None else EmailAddress(row.email))
+    with store.snapshot() as connection:
+        rows: Iterator[_Addressed] = (
+            (row, None if row.email is None else EmailAddress(row.email))
+            for row in connection.execute(query)
+        )
+        packed = _packed_with_addresses(connection, issue, state)
+        for row, address in merge(rows, packed, key=lambda addressed: addressed[0].id):
+            yield read_delivery(row, address)
+
+
+def _packed_with_addresses(
+    connection: Connection, issue: IssueId, state: DeliveryState
+) -> Iterator[_Addressed]:
+    packed = packed_deliveries.in_queue_order(connection, str(issue), state)
+    while rows := list(islice(packed, _CHUNK)):
+        query = select(subscribers.c.id, subscribers.c.email).where(
+            subscribers.c.id.in_([row.subscriber_id for row in rows])
+        )
+        addresses = {row.id: EmailAddress(row.email) for row in connection.execute(query)}
+        for row in rows:
+            yield row, addresses.get(row.subscriber_id)
 
 
 def variant_of(store: Store, issue: IssueId, subscriber: int) -> int | None:
@@ -128,12 +153,15 @@ def variant_of(store: Store, issue: IssueId, subscriber: int) -> int | None:
     query = select(deliveries.c.variant).where(
         deliveries.c.issue_id == str(issue), deliveries.c.subscriber_id == subscriber
     )
-    with store.reading() as connection:
+    with store.snapshot() as connection:
         number = connection.scalar(query)
+        if number is None:
+            packed = packed_deliveries.of_subscribers(connection, str(issue), {subscriber})
+            number = packed[0].variant if packed else None
     return None if number is None else int(number)
 
 
-def read_delivery(row: Row[Any], address: EmailAddress | None) -> Delivery:
+def read_delivery(row: Row[Any] | PackedDelivery, address: EmailAddress | None) -> Delivery:
     """Return the value of a row, with its subscriber's address unless they were erased."""
     return Delivery(
         issue=row.issue_id,

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from sqlalchemy import and_, case, delete, func, insert, not_, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from upcycle_news.models.dmarc import DmarcReport, DmarcSource, DmarcSummary
 from upcycle_news.storage.database import Store
+from upcycle_news.storage.dialect_insert import dialect_insert
 from upcycle_news.storage.schema import dmarc_reports, dmarc_rows
 
 KEPT = timedelta(days=90)
@@ -33,11 +33,10 @@ class Recorded(Enum):
 
 def record(store: Store, report: DmarcReport, *, now: datetime) -> Recorded:
     """Store the sums of a report unless it is known; in one transaction, so it may be repeated."""
-    insert_ignore = postgresql.insert if store.dialect == "postgresql" else sqlite.insert
     rows = report.shortened(MAX_ROWS_PER_REPORT).rows
     with store.writing() as connection:
         number = connection.scalar(
-            insert_ignore(dmarc_reports)
+            dialect_insert(store.dialect, dmarc_reports)
             .values(
                 report_key=_key(report),
                 organisation=report.organisation,

@@ -85,8 +85,12 @@ def append_for_each(
     at: datetime,
     issue: str = "",
     detail: Mapping[str, Any] | None = None,
+    parameters: Mapping[str, Any] | None = None,
 ) -> None:
-    """Append an event for each subscriber that the condition `those` is true of, in one statement."""
+    """Append an event for each subscriber that the condition `those` is true of, in one statement.
+
+    `parameters` are those of the condition.
+    """
     rows: Select[Any] = select(
         literal(at, events.c.at.type),
         literal(kind.value),
@@ -95,7 +99,9 @@ def append_for_each(
         literal(dict(detail or {}), events.c.detail.type),
     ).where(those)
     columns = ["at", "kind", "subscriber_id", "issue_id", "detail"]
-    connection.execute(insert(events).from_select(columns, rows.order_by(subscribers.c.id)))
+    connection.execute(
+        insert(events).from_select(columns, rows.order_by(subscribers.c.id)), parameters
+    )
 
 
 def append_for_ids(

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, ScalarSelect, func, or_, select
 
 from upcycle_news.models import DeliveryState, IssueId
+from upcycle_news.storage import packed_deliveries
 from upcycle_news.storage.bounces import UNCLEAR
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import bounces, deliveries, issues, subscribers
@@ -110,28 +111,34 @@ def mostly_refused(store: Store, issue: str) -> bool:
     mostly_accepted = select(issues.c.id).where(
         issues.c.id == issue, issues.c.closed_at.is_not(None), issues.c.rejected <= issues.c.sent
     )
-    with store.reading() as connection:
+    with store.snapshot() as connection:
         if connection.execute(mostly_accepted).first():
             return False
-        return bool(connection.scalar(select(refused > sent)))
+        packed = packed_deliveries.counts_by_state(connection, issue).get(DeliveryState.SENT, 0)
+        return bool(connection.scalar(select(refused > sent + packed)))
 
 
 def issues_tried(store: Store, subscriber: int, last: int) -> tuple[str, ...]:
     """Return the last issues sent to a subscriber's present address or refused, newest first."""
-    query = (
-        select(deliveries.c.issue_id)
-        .join(issues, issues.c.id == deliveries.c.issue_id)
-        .where(
-            deliveries.c.subscriber_id == subscriber,
-            deliveries.c.state.in_((DeliveryState.SENT, DeliveryState.REJECTED)),
-        )
-        .order_by(issues.c.enqueued_at.desc(), issues.c.number.desc())
-        .limit(last)
+    query = select(deliveries.c.issue_id).where(
+        deliveries.c.subscriber_id == subscriber,
+        deliveries.c.state.in_((DeliveryState.SENT, DeliveryState.REJECTED)),
     )
-    with store.reading() as connection:
-        if (since := address_since(connection, subscriber)) is not None:
+    with store.snapshot() as connection:
+        since = address_since(connection, subscriber)
+        if since is not None:
             query = query.where(deliveries.c.changed_at > since)
-        return tuple(connection.scalars(query))
+        tried = set(connection.scalars(query)) | {
+            one.issue_id
+            for one in packed_deliveries.of_subscriber(connection, subscriber)
+            if one.state == DeliveryState.SENT and (since is None or one.changed_at > since)
+        }
+        newest = (
+            select(issues.c.id)
+            .where(issues.c.id.in_(tried))
+            .order_by(issues.c.enqueued_at.desc(), issues.c.number.desc())
+        )
+        return tuple(connection.scalars(newest.limit(last)))
 
 
 def refused_again(store: Store, issue: IssueId) -> tuple[tuple[int, int], ...]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from upcycle_news.models import Retry, RetryVerdict
 from upcycle_news.storage.database import Store
+from upcycle_news.storage.dialect_insert import dialect_insert
 from upcycle_news.storage.schema import idempotency_keys
 
 KEPT = timedelta(hours=24)
@@ -24,7 +24,6 @@ ABANDONED = timedelta(minutes=5)
 
 def begin(store: Store, token: int, key_hash: str, request_hash: str, *, now: datetime) -> Retry:
     """Take a key for this request, or return what became of it before."""
-    insert_ignore = postgresql.insert if store.dialect == "postgresql" else sqlite.insert
     mine = (idempotency_keys.c.token_id == token, idempotency_keys.c.key_hash == key_hash)
     values = {
         "token_id": token, "key_hash": key_hash, "request_hash": request_hash, "body": "", "at": now,
@@ -34,7 +33,7 @@ def begin(store: Store, token: int, key_hash: str, request_hash: str, *, now: da
             delete(idempotency_keys).where(*mine, idempotency_keys.c.at <= now - KEPT)
         )
         taken = connection.scalar(
-            insert_ignore(idempotency_keys)
+            dialect_insert(store.dialect, idempotency_keys)
             .values(values)
             .on_conflict_do_nothing()
             .returning(idempotency_keys.c.token_id)

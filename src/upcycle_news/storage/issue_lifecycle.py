@@ -28,7 +28,7 @@ from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import DeliveryState, EventKind, IssueId, IssueState
 from upcycle_news.observability.logging import Log
 from upcycle_news.observability.redaction import redact
-from upcycle_news.storage import event_log
+from upcycle_news.storage import event_log, packed_deliveries
 from upcycle_news.storage.schema import (
     deliveries,
     issue_events,
@@ -570,6 +570,7 @@ def take_back(connection: Connection, issue: str, *, by: str, now: datetime, rea
         columns={**columns, **nothing_sent},
     )
     connection.execute(delete(deliveries).where(deliveries.c.issue_id == issue))
+    packed_deliveries.delete_issue(connection, issue)
     for table in (issue_relays, relay_stats, recent_refusals, variant_sums):
         connection.execute(delete(table).where(table.c.issue_id == issue))
 
@@ -587,13 +588,16 @@ def has_waiting(connection: Connection, issue: str) -> bool:
 
 
 def count_deliveries(connection: Connection, issue: str) -> dict[DeliveryState, int]:
-    """Count an issue's deliveries by state: reads an index entry for each."""
+    """Count an issue's deliveries by state: reads an index entry for each that is not packed."""
     rows = connection.execute(
         select(deliveries.c.state, func.count())
         .where(deliveries.c.issue_id == issue)
         .group_by(deliveries.c.state)
     )
-    return {DeliveryState(state): number for state, number in rows}
+    counts = packed_deliveries.counts_by_state(connection, issue)
+    for state, number in rows:
+        counts[DeliveryState(state)] = counts.get(DeliveryState(state), 0) + number
+    return counts
 
 
 def record_variants(connection: Connection, issue: str, readers: Mapping[int, int]) -> None:
@@ -609,15 +613,19 @@ def record_variants(connection: Connection, issue: str, readers: Mapping[int, in
 
 
 def count_variants(connection: Connection, issue: str) -> dict[int, dict[DeliveryState, int]]:
-    """Count an issue's deliveries by variant and state: reads every row of it."""
+    """Count an issue's deliveries by variant and state: reads every row of it, and no packed one."""
     rows = connection.execute(
         select(deliveries.c.variant, deliveries.c.state, func.count())
         .where(deliveries.c.issue_id == issue)
         .group_by(deliveries.c.variant, deliveries.c.state)
     )
-    counts: dict[int, dict[DeliveryState, int]] = {}
+    total = packed_deliveries.counts(connection, issue)
     for variant, state, number in rows:
-        counts.setdefault(variant, {})[DeliveryState(state)] = number
+        key = (variant, DeliveryState(state))
+        total[key] = total.get(key, 0) + number
+    counts: dict[int, dict[DeliveryState, int]] = {}
+    for (variant, of_state), number in total.items():
+        counts.setdefault(variant, {})[of_state] = number
     return counts
 
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from upcycle_news.models import MAILBOX, IssueId
 from upcycle_news.storage.database import Store
+from upcycle_news.storage.dialect_insert import dialect_insert
 from upcycle_news.storage.schema import issue_relays
 
 
@@ -91,10 +91,9 @@ def clear_away(store: Store, issue: IssueId) -> None:
 
 
 def _ensure_row(store: Store, issue: IssueId) -> None:
-    insert_ignore = postgresql.insert if store.dialect == "postgresql" else sqlite.insert
     with store.writing() as connection:
         connection.execute(
-            insert_ignore(issue_relays)
+            dialect_insert(store.dialect, issue_relays)
             .values(issue_id=str(issue), first_relay="")
             .on_conflict_do_nothing()
         )

@@ -86,9 +86,13 @@ def find_by_number(store: Store, number: int) -> IssueId | None:
     return None if issue is None else IssueId.parse(issue)
 
 
-def all_issues(store: Store) -> tuple[IssueRow, ...]:
-    """Return all issues, oldest first. What a run asks for is narrower: see the functions below."""
-    return _select(store, select(issues))
+def all_issues(store: Store, last: int | None = None) -> tuple[IssueRow, ...]:
+    """Return all issues, or the `last` so many, oldest first.
+
+    What a run asks for is narrower: see the functions below.
+    """
+    newest = select(issues).order_by(issues.c.day.desc(), issues.c.number.desc()).limit(last)
+    return _select(store, newest)
 
 
 def issues_of_day(store: Store, day: date) -> tuple[IssueRow, ...]:
@@ -600,7 +604,7 @@ def status(store: Store, issue: IssueId) -> IssueStatus | None:
 
     Those of a closed issue stand in its row; of any other its deliveries are counted.
     """
-    with store.reading() as connection:
+    with store.snapshot() as connection:
         row = connection.execute(select(issues).where(issues.c.id == str(issue))).first()
         if row is None:
             return None
@@ -636,7 +640,7 @@ def variant_sums(store: Store, issue: IssueId) -> tuple[VariantStatus, ...]:
     Those of a closed issue are stored; of any other its deliveries are counted.
     """
     query = select(variant_sums_table).where(variant_sums_table.c.issue_id == str(issue))
-    with store.reading() as connection:
+    with store.snapshot() as connection:
         rows = connection.execute(query.order_by(variant_sums_table.c.variant)).all()
         if not rows:
             return ()

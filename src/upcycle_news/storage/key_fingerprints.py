@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from upcycle_news.storage.database import Store
+from upcycle_news.storage.dialect_insert import dialect_insert
 from upcycle_news.storage.schema import issues, key_fingerprints, subscribers, suppressions
 
 _NAME = "person.key"
@@ -38,12 +38,11 @@ def record_fingerprint(
     store: Store, fingerprint: str, *, now: datetime, replace: bool = False
 ) -> None:
     """Record which keys a store belongs to; what is recorded stays unless `replace` says otherwise."""
-    insert_ignore = postgresql.insert if store.dialect == "postgresql" else sqlite.insert
     with store.writing() as connection:
         if replace:
             connection.execute(delete(key_fingerprints).where(key_fingerprints.c.name == _NAME))
         connection.execute(
-            insert_ignore(key_fingerprints)
+            dialect_insert(store.dialect, key_fingerprints)
             .values(name=_NAME, fingerprint=fingerprint, recorded_at=now)
             .on_conflict_do_nothing()
         )

@@ -33,6 +33,7 @@ from upcycle_news.models import (
 from upcycle_news.storage import issue_lifecycle as lifecycle
 from upcycle_news.storage import ledger_sql as sql
 from upcycle_news.storage import refusal_guard
+from upcycle_news.storage.compiled_statement import CompiledStatement
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.issue_lifecycle import correct_sums, settle_returned_deliveries
 from upcycle_news.storage.ledger_fast_path import LedgerFastPath
@@ -77,6 +78,7 @@ class Ledger:
         # By scope: when a domain's quota has room again, and how many deliveries wait for it.
         self._domain_waits: dict[str, tuple[datetime, int]] = {}
         self._fast_path = LedgerFastPath(store, worker, quotas)
+        self._lease = CompiledStatement(sql.LEASE, store.sql_dialect)
 
     # --- leases
 
@@ -101,10 +103,8 @@ class Ledger:
                     if not self._settle_refused(connection, row, now)
                 ]
                 if leases:
-                    connection.execute(
-                        sql.LEASE,
-                        [{"row": lease.delivery, "me": self._worker.id} for lease in leases],
-                    )
+                    marks = [{"row": lease.delivery, "me": self._worker.id} for lease in leases]
+                    connection.exec_driver_sql(self._lease.sql, self._lease.rows(marks))
                     return leases
         return []
 

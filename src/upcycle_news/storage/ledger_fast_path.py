@@ -54,9 +54,7 @@ class LedgerFastPath:
             with self._store.raw_cursor() as cursor:
                 if records:
                     rows = [sql.record_parameters(*record, self._me, now) for record in records]
-                    cursor.executemany(
-                        self._record.sql, [self._record.parameters(row) for row in rows]
-                    )
+                    cursor.executemany(self._record.sql, self._record.rows(rows))
                     if cursor.rowcount != len(records):
                         raise _DeclinedError
                 if claims:
@@ -68,9 +66,7 @@ class LedgerFastPath:
                         sql.claim_parameters(claim, self._me, now)
                         for claim in sorted(claims, key=lambda claim: claim.delivery)
                     ]
-                    cursor.executemany(
-                        self._claim.sql, [self._claim.parameters(row) for row in rows]
-                    )
+                    cursor.executemany(self._claim.sql, self._claim.rows(rows))
                     if cursor.rowcount != len(claims):
                         raise _DeclinedError
         except _DeclinedError:

@@ -5,18 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import delete, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from upcycle_news.storage.database import Store
+from upcycle_news.storage.dialect_insert import dialect_insert
 from upcycle_news.storage.schema import locks
 
 
 def acquire(store: Store, name: str, holder: str, *, until: datetime, now: datetime) -> bool:
     """Acquire a lock, or extend one's own; False while it is another holder's and not expired."""
-    insert_ignore = postgresql.insert if store.dialect == "postgresql" else sqlite.insert
     with store.writing() as connection:
         connection.execute(
-            insert_ignore(locks)
+            dialect_insert(store.dialect, locks)
             .values(name=name, holder=holder, expires_at=until)
             .on_conflict_do_nothing()
         )
@@ -34,10 +33,9 @@ def acquire(store: Store, name: str, holder: str, *, until: datetime, now: datet
 
 def take_over(store: Store, name: str, holder: str, *, until: datetime) -> None:
     """Acquire a lock whoever holds it: the newest comer has it, and the holder before sees that in `holder`."""
-    insert = postgresql.insert if store.dialect == "postgresql" else sqlite.insert
     with store.writing() as connection:
         connection.execute(
-            insert(locks)
+            dialect_insert(store.dialect, locks)
             .values(name=name, holder=holder, expires_at=until)
             .on_conflict_do_update(
                 index_elements=[locks.c.name], set_={"holder": holder, "expires_at": until}

@@ -6,10 +6,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
+from functools import cache
 from hashlib import sha256
-from typing import Any
-
-from pydantic import TypeAdapter
+from typing import TYPE_CHECKING, Any
 
 from upcycle_news.models import (
     Author,
@@ -23,11 +22,19 @@ from upcycle_news.models import (
     Variants,
 )
 
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
 FORMAT = 1
-_ISSUE = TypeAdapter(Issue)
-_AUTHORS = TypeAdapter(tuple[Author, ...])
-_TEXTS = TypeAdapter(tuple[PublicationTexts, ...])
 _LISTS = ("imprint", "hosts", "readers_of")
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    """Return what validates values of a type; made late, since many commands read no manifest."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
 
 
 def encode(manifest: Manifest) -> tuple[str, dict[str, bytes]]:
@@ -35,7 +42,7 @@ def encode(manifest: Manifest) -> tuple[str, dict[str, bytes]]:
     images = {path: sha256(data).hexdigest() for path, data in manifest.images.items()}
     content: dict[str, Any] = {
         "format": FORMAT,
-        "issue": _ISSUE.dump_python(manifest.issue, mode="json"),
+        "issue": _adapter(Issue).dump_python(manifest.issue, mode="json"),
         "publication": asdict(manifest.publication),
         "templates": dict(manifest.templates),
         "images": images,
@@ -52,12 +59,16 @@ def decode(text: str, blobs: Mapping[str, bytes]) -> Manifest:
     publication = content["publication"]
     publication |= {key: tuple(publication.get(key, ())) for key in _LISTS}
     publication["channels"] = tuple(Channel(**one) for one in publication.get("channels", ()))
-    publication["authors"] = _AUTHORS.validate_python(publication.get("authors", ()))
+    publication["authors"] = _adapter(tuple[Author, ...]).validate_python(
+        publication.get("authors", ())
+    )
     for key in ("topic_labels", "language_labels"):
         publication[key] = tuple(map(tuple, publication.get(key, ())))
-    publication["texts"] = _TEXTS.validate_python(publication.get("texts", ()))
+    publication["texts"] = _adapter(tuple[PublicationTexts, ...]).validate_python(
+        publication.get("texts", ())
+    )
     return Manifest(
-        issue=_ISSUE.validate_python(content["issue"]),
+        issue=_adapter(Issue).validate_python(content["issue"]),
         publication=Publication(**publication),
         templates=content["templates"],
         images={path: blobs[image_hash] for path, image_hash in content["images"].items()},

@@ -140,13 +140,9 @@ def queued_issues_by_state(store: Store) -> Mapping[str, int]:
 
 def deliveries_by_state(store: Store, issue: str) -> Mapping[str, int]:
     """Return the number of an issue's deliveries by state; reads an index entry for each."""
-    query = (
-        select(deliveries.c.state, func.count())
-        .where(deliveries.c.issue_id == issue)
-        .group_by(deliveries.c.state)
-    )
-    with store.reading() as connection:
-        return {row[0]: row[1] for row in connection.execute(query)}
+    with store.snapshot() as connection:
+        counts = lifecycle.count_deliveries(connection, issue)
+    return {state.value: number for state, number in counts.items()}
 
 
 def count_workers_since(store: Store, since: datetime) -> int:

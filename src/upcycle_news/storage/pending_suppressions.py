@@ -12,10 +12,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from upcycle_news.models import EmailAddress, SubscriberStatus, Suppression, SuppressionSource
 from upcycle_news.storage.database import Store
+from upcycle_news.storage.dialect_insert import dialect_insert
 from upcycle_news.storage.schema import (
     deliveries,
     pending_suppressions,
@@ -42,11 +42,10 @@ def keep_back(
     connection: Connection, issue: str, of_deliveries: Collection[int], *, now: datetime
 ) -> int:
     """Turn the suppressions that these deliveries led to into pending ones; return how many."""
-    insert_ignore = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     count = 0
     for rows in _suppressed_for(connection, issue, of_deliveries):
         connection.execute(
-            insert_ignore(pending_suppressions).on_conflict_do_nothing(),
+            dialect_insert(connection.dialect.name, pending_suppressions).on_conflict_do_nothing(),
             [{name: row._mapping[name] for name in ("subscriber_id", *_COLUMNS)} for row in rows],
         )
         keys = [row.email_key for row in rows]
@@ -103,9 +102,11 @@ def _select_pending(issue: str) -> Select[Any]:
     """Select those that still matter: not suppressed otherwise, and not unsubscribed meanwhile."""
     query = (
         select(pending_suppressions, subscribers.c.email_key)
-        .join(subscribers, subscribers.c.id == pending_suppressions.c.subscriber_id)
+        # An outer join, and no plain comparison of the status: SQLite would read all subscribers and look
+        # up for each what waits, instead of the few that wait.
+        .outerjoin(subscribers, subscribers.c.id == pending_suppressions.c.subscriber_id)
         .where(
-            subscribers.c.status == SubscriberStatus.CONFIRMED,
+            func.coalesce(subscribers.c.status, "") == SubscriberStatus.CONFIRMED,
             suppression_reason_sql().is_(None),
         )
         .order_by(pending_suppressions.c.created_at, pending_suppressions.c.subscriber_id)

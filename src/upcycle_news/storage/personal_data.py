@@ -22,7 +22,7 @@ from upcycle_news.models import (
 )
 from upcycle_news.models.personal_data import WelcomeDelivery
 from upcycle_news.storage import address_changes as changes
-from upcycle_news.storage import event_log
+from upcycle_news.storage import event_log, packed_deliveries
 from upcycle_news.storage import suppressions as suppression_rows
 from upcycle_news.storage.bounces import read_bounce
 from upcycle_news.storage.database import Store
@@ -44,7 +44,7 @@ from upcycle_news.storage.schema import (
 def personal_data_of(store: Store, subscriber: Subscriber) -> PersonalData:
     """Return everything stored about a subscriber: the answer to a request for access."""
     number = subscriber.id
-    with store.reading() as connection:
+    with store.snapshot() as connection:
         consent_rows = connection.execute(
             select(consents).where(consents.c.subscriber_id == number).order_by(consents.c.id)
         ).all()
@@ -56,9 +56,13 @@ def personal_data_of(store: Store, subscriber: Subscriber) -> PersonalData:
         bounce_rows = connection.execute(
             select(bounces).where(bounces.c.subscriber_id == number).order_by(bounces.c.id)
         ).all()
-        delivery_rows = connection.execute(
-            select(deliveries).where(deliveries.c.subscriber_id == number).order_by(deliveries.c.id)
-        ).all()
+        delivery_rows = sorted(
+            [
+                *connection.execute(select(deliveries).where(deliveries.c.subscriber_id == number)),
+                *packed_deliveries.of_subscriber(connection, number),
+            ],
+            key=lambda row: row.id,
+        )
         welcome_rows = connection.execute(
             select(welcome_deliveries)
             .where(welcome_deliveries.c.subscriber_id == number)
@@ -131,8 +135,8 @@ def erase_subscriber(store: Store, email: EmailAddress, *, now: datetime) -> boo
     return True
 
 
-_AT_ONCE = 200
-"""How many of those who left are erased in one transaction."""
+_AT_ONCE = 10
+"""How many of those who left are erased in one transaction: each is in a packed block of many issues."""
 
 
 def forget_left(store: Store, *, before: datetime, now: datetime) -> int:
@@ -203,6 +207,7 @@ def erase_rows(connection: Connection, number: int, *, now: datetime) -> None:
     connection.execute(
         update(deliveries).where(deliveries.c.subscriber_id == number).values(reason="")
     )
+    packed_deliveries.erase(connection, number)
     connection.execute(
         update(welcome_deliveries)
         .where(welcome_deliveries.c.subscriber_id == number)

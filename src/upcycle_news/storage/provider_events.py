@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from upcycle_news.errors import WebhookRefused
 from upcycle_news.models import UnsubscribeMethod
 from upcycle_news.storage.bounces import NewReport, RecordedReport, record_all
 from upcycle_news.storage.database import Store
+from upcycle_news.storage.dialect_insert import dialect_insert
 from upcycle_news.storage.schema import provider_event_counts, provider_events
 from upcycle_news.storage.subscribers import unsubscribe_ids
 
@@ -90,8 +90,7 @@ def take(
 
 def _remember(connection: Connection, keys: Sequence[str], now: datetime) -> set[str]:
     """Store the keys; returns those that were not known."""
-    insert_ignore = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    ignoring = insert_ignore(provider_events).on_conflict_do_nothing()
+    ignoring = dialect_insert(connection.dialect.name, provider_events).on_conflict_do_nothing()
     statement = ignoring.returning(provider_events.c.event_key)
     new: set[str] = set()
     unique = sorted(set(keys))  # in one order: two requests with the same events wait, not deadlock
@@ -113,10 +112,11 @@ def count(
             name = OTHER_NAMES
         known.add(name)
         rows[kind, name] += number
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     for (kind, name), number in rows.items():
         values = {"source": source, "kind": kind, "name": name, "count": number}
-        statement = insert(table).values(**values, first_at=now, last_at=now)
+        statement = dialect_insert(connection.dialect.name, table).values(
+            **values, first_at=now, last_at=now
+        )
         connection.execute(
             statement.on_conflict_do_update(
                 index_elements=[table.c.source, table.c.kind, table.c.name],

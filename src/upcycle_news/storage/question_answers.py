@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from upcycle_news.models import IssueId
 from upcycle_news.storage.database import Store
+from upcycle_news.storage.dialect_insert import dialect_insert
 from upcycle_news.storage.schema import question_answers
 
 
 def count_answer(store: Store, issue: IssueId, revision_id: str, answer: int) -> None:
     """Count an answer once more; in one statement, so that none of two at once is lost."""
-    insert = postgresql.insert if store.dialect == "postgresql" else sqlite.insert
     statement = (
-        insert(question_answers)
+        dialect_insert(store.dialect, question_answers)
         .values(issue_id=str(issue), revision_id=revision_id, answer=answer, count=1)
         .on_conflict_do_update(
             index_elements=list(question_answers.primary_key),

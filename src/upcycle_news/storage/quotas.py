@@ -16,10 +16,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, bindparam, delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from upcycle_news.models import EmailAddress, Rate
 from upcycle_news.storage.compiled_statement import CompiledStatement
+from upcycle_news.storage.dialect_insert import dialect_insert
 from upcycle_news.storage.schema import UtcDateTime, quota_marks, quota_scopes
 
 
@@ -202,11 +202,10 @@ def _locked_count(connection: Connection, scope: str) -> int:
     query = select(quota_scopes.c.count).where(quota_scopes.c.scope == scope).with_for_update()
     count = connection.scalar(query)
     if count is None:
-        insert_ignore = (
-            postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-        )
         connection.execute(
-            insert_ignore(quota_scopes).values(scope=scope, count=0).on_conflict_do_nothing()
+            dialect_insert(connection.dialect.name, quota_scopes)
+            .values(scope=scope, count=0)
+            .on_conflict_do_nothing()
         )
         count = connection.scalar(query)
     return int(count or 0)

@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from sqlalchemy import Connection, delete, insert, select, update
 
@@ -24,7 +25,7 @@ from upcycle_news.models.refusal_wave import (
     find_waves_around,
 )
 from upcycle_news.storage import issue_lifecycle as lifecycle
-from upcycle_news.storage import pending_suppressions
+from upcycle_news.storage import packed_deliveries, pending_suppressions
 from upcycle_news.storage.issue_lifecycle import SYSTEM, IssueEvent
 from upcycle_news.storage.schema import (
     bounces,
@@ -147,7 +148,25 @@ def _must_stop(connection: Connection, issue: str, wave: RefusalWave) -> bool:
             subscribers.c.domain_key.not_in(sorted(wave.domains)),
         )
     )
-    return connection.execute(others.limit(1)).first() is None
+    if connection.execute(others.limit(1)).first() is not None:
+        return False
+    return DeliveryState.SENT not in states or not _packed_elsewhere(connection, issue, wave)
+
+
+def _packed_elsewhere(connection: Connection, issue: str, wave: RefusalWave) -> bool:
+    """Return whether a packed delivery of the issue was accepted by another domain than the wave's."""
+    readers = (
+        one.subscriber_id
+        for one in packed_deliveries.of_issue(connection, issue)
+        if one.state == DeliveryState.SENT
+    )
+    while chunk := list(islice(readers, _CHUNK)):
+        elsewhere = select(subscribers.c.id).where(
+            subscribers.c.id.in_(chunk), subscribers.c.domain_key.not_in(sorted(wave.domains))
+        )
+        if connection.execute(elsewhere.limit(1)).first() is not None:
+            return True
+    return False
 
 
 def _queue_again(
@@ -307,4 +326,7 @@ def _outcomes_between(connection: Connection, issue: str, first: int, last: int)
             continue
         domain = row.domain_key or f"erased {row.id}"
         outcomes.append(Outcome(row.id, domain if refused else ""))
-    return outcomes
+    for one in packed_deliveries.of_issue(connection, issue, first=first, last=last):
+        if one.state == DeliveryState.SENT:  # and no report is about it, or it were not packed
+            outcomes.append(Outcome(one.id, ""))
+    return sorted(outcomes, key=lambda outcome: outcome.delivery)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select
+from sqlalchemy import Row, delete, exists, insert, select
 
 from upcycle_news.models import IssueId
 from upcycle_news.models.relay_stats import RelayStats
@@ -67,19 +67,17 @@ def for_earlier_issues(
 ) -> tuple[RelayStats, ...]:
     """Return a relay's statistics for the `last` issues queued before this one, newest first."""
     enqueued_at = select(issues.c.enqueued_at).where(issues.c.id == str(issue)).scalar_subquery()
-    query = (
-        select(relay_stats)
-        .join(issues, issues.c.id == relay_stats.c.issue_id)
-        .where(relay_stats.c.relay == relay, issues.c.enqueued_at < enqueued_at)
+    is_timed = exists().where(relay_stats.c.issue_id == issues.c.id, relay_stats.c.relay == relay)
+    earlier = (  # in the order of an index, so that no more are read than asked for
+        select(issues.c.id)
+        .where(issues.c.enqueued_at < enqueued_at, is_timed)
         .order_by(issues.c.enqueued_at.desc(), issues.c.number.desc())
+        .limit(last)
     )
-    by_issue: dict[str, list[RelayStats]] = {}
     with store.reading() as connection:
-        for row in connection.execute(query):
-            if row.issue_id not in by_issue and len(by_issue) == last:
-                break
-            by_issue.setdefault(row.issue_id, []).append(_relay_stats(row))
-    return tuple(RelayStats.combined(relay, stats) for stats in by_issue.values())
+        ids = connection.scalars(earlier).all()
+    by_issue = for_issues(store, ids)
+    return tuple(stats for one in ids for stats in by_issue[one] if stats.relay == relay)
 
 
 def _relay_stats(row: Row[Any]) -> RelayStats:

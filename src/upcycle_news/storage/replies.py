@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from upcycle_news.storage import packed_deliveries
 from upcycle_news.storage.database import Store
+from upcycle_news.storage.dialect_insert import dialect_insert
 from upcycle_news.storage.schema import deliveries, issue_replies, issues, reply_marks
 
 COUNTED_FOR = timedelta(days=365)
@@ -33,10 +34,9 @@ def count_reply(store: Store, issue: str, mark: str, *, automatic: bool) -> bool
 
     Mark and sum are one transaction, so that a process that dies leaves both or neither.
     """
-    dialect = postgresql if store.dialect == "postgresql" else sqlite
     with store.writing() as connection:
         new = connection.scalar(
-            dialect.insert(reply_marks)
+            dialect_insert(store.dialect, reply_marks)
             .values(mark=mark, issue_id=issue)
             .on_conflict_do_nothing()
             .returning(reply_marks.c.mark)
@@ -45,7 +45,7 @@ def count_reply(store: Store, issue: str, mark: str, *, automatic: bool) -> bool
             return False
         column = issue_replies.c.auto_replies if automatic else issue_replies.c.replies
         connection.execute(
-            dialect.insert(issue_replies)
+            dialect_insert(store.dialect, issue_replies)
             .values(issue_id=issue, replies=int(not automatic), auto_replies=int(automatic))
             .on_conflict_do_update(
                 index_elements=[issue_replies.c.issue_id], set_={column.name: column + 1}
@@ -85,12 +85,14 @@ def issue_of_number(store: Store, number: int) -> tuple[str, datetime | None]:
 
 def recipients(store: Store, issue: str) -> Iterator[int]:
     """Yield the ids of those who have a delivery of this issue."""
-    with store.reading() as connection:
+    with store.snapshot() as connection:
         yield from connection.scalars(
             select(deliveries.c.subscriber_id)
             .where(deliveries.c.issue_id == issue)
             .execution_options(yield_per=5000)
         )
+        for packed in packed_deliveries.of_issue(connection, issue):
+            yield packed.subscriber_id
 
 
 def delete_marks(store: Store, *, now: datetime) -> int:

@@ -167,6 +167,16 @@ def load_revision(store: Store, issue: IssueId, revision_id: str | None = None) 
     )
 
 
+def issues_with_frozen_revision(store: Store) -> frozenset[str]:
+    """Return the ids of the issues of which the revision is stored that was queued."""
+    query = select(issues.c.id).join(
+        revisions,
+        and_(revisions.c.issue_id == issues.c.id, revisions.c.revision_id == issues.c.revision_id),
+    )
+    with store.reading() as connection:
+        return frozenset(connection.scalars(query))
+
+
 def decided_variants(store: Store, issue: IssueId) -> tuple[tuple[str, Variants], ...]:
     """Return the revisions of an issue that somebody is asked about, or has decided about, newest first.
 

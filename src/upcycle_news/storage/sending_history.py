@@ -89,7 +89,7 @@ def _known_issues(connection: Connection, ids: Collection[str]) -> dict[str, Kno
 
 def count_sent(store: Store, issue: str) -> int:
     """Return how many deliveries of an issue the relay accepted, as far as the store knows."""
-    with store.reading() as connection:
+    with store.snapshot() as connection:
         row = connection.execute(select(issues).where(issues.c.id == issue)).first()
         if row is None:
             return 0

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, delete, exists, insert, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from upcycle_news.models import (
     ConfirmationMailKind,
@@ -24,6 +23,7 @@ from upcycle_news.models import (
 )
 from upcycle_news.storage import confirmation_mails, event_log, suppressions
 from upcycle_news.storage.database import Store
+from upcycle_news.storage.dialect_insert import dialect_insert
 from upcycle_news.storage.schema import confirmation_mails as confirmation_mail_rows
 from upcycle_news.storage.schema import consents, subscribers
 from upcycle_news.storage.subscribers import NewSubscriber, new_row
@@ -147,9 +147,8 @@ def _insert(
     connection: Connection, store: Store, subscriber: NewSubscriber, now: datetime
 ) -> int | None:
     """Return the id of a new subscriber; None when another sign-up inserted them just now."""
-    insert_ignore = postgresql.insert if store.dialect == "postgresql" else sqlite.insert
     number: int | None = connection.scalar(
-        insert_ignore(subscribers)
+        dialect_insert(store.dialect, subscribers)
         .values(**new_row(store, subscriber, SubscriberStatus.PENDING, now))
         .on_conflict_do_nothing()
         .returning(subscribers.c.id)

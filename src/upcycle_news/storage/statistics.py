@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Text, case, cast, func, select
 
 from upcycle_news.models import DeliveryState, IssueId, Rate, SubscriberStatus
 from upcycle_news.storage import issue_lifecycle as lifecycle
+from upcycle_news.storage import packed_deliveries
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import (
     bounces,
@@ -62,11 +63,10 @@ def refusals(store: Store, issue: IssueId) -> tuple[RefusalCount, ...]:
 
 def last_delivery_change(store: Store, issue: IssueId) -> datetime | None:
     """Return when a delivery of this issue last changed its state; None without deliveries."""
-    with store.reading() as connection:
-        changed_at: datetime | None = connection.scalar(
-            select(func.max(deliveries.c.changed_at)).where(deliveries.c.issue_id == str(issue))
-        )
-    return changed_at
+    query = select(func.max(deliveries.c.changed_at)).where(deliveries.c.issue_id == str(issue))
+    with store.snapshot() as connection:
+        times = (connection.scalar(query), packed_deliveries.last_change(connection, str(issue)))
+    return max((at for at in times if at is not None), default=None)
 
 
 def count_sent_within(store: Store, scope: str, rate: Rate, *, now: datetime) -> int:
@@ -146,7 +146,7 @@ def issue_figures(store: Store, last: int) -> tuple[IssueFigures, ...]:
 
     A handful of statements however many issues are asked for; those that are not closed are counted.
     """
-    with store.reading() as connection:
+    with store.snapshot() as connection:
         rows = connection.execute(
             select(issues)
             .where(issues.c.enqueued_at.is_not(None))
@@ -182,8 +182,10 @@ def issue_figures(store: Store, last: int) -> tuple[IssueFigures, ...]:
             )
         }
         ends = [row.enqueued_at for row in reversed(rows)]
-        joined = _count_in_spans(connection, consents.c.confirmed_at, ends)
-        left = _count_in_spans(connection, unsubscribes.c.at, ends)
+        # What came before the first end is only asked for where no issue is older.
+        begin = ends[0] if len(rows) > last else None
+        joined = _count_in_spans(connection, consents.c.confirmed_at, ends, after=begin)
+        left = _count_in_spans(connection, unsubscribes.c.at, ends, after=begin)
         results = []
         for newer, row in enumerate(shown):
             span = len(ends) - 1 - newer
@@ -247,12 +249,12 @@ def list_changes(store: Store, ends: Sequence[datetime]) -> tuple[ListChanges, .
     """Return the changes of the list in the spans between these ascending times, the later end included.
 
     Those who were erased on request are not among the joined any more; who left and was forgotten
-    after a while is, by the proof of consent that stays. One scan of each table, by the store.
+    after a while is, by the proof of consent that stays. One scan of each table of consents, by the store.
     """
     with store.reading() as connection:
 
         def between(column: ColumnElement[Any], *where: ColumnElement[bool], **kind: Any) -> Counts:
-            return _count_in_spans(connection, column, ends, *where, **kind)
+            return _count_in_spans(connection, column, ends, *where, after=ends[0], **kind)
 
         by_table = [
             (
@@ -283,8 +285,14 @@ def _count_in_spans(
     ends: Sequence[datetime],
     *where: ColumnElement[bool],
     count: ColumnElement[int] | None = None,
+    after: datetime | None = None,
 ) -> Counts:
-    """Return how many rows have their time in which span: 0 up to the first end, 1 up to the second."""
+    """Return how many rows have their time in which span: 0 up to the first end, 1 up to the second.
+
+    Only what is later than `after` is read, where it is given.
+    """
+    if after is not None:
+        where = (*where, column > after)
     span = case(*((column <= end, number) for number, end in enumerate(ends)))
     inner = (
         select(span.label("span"), func.count() if count is None else count)

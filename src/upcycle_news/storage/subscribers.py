@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Text, cast, insert, literal, select, update
+from sqlalchemy import Connection, Row, Text, bindparam, cast, func, insert, literal, select, update
 
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import (
@@ -31,6 +31,9 @@ from upcycle_news.storage.schema import (
 )
 
 CHUNK = 500
+# With one parameter for all keys: as arguments of `in_` each would be looked at by SQLAlchemy.
+_IS_ONE_OF = subscribers.c.email_key.in_(bindparam("keys", expanding=True))
+_KNOWN = select(subscribers).where(_IS_ONE_OF)
 
 
 @dataclass(frozen=True)
@@ -77,9 +80,10 @@ def add_subscribers(
     added whole or not at all.
     """
     report = AddReport()
-    seen: set[str] = set()
     consent = {"source": source, "given_at": given_at or now, "text": consent_text}
     with store.writing() as connection:
+        newest = connection.scalar(select(func.max(subscribers.c.id))) or 0
+        seen = _SeenAddresses(newest, now)
         for chunk in chunks(new):
             fresh = _update_known(store, connection, chunk, seen, report, override_preferences)
             if fresh:
@@ -95,31 +99,58 @@ def add_subscribers(
     return report
 
 
+class _SeenAddresses:
+    """The addresses of a list so far. Those that it added are known by their rows, and held nowhere else."""
+
+    def __init__(self, newest: int, now: datetime) -> None:
+        """Take the highest id before the list, and when its subscribers are added."""
+        self._newest, self._now = newest, now
+        self._ids: set[int] = set()  # of those that were in the store before
+        self._skipped: set[str] = set()  # those that are not in it
+        self.of_chunk: set[str] = set()  # those that will be
+
+    def holds(self, key: str, row: Row[Any] | None) -> bool:
+        """Return whether an address stood in the list before; `row` is its row, as the chunk found it."""
+        if key in self.of_chunk or key in self._skipped:
+            return True
+        if row is None:
+            return False
+        is_added = row.id > self._newest and row.created_at == self._now
+        return is_added or row.id in self._ids
+
+    def add(self, key: str, row: Row[Any] | None, *, is_skipped: bool) -> None:
+        """Note an address."""
+        if row is not None:
+            self._ids.add(row.id)
+        elif is_skipped:
+            self._skipped.add(key)
+        else:
+            self.of_chunk.add(key)
+
+
 def _update_known(
     store: Store,
     connection: Connection,
     chunk: list[NewSubscriber],
-    seen: set[str],
+    seen: _SeenAddresses,
     report: AddReport,
     override_preferences: bool,
 ) -> list[NewSubscriber]:
     """Update known subscribers, report skipped ones, and return new ones."""
     keys = [subscriber.email.key for subscriber in chunk]
-    known = {
-        row.email_key: row
-        for row in connection.execute(select(subscribers).where(subscribers.c.email_key.in_(keys)))
-    }
+    known = {row.email_key: row for row in connection.execute(_KNOWN, {"keys": keys})}
     suppressed = suppression_rows.suppressed_reasons(
         connection, store, (subscriber.email for subscriber in chunk)
     )
     fresh: list[NewSubscriber] = []
-    for subscriber in chunk:
-        key = subscriber.email.key
-        reason = skip_reason(subscriber, known.get(key), suppressed, seen)
-        seen.add(key)
+    seen.of_chunk.clear()
+    for key, subscriber in zip(keys, chunk, strict=True):
+        row = known.get(key)
+        reason = skip_reason(key, row, suppressed, is_twice=seen.holds(key, row))
+        seen.add(key, row, is_skipped=reason is not None)
         if reason:
             report.skipped.append((subscriber.line, reason))
-        elif (row := known.get(key)) is None:
+        elif row is None:
             fresh.append(subscriber)
         else:
             keep = row.preferences_set_at is not None and not override_preferences
@@ -130,18 +161,16 @@ def _update_known(
 
 
 def skip_reason(
-    subscriber: NewSubscriber,
-    row: Row[Any] | None,
-    suppressed: Mapping[str, str],
-    seen: set[str],
+    key: str, row: Row[Any] | None, suppressed: Mapping[str, str], *, is_twice: bool
 ) -> LocalizedText | None:
     """Return why a subscriber of a list is not taken; None for one who may be.
 
-    `row` is theirs in the store, `suppressed` the reasons by address, `seen` the addresses before.
+    `key` is that of the address, `row` theirs in the store, `suppressed` the reasons by address; `is_twice`:
+    the address stands further up in the list.
     """
-    if subscriber.email.key in seen:
+    if is_twice:
         return localized("list-twice")
-    if reason := suppressed.get(subscriber.email.key):
+    if reason := suppressed.get(key):
         if reason == suppression_rows.FORGOTTEN:
             return localized("list-forgotten")
         if reason == suppression_rows.MOVED:
@@ -185,7 +214,7 @@ def _insert(
         insert(subscribers),
         [new_row(store, subscriber, SubscriberStatus.CONFIRMED, now) for subscriber in new],
     )
-    keys = [subscriber.email.key for subscriber in new]
+    keys = {"keys": [subscriber.email.key for subscriber in new]}
     proof = {
         "purpose": "newsletter",
         "wording": "",
@@ -198,11 +227,12 @@ def _insert(
     connection.execute(
         insert(consents).from_select(
             ["subscriber_id", *proof],
-            select(subscribers.c.id, *columns).where(subscribers.c.email_key.in_(keys)),
-        )
+            select(subscribers.c.id, *columns).where(_IS_ONE_OF),
+        ),
+        keys,
     )
     event_log.append_for_each(
-        connection, EventKind.SUBSCRIBER_CONFIRMED, subscribers.c.email_key.in_(keys), at=now
+        connection, EventKind.SUBSCRIBER_CONFIRMED, _IS_ONE_OF, at=now, parameters=keys
     )
 
 

@@ -11,16 +11,26 @@ import hmac
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, delete, func, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    ScalarSelect,
+    bindparam,
+    delete,
+    func,
+    or_,
+    select,
+)
 from sqlalchemy.sql.dml import ReturningInsert
 
 from upcycle_news.models import EmailAddress, EventKind, Suppression, SuppressionSource
 from upcycle_news.storage import event_log
 from upcycle_news.storage.database import Store
+from upcycle_news.storage.dialect_insert import dialect_insert
 from upcycle_news.storage.schema import address_changes, deliveries, subscribers, suppressions
 
 FORGOTTEN = "forgotten"
@@ -47,9 +57,12 @@ def domain_key(email: EmailAddress) -> str:
 
 def hash_key(store: Store, email: EmailAddress) -> str:
     """Return the keyed hash that is kept of an erased address; empty without a key."""
-    if not store.erasure_key:
-        return ""
-    mac = hmac.digest(store.erasure_key, b"upcycle_news/person/" + email.key.encode(), "sha256")
+    return _hash_key(store.erasure_key, email.key) if store.erasure_key else ""
+
+
+@lru_cache(maxsize=1024)  # a list asks twice for each address: who is suppressed, and the new row
+def _hash_key(erasure_key: bytes, key: str) -> str:
+    mac = hmac.digest(erasure_key, b"upcycle_news/person/" + key.encode(), "sha256")
     return f"#{mac.hex()}"
 
 
@@ -73,6 +86,12 @@ def suppression_reason_sql() -> ScalarSelect[str]:
     )
 
 
+# With one parameter for all keys: as arguments of `in_` each would be looked at by SQLAlchemy.
+_REASONS = select(suppressions.c.email_key, suppressions.c.reason).where(
+    suppressions.c.email_key.in_(bindparam("keys", expanding=True))
+)
+
+
 def suppressed_reasons(
     connection: Connection, store: Store, emails: Iterable[EmailAddress]
 ) -> Mapping[str, str]:
@@ -87,10 +106,7 @@ def suppressed_reasons(
     reasons: dict[str, str] = {}
     keys = list(addresses)
     for start in range(0, len(keys), _CHUNK):
-        query = select(suppressions.c.email_key, suppressions.c.reason).where(
-            suppressions.c.email_key.in_(keys[start : start + _CHUNK])
-        )
-        for row in connection.execute(query):
+        for row in connection.execute(_REASONS, {"keys": keys[start : start + _CHUNK]}):
             for key in addresses[row.email_key]:
                 if reasons.get(key, FORGOTTEN) in LIFTED_BY_CONSENT:
                     reasons[key] = row.reason
@@ -182,7 +198,7 @@ def _subscribers_with(keys: Iterable[str]) -> Iterator[ColumnElement[bool]]:
 @cache
 def _insert(dialect: str, replaceable: tuple[str, ...]) -> ReturningInsert[tuple[str]]:
     """Return the statement of `suppress_several`, built once: a list may have a hundred thousand lines."""
-    statement = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(suppressions)
+    statement = dialect_insert(dialect, suppressions)
     if not replaceable:
         statement = statement.on_conflict_do_nothing()
     else:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from upcycle_news.storage.database import Store
+from upcycle_news.storage.dialect_insert import dialect_insert
 from upcycle_news.storage.schema import events, webhook_cursors
 
 KEPT_UNUSED = timedelta(days=90)
@@ -59,10 +59,9 @@ def cursors(store: Store, names: Collection[str] | None = None) -> Mapping[str, 
 
 def begin(store: Store, name: str, position: int, *, now: datetime) -> WebhookCursor:
     """Return the state of a webhook; a new one begins behind `position`: it is told of what comes."""
-    insert_ignore = postgresql.insert if store.dialect == "postgresql" else sqlite.insert
     with store.writing() as connection:
         connection.execute(
-            insert_ignore(webhook_cursors)
+            dialect_insert(store.dialect, webhook_cursors)
             .values(name=name, position=position, attempts=0, reason="", stopped=False, seen_at=now)
             .on_conflict_do_nothing()
         )

@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, exists, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Choice, DeliveryState, SubscriberStatus
 from upcycle_news.models.welcome import SERIES, WelcomeRevision
+from upcycle_news.storage import packed_deliveries
 from upcycle_news.storage.audience import VariantOf
 from upcycle_news.storage.database import Store
+from upcycle_news.storage.dialect_insert import dialect_insert
 from upcycle_news.storage.schema import (
     consents,
     deliveries,
@@ -44,10 +45,9 @@ def save_revision(store: Store, revision: WelcomeRevision) -> None:
         "language": revision.language, "subject": revision.subject, "html": revision.html,
         "text": revision.text, "created_at": created_at, "approved_by": "",
     }  # fmt: skip
-    insert_or = postgresql.insert if store.dialect == "postgresql" else sqlite.insert
     with store.writing() as connection:
         connection.execute(
-            insert_or(welcome_revisions)
+            dialect_insert(store.dialect, welcome_revisions)
             .values(**values)
             .on_conflict_do_update(
                 index_elements=list(welcome_revisions.primary_key),
@@ -188,15 +188,20 @@ def queue_due(
         "state": DeliveryState.QUEUED, "attempts": 0, "worker_id": NO_WORKER, "enhanced": "", "reason": "",
         "queued_at": now, "changed_at": now,
     }  # fmt: skip
-    insert_or = postgresql.insert if store.dialect == "postgresql" else sqlite.insert
     statement = (
-        insert_or(welcome_deliveries).on_conflict_do_nothing().returning(welcome_deliveries.c.id)
+        dialect_insert(store.dialect, welcome_deliveries)
+        .on_conflict_do_nothing()
+        .returning(welcome_deliveries.c.id)
     )
     with store.writing() as connection:
+        due = connection.execute(query.order_by(subscribers.c.id)).all()
+        packed = packed_deliveries.of_subscribers(connection, issue, {row.id for row in due})
+        got_it = {one.subscriber_id for one in packed}
         rows = [
             {**values, "subscriber_id": row.id, "variant": variant}
-            for row in connection.execute(query.order_by(subscribers.c.id))
-            if (variant := variant_of(Choice(row.language, tuple(row.topics)))) is not None
+            for row in due
+            if row.id not in got_it
+            and (variant := variant_of(Choice(row.language, tuple(row.topics)))) is not None
         ]
         return len(connection.scalars(statement, rows).all()) if rows else 0
 

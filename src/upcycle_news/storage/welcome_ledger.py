@@ -20,7 +20,7 @@ from upcycle_news.models import (
     Verdict,
 )
 from upcycle_news.models.welcome import SERIES
-from upcycle_news.storage import ledger_sql
+from upcycle_news.storage import ledger_sql, packed_deliveries
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.quotas import Quotas, reserve
 from upcycle_news.storage.schema import deliveries, subscribers, welcome_deliveries, workers
@@ -107,13 +107,19 @@ class WelcomeLedger:
     def _settle_refused(self, connection: Connection, row: Row[Any], now: datetime) -> bool:
         """End a delivery whose subscriber must not get the step any more; False when allowed."""
         refusal = ledger_sql.refusal(row)
-        if refusal is None and self._issue and row.in_audience:
+        if refusal is None and self._issue and self._is_in_audience(connection, row):
             refusal = (DeliveryState.CANCELLED, "is in the audience of the issue")
         if refusal is None:
             return False
         state, reason = refusal
         self._set(connection, row.id, state=state, reason=reason, changed_at=now, next_at=None)
         return True
+
+    def _is_in_audience(self, connection: Connection, row: Row[Any]) -> bool:
+        return bool(
+            row.in_audience
+            or packed_deliveries.of_subscribers(connection, self._issue, {row.subscriber_id})
+        )
 
     def _set(self, connection: Connection, number: int, **values: Any) -> None:
         connection.execute(update(welcome_deliveries).where(_rows.id == number).values(**values))

@@ -10,6 +10,9 @@ from upcycle_news.models import EmailAddress
 from upcycle_news.subscribers.list_words import visible
 
 _BRACKETS = re.compile(r"([^<>]*)<([^<>]*)>")
+_PLAIN = re.compile(
+    r"[A-Za-z0-9_.+-]+@[A-Za-z0-9.-]+"
+)  # as nearly all are written: nothing to take off
 _QUOTES = (('"', '"'), ("'", "'"), ("„", "“"), ("“", "”"), ("‚", "‘"), ("‘", "’"))
 
 
@@ -24,7 +27,7 @@ class AddressCell:
 def parse_address_cell(text: str) -> AddressCell:
     """Read the one address of a cell; raises `AddressError`, whose sentence does not repeat it."""
     plain, name = bare_address(text), ""
-    if match := _BRACKETS.fullmatch(plain):
+    if "<" in plain and (match := _BRACKETS.fullmatch(plain)):
         name, plain = _unquoted(visible(match[1])), bare_address(match[2])
     return AddressCell(EmailAddress.parse(plain), name)
 
@@ -34,6 +37,8 @@ def bare_address(text: str) -> str:
 
     What follows the address of a ``mailto:`` link is left out, and its escapes are undone (RFC 6068).
     """
+    if _PLAIN.fullmatch(text):
+        return text
     plain = _unquoted(visible(text))
     if plain[:7].lower() == "mailto:":
         plain = unquote(plain[7:].partition("?")[0])

@@ -12,7 +12,8 @@ import io
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
+from functools import cached_property, lru_cache
+from itertools import chain, islice
 
 from upcycle_news.errors import AddressError, ContentError, UpcycleError
 from upcycle_news.i18n.messages import LANGUAGES, LocalizedText, localized
@@ -38,6 +39,8 @@ from upcycle_news.subscribers.permission_columns import (
 
 # A spreadsheet runs a cell that begins like this as a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_ESCAPED = (*_FORMULA, "'")
+_ROWS_OF_A_PART = 1000
 _MAX_SHOWN = 40
 """Characters of a cell that a sentence repeats."""
 _SUBSCRIBED_WORDS = frozenset(
@@ -183,7 +186,7 @@ class _RowReader:
                 parsed.invalid.append((line, error.localized_text))
         return None
 
-    @property
+    @cached_property
     def _permits(self) -> bool:
         """Whether a column speaks of permission: a row that is shifted would hide a no."""
         return any(self._columns[kind] for kind in (Kind.STATUS, Kind.WANTS, Kind.LEFT))
@@ -266,8 +269,10 @@ class _RowReader:
         return [(column, unescape_formula(text)) for column, text in cells if bare_address(text)]
 
     def _first(self, kind: Kind, row: ListRow) -> str:
-        cells = (unescape_formula(column.cell(row)) for column in self._columns[kind])
-        return next((cell for cell in cells if cell), "")
+        for column in self._columns[kind]:
+            if cell := unescape_formula(column.cell(row)):
+                return cell
+        return ""
 
 
 def _shown(value: str) -> str:
@@ -287,6 +292,7 @@ def about_encoding(decoded: ListText) -> LocalizedText | None:
     return localized("list-encoding-guessed-in", encoding=decoded.guessed, lines=shown)
 
 
+@lru_cache(maxsize=1024)  # of a column few cells differ, here and in the next
 def language_code(text: str) -> str:
     """Return the language (``de``, ``en``) that a word or a tag means, ``Deutsch`` or ``de-AT``; or ""."""
     first = words_of(text).split(" ")[0]
@@ -296,14 +302,18 @@ def language_code(text: str) -> str:
     return ""
 
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
 def clean_name(text: str) -> str:
     """Return a name on one line; raises `UpcycleError` when it holds control characters."""
     name = " ".join(text.split())
-    if re.search(r"[\x00-\x1f\x7f-\x9f]", name):
+    if _CONTROL.search(name):
         raise UpcycleError(localized("name-control"))
     return name
 
 
+@lru_cache(maxsize=1024)
 def split_words(text: str) -> tuple[str, ...]:
     """Return the topics or groups of one field in their order, without duplicates."""
     return tuple(dict.fromkeys(word.strip() for word in re.split("[;,|]", text) if word.strip()))
@@ -311,11 +321,19 @@ def split_words(text: str) -> tuple[str, ...]:
 
 def write_subscribers_csv(subscribers: Iterable[Subscriber]) -> str:
     """Return the list as CSV (RFC 4180), with formulas escaped by an apostrophe."""
-    out = io.StringIO(newline="")
-    writer = csv.writer(out)
-    writer.writerow((*COLUMNS, "status", "groups"))
-    for subscriber in subscribers:
-        row = (
+    rows = chain([(*COLUMNS, "status", "groups")], map(_cells, subscribers))
+    parts = []
+    while chunk := list(islice(rows, _ROWS_OF_A_PART)):  # `StringIO` takes four bytes a character
+        out = io.StringIO(newline="")
+        csv.writer(out).writerows(chunk)
+        parts.append(out.getvalue())
+    return "".join(parts)
+
+
+def _cells(subscriber: Subscriber) -> list[str]:
+    return [
+        escape_formula(cell)
+        for cell in (
             subscriber.email.address,
             subscriber.name,
             subscriber.language,
@@ -323,15 +341,14 @@ def write_subscribers_csv(subscribers: Iterable[Subscriber]) -> str:
             subscriber.status.value,
             ";".join(subscriber.groups),
         )
-        writer.writerow([escape_formula(cell) for cell in row])
-    return out.getvalue()
+    ]
 
 
 def escape_formula(cell: str) -> str:
     """Return the cell with an apostrophe if a spreadsheet would run it; reading undoes it."""
-    return f"'{cell}" if cell.startswith((*_FORMULA, "'")) else cell
+    return f"'{cell}" if cell and cell[0] in _ESCAPED else cell
 
 
 def unescape_formula(cell: str) -> str:
     """Return the cell as it was before `escape_formula`."""
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith((*_FORMULA, "'")) else cell
+    return cell[1:] if cell[:1] == "'" and cell[1:].startswith(_ESCAPED) else cell

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import sha256
 
 MAC_BYTES = 22
@@ -60,9 +61,10 @@ class LinkSigner:
 
     def token(self, purpose: Purpose, subscriber: int, issue: int = 0) -> str:
         """Return the token: 43 characters of base64url."""
-        number = max(self.keys)
+        # One look at the keys, which are read again when their folder has changed.
+        number, key = max(self.keys.items())
         body = bytes([number]) + subscriber.to_bytes(6, "big") + issue.to_bytes(3, "big")
-        return _encoded(body + self._mac(number, purpose, body))
+        return _encoded(body + _link_mac(key, purpose, body))
 
     def read(self, purpose: Purpose, token: str) -> Token | None:
         """Return the token's content, or None if it is altered, foreign or for another purpose.
@@ -73,13 +75,9 @@ class LinkSigner:
         if raw is None or raw[0] not in self.keys:
             return None
         body, mac = raw[:-MAC_BYTES], raw[-MAC_BYTES:]
-        if not hmac.compare_digest(mac, self._mac(raw[0], purpose, body)):
+        if not hmac.compare_digest(mac, _link_mac(self.keys[raw[0]], purpose, body)):
             return None
         return Token(purpose, int.from_bytes(body[1:7], "big"), int.from_bytes(body[7:10], "big"))
-
-    def _mac(self, number: int, purpose: Purpose, body: bytes) -> bytes:
-        message = f"upcycle_news/link/{purpose}/".encode() + body
-        return hmac.digest(self.keys[number], message, "sha256")[:MAC_BYTES]
 
 
 def trimmed(token: str) -> str:
@@ -180,5 +178,17 @@ def _encoded(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
+def _link_mac(key: bytes, purpose: Purpose, body: bytes) -> bytes:
+    return _mac(key, f"link/{purpose}", body)
+
+
 def _mac(key: bytes, page: str, body: bytes, length: int = MAC_BYTES) -> bytes:
-    return hmac.new(key, f"upcycle_news/{page}/".encode() + body, sha256).digest()[:length]
+    mac = _begun_mac(key, page).copy()
+    mac.update(body)
+    return mac.digest()[:length]
+
+
+@lru_cache(maxsize=32)
+def _begun_mac(key: bytes, page: str) -> hmac.HMAC:
+    """Return the MAC of what all tokens for a page begin with."""
+    return hmac.new(key, f"upcycle_news/{page}/".encode(), sha256)

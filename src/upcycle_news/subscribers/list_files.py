@@ -7,8 +7,10 @@ taken as they stand, and a mark that never closes costs its own line only.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import overload
 
 DELIMITERS = ",;\t|"
 _LINE = re.compile(r"\r\n|\n|\r")
@@ -106,6 +108,32 @@ def _likeliest(data: bytes) -> str:
     return max(_GUESSES, key=letters)
 
 
+class _Lines(Sequence[str]):
+    """The lines of a text, cut when they are asked for: a million of them take 16 MB beside the text."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._starts, self._ends = array("Q", (0,)), array("Q")
+        for match in _LINE.finditer(text):
+            self._ends.append(match.start())
+            self._starts.append(match.end())
+        self._ends.append(len(text))
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(len(self)))]
+        return self._text[self._starts[index] : self._ends[index]]
+
+
 class ListRows:
     """The rows that hold something, cut anew whenever they are iterated: a long list is not held twice.
 
@@ -116,7 +144,7 @@ class ListRows:
 
     def __init__(self, text: str) -> None:
         """Take the text of a list."""
-        self._lines = _LINE.split(text)
+        self._lines = _Lines(text)
         self._begin, self._delimiter = 0, ""
         if named := _SEPARATOR_LINE.fullmatch(self._lines[0].strip(" ")):
             self._delimiter, self._begin = named[1], 1
@@ -139,7 +167,7 @@ class ListRows:
                 yield row
 
 
-def _delimiter(lines: list[str], index: int) -> str:
+def _delimiter(lines: Sequence[str], index: int) -> str:
     """Return the delimiter by which the lines behind the first are rows like it, with an address in them.
 
     Where that decides nothing, the one that cuts the first row into the most cells.
@@ -154,7 +182,7 @@ def _delimiter(lines: list[str], index: int) -> str:
     return max(DELIMITERS, key=fits)
 
 
-def _read_row(lines: list[str], index: int, delimiter: str, width: int) -> tuple[ListRow, int]:
+def _read_row(lines: Sequence[str], index: int, delimiter: str, width: int) -> tuple[ListRow, int]:
     """Return the row that begins at a line, and the index of the line behind it."""
     text, last = lines[index], index
     if '"' not in text:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import ItemsView, Iterator, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -62,6 +62,10 @@ class KeyRing(Mapping[int, bytes]):
 
     def __len__(self) -> int:
         return len(self._now())
+
+    def items(self) -> ItemsView[int, bytes]:
+        """Return all keys by number after one look at the folder."""
+        return self._now().items()
 
 
 def load_or_create_keys(folder: Path, *, create: bool = True) -> dict[int, bytes]:

@@ -55,10 +55,10 @@ _STOP = word_set(
 
 
 @cache
-def _stemmer(language: str):  # type: ignore[no-untyped-def]  # snowballstemmer carries no types
-    import snowballstemmer  # late: costs a tenth of a second
+def _stemmer(language: str):  # type: ignore[no-untyped-def]  # PyStemmer carries no types
+    import Stemmer  # late: most commands need no stems
 
-    return snowballstemmer.stemmer(_LANGUAGES.get(language, "german"))
+    return Stemmer.Stemmer(_LANGUAGES.get(language, "german"))
 
 
 def has_stemmer(language: str) -> bool:

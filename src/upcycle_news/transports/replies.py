@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from upcycle_news.mail.dot_stuffing import DotStuffedMessage
 from upcycle_news.models import Envelope, SmtpReply
 
 REDACTED = "…"
@@ -21,7 +22,9 @@ _COMMON_WORDS = frozenset(
 )
 
 
-def parse_reply(code: int, raw: bytes, envelope: Envelope, message: bytes = b"") -> SmtpReply:
+def parse_reply(
+    code: int, raw: bytes, envelope: Envelope, message: DotStuffedMessage | None = None
+) -> SmtpReply:
     """Parse the lines after a reply code, and redact what identifies the recipient.
 
     Redacted are words with an @, the recipient's local part and domain, and long words that are in
@@ -37,7 +40,7 @@ def parse_reply(code: int, raw: bytes, envelope: Envelope, message: bytes = b"")
     return SmtpReply(code, text[:_TEXT_LIMIT], enhanced)
 
 
-def redact_reply(text: str, envelope: Envelope, message: bytes = b"") -> str:
+def redact_reply(text: str, envelope: Envelope, message: DotStuffedMessage | None = None) -> str:
     """Return `text` without anything that identifies the recipient."""
     if _mentions_no_address(text, envelope):
         return _redact_quotes(text, message)
@@ -64,9 +67,12 @@ def _mentions_no_address(text: str, envelope: Envelope) -> bool:
     return not any(part and part in lower for part in parts)
 
 
-def _redact_quotes(text: str, message: bytes) -> str:
-    if message:
-        text = _LONG_WORD.sub(lambda word: REDACTED if _quotes(word[0], message) else word[0], text)
+def _redact_quotes(text: str, message: DotStuffedMessage | None) -> str:
+    if message is not None and _LONG_WORD.search(text):
+        data = message.data
+        text = _LONG_WORD.sub(lambda word: REDACTED if _quotes(word[0], data) else word[0], text)
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else REDACTED for char in text)
 
 

@@ -13,7 +13,7 @@ import smtplib
 import socket
 import ssl
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -34,8 +34,11 @@ from upcycle_news.transports.outcomes import (
 from upcycle_news.transports.replies import parse_reply
 
 _QUIT_TIMEOUT = 2.0  # seconds: the reply to QUIT must not hold up the end of a run
+_MAX_PIECES = 1024  # sendmsg(2): IOV_MAX
 _REPLY_LIMIT = 65536  # bytes: anything longer is no reply
 _WRITABLE = re.compile(r"[^\s<>\x00-\x1f\x7f]*\Z")
+# RFC 5321, section 4.2.1: the code is followed by a hyphen in every line but the last one.
+_COMPLETE_REPLY = re.compile(rb"(?:[0-9]{3}-[^\n]*\n)*(?![0-9]{3}-)[^\n]*\n")
 
 Steps = Generator[None, None, None]
 """Yields whenever it has to wait for the relay."""
@@ -173,15 +176,15 @@ class SmtpConnection:
             return LostBeforeBody(str(localized("reason-said-more")))
         commands = self._commands(envelope, message)
         if self._pipelining:
-            yield from self._write(b"".join(command for _, command, _ in commands))
+            yield from self._write([command for _, command, _ in commands])
         for number, (stage, command, expected) in enumerate(commands):
             self._step_name = stage
             if not self._pipelining:
-                yield from self._write(command)
+                yield from self._write([command])
             code, raw = yield from self._reply()
             if code // 100 in {4, 5}:
                 self.errors += 1
-                refused = Refused(stage, parse_reply(code, raw, envelope, message.data))
+                refused = Refused(stage, parse_reply(code, raw, envelope, message))
                 unanswered = [later for later, _, _ in commands[number + 1 :]]
                 yield from self._reset(refused, unanswered)
                 return refused
@@ -212,11 +215,11 @@ class SmtpConnection:
             self.broken = True
             return LostBeforeBody(str(localized("reason-answered-early")))
         self.in_body = True
-        yield from self._write(message.data, until_answered=True)
+        yield from self._write(message.pieces, until_answered=True)
         # A relay that replies before the end reads no more, and we could not continue.
         early, self.writing = self.writing, False
         code, raw = yield from self._reply()
-        reply = parse_reply(code, raw, envelope, message.data)
+        reply = parse_reply(code, raw, envelope, message)
         if early:
             self.broken = True
         if code // 100 == 2 and not early:
@@ -241,10 +244,10 @@ class SmtpConnection:
                         self.broken = True
                         return
                     # RFC 2920, section 3.1: the relay waits for a message to nobody.
-                    yield from self._write(b".\r\n")
+                    yield from self._write([b".\r\n"])
                     yield from self._reply()
             if not self.broken:
-                yield from self._write(b"RSET\r\n")
+                yield from self._write([b"RSET\r\n"])
                 code, _ = yield from self._reply()
                 self.broken = code != 250
         except OSError:
@@ -271,10 +274,10 @@ class SmtpConnection:
 
     # --- the socket
 
-    def _write(self, data: bytes, *, until_answered: bool = False) -> Steps:
-        """Write all of `data`, or stop, still `writing`, when the relay replies before the end."""
+    def _write(self, pieces: Sequence[bytes], *, until_answered: bool = False) -> Steps:
+        """Write all `pieces`, or stop, still `writing`, when the relay replies before the end."""
         self._reset_deadline()
-        left = memoryview(data)
+        left = self._write_at_once(pieces)
         while True:
             with suppress(BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 while left:
@@ -286,21 +289,32 @@ class SmtpConnection:
             if not left:
                 return
             yield
-            if until_answered and self._read() and _end_of_reply(self._received):
+            if until_answered and self._read() and _COMPLETE_REPLY.match(self._received):
                 return
+
+    def _write_at_once(self, pieces: Sequence[bytes]) -> memoryview:
+        """Write what the kernel has room for, which mostly is all, without joining it; return the rest."""
+        if self._tls or len(pieces) > _MAX_PIECES:
+            return memoryview(b"".join(pieces))
+        sent = 0
+        with suppress(BlockingIOError):
+            sent = self._sock.sendmsg(pieces)
+        if sent == sum(map(len, pieces)):
+            return memoryview(b"")
+        return memoryview(b"".join(pieces))[sent:]
 
     def _reply(self) -> Generator[None, None, tuple[int, bytes]]:
         """Return the next reply: its code, or -1 if malformed, and its lines without codes."""
         self._reset_deadline()  # for the whole reply, even if it comes byte by byte
-        while not (end := _end_of_reply(self._received)):
+        while not (reply := _COMPLETE_REPLY.match(self._received)):
             # TLS may have buffered more than the socket shows, so it is read until it is empty.
             if not (self._tls and self._read()):
                 yield
                 self._read()
-        lines = self._received[: end - 1].split(b"\n")
-        self._received = self._received[end:]
+        lines = reply[0][:-1].split(b"\n")
+        self._received = self._received[reply.end() :]
         code = lines[-1][:3]
-        return int(code) if code.isdigit() else -1, b"\n".join(line[4:].strip() for line in lines)
+        return int(code) if code.isdigit() else -1, b"\n".join([line[4:].strip() for line in lines])
 
     def _read(self) -> bool:
         """Read what has arrived; False for nothing. Raises `OSError` when the connection has ended."""
@@ -315,13 +329,3 @@ class SmtpConnection:
 
     def _reset_deadline(self) -> None:
         self.deadline = time.monotonic() + self._timeout
-
-
-def _end_of_reply(received: bytes) -> int:
-    """Return the length of the first complete reply (RFC 5321, section 4.2.1); 0 without one."""
-    start = 0
-    while end := received.find(b"\n", start) + 1:
-        if received[start + 3 : start + 4] != b"-" or not received[start : start + 3].isdigit():
-            return end
-        start = end
-    return 0

@@ -333,6 +333,7 @@ def test_the_command_reports_its_counts(publication: Publication) -> None:
     assert report == {
         "folder": str(publication.home / "var/archive"),
         "issues": 2, "essays": 2, "files": report["files"], "written": 0, "removed": 0,
+        "rendered": 0, "reused": 8,
     }  # fmt: skip
     assert "nichts hat sich geändert" in publication.run("archive", "build").out
     assert "2 Ausgaben" in publication.run("archive", "build", "--out", "www").out

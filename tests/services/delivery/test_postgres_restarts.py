@@ -31,7 +31,7 @@ READERS, RESTARTS = 600, (60, 200, 350, 500)
 @pytest.fixture
 def postgres() -> Iterator[DebianPostgres]:
     skip_without_postgres()
-    with DebianPostgres() as server:
+    with DebianPostgres("fsync=off") as server:
         yield server
 
 

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from upcycle_news.bounces.outgoing import outgoing_for
 from upcycle_news.bounces.providers import PROVIDERS
-from upcycle_news.bounces.providers.outgoing import outgoing_for
 from upcycle_news.mail.dkim import generate
 from upcycle_news.mail.message import MessageTemplate, relay_header_lines
 from upcycle_news.models import EmailAddress, IssueId, LeasedDelivery, Relay

@@ -197,5 +197,28 @@ def test_a_long_list_is_shared_by_several_processes(
     assert worker_pool.MIN_QUEUED_FOR_POOL > 10
 
 
+@pytest.mark.parametrize(
+    ("signed", "queued_count", "expected"),
+    [(False, 19_999, 1), (False, 20_000, 4), (True, 4_999, 1), (True, 5_000, 4)],
+    ids=["few", "many", "few signed", "many signed"],
+)
+def test_a_further_process_begins_where_it_is_worth_its_start(
+    publication: Publication,
+    monkeypatch: pytest.MonkeyPatch,
+    signed: bool,
+    queued_count: int,
+    expected: int,
+) -> None:
+    key = {"DKIM__SELECTOR": "n1"} if signed else {}
+    if signed:
+        key["DKIM__RSA_KEY"] = generate("rsa").pem
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    monkeypatch.setattr(send.SendRun, "_queued", lambda run: queued_count)
+    context = publication.context(**relay_variables(25), RELAYS__MAIN__CONNECTIONS="8", **key)
+    with context.relay() as relay:
+        run = send.SendRun(context, None, 0.0, lambda: False, lambda report: None)  # type: ignore[arg-type]
+        assert run._process_count(relay) == expected
+
+
 def test_an_address_beyond_ascii_has_its_domain_in_punycode() -> None:
     assert EmailAddress.parse("info@müller.example").address == "info@xn--mller-kva.example"

@@ -21,7 +21,14 @@ from upcycle_news.scaffold.looks import bundled_templates
 from upcycle_news.services.subscribers import subscriptions
 from upcycle_news.services.welcome import send, steps
 from upcycle_news.services.welcome.steps import WelcomeStep
-from upcycle_news.storage import issues, send_hold, signups, subscribers, suppressions
+from upcycle_news.storage import (
+    issues,
+    packed_deliveries,
+    send_hold,
+    signups,
+    subscribers,
+    suppressions,
+)
 from upcycle_news.storage.schema import consents, welcome_deliveries
 from upcycle_news.storage.schema import issues as issue_rows
 from upcycle_news.storage.send_hold import HoldKind
@@ -173,8 +180,9 @@ def test_a_changed_step_waits_for_its_approval_while_the_approved_one_goes_on(
     }
 
 
+@pytest.mark.parametrize("packed", [False, True], ids=["rows", "packed"])
 def test_the_newest_issue_welcomes_who_is_not_in_its_audience_and_changes_no_sum(
-    publication: Publication, clock: Clock
+    publication: Publication, clock: Clock, packed: bool
 ) -> None:
     publication.write_essay("Bahnhof")
     publication.add_subscribers("alt@example.org")
@@ -188,6 +196,8 @@ def test_the_newest_issue_welcomes_who_is_not_in_its_audience_and_changes_no_sum
         send_issue(context)
         before = issue_status(context, ISSUE).as_dict()
         clock.now += timedelta(hours=1)
+        if packed:
+            assert packed_deliveries.pack_issue(context.store, str(ISSUE), now=clock.now) == 1
         join(context, "neu@example.org")
         assert send.send_due(context).sent == 1
         clock.now += timedelta(days=1)

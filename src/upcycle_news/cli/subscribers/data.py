@@ -104,7 +104,7 @@ def snippet(
 
 
 def tidy(as_json: JsonOption = False) -> None:
-    """Delete unconfirmed sign-ups, old reports and who left long ago; send the confirmations that wait.
+    """Delete unconfirmed sign-ups, old reports and who left long ago; send confirmations, pack deliveries.
 
     Example: upcycle-news subscribers tidy
     """

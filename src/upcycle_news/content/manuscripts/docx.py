@@ -49,7 +49,10 @@ def read_docx(package: Package) -> Document:
 
 
 def _html(parts: DocxParts, pictures: dict[str, bytes]) -> str:
-    import mammoth  # late: 50 ms that other commands do not need
+    try:
+        import mammoth  # late: 50 ms that other commands do not need
+    except ModuleNotFoundError:
+        raise ContentError(parts.package.where, None, localized("manuscript-needs-word")) from None
 
     def keep(image: Any) -> dict[str, str]:
         key = f"picture-{len(pictures) + 1}"

@@ -43,36 +43,43 @@ def exclusive_lock(lock: Path) -> Iterator[None]:
 
 
 def replace_files(
-    folder: Path, files: Mapping[str, bytes], *, keep: Collection[str], ours: bool
+    folder: Path,
+    files: Mapping[str, bytes],
+    *,
+    unchanged: Collection[str] = (),
+    keep: Collection[str],
+    ours: bool,
 ) -> FolderChanges:
-    """Make `folder` hold these files, written in their order; unchanged files are not touched.
+    """Make `folder` hold these files, written in their order, beside the `unchanged` ones that it has.
+
+    Files that have their content already are not touched.
 
     Drafts of all changed files are written before the first one is moved to its place, so a full
-    disk changes nothing. What an earlier call wrote and is in neither `files` nor `keep` is removed
+    disk changes nothing. What an earlier call wrote and is in none of these and not in `keep` is removed
     last, images included. Raises `UpcycleError` when that fails, or when a file that we did not
     write is in the way and the folder is not `ours`.
     """
     try:
-        listed = read_listing(folder)
+        listed, all_files = read_listing(folder), {*files, *unchanged}
         changed = {
             path: data for path, data in files.items() if not _has_content(folder / path, data)
         }
         if not ours:
-            _refuse_foreign(folder, files, listed)
-        for stale in _drafts_left(folder, None if ours else listed | set(files)):
+            _refuse_foreign(folder, all_files, listed)
+        for stale in _drafts_left(folder, None if ours else listed | all_files):
             stale.unlink(missing_ok=True)
-        obsolete = (listed | hosted_images(folder)) - set(files) - set(keep)
+        obsolete = (listed | hosted_images(folder)) - all_files - set(keep)
         in_the_way = {path: _in_the_way(folder, path, obsolete) for path in changed}
         drafts = _write_drafts(folder, changed)
-        if changed and not set(files) <= listed:
-            _write_listing(folder, listed | set(files))
+        if changed and not all_files <= listed:
+            _write_listing(folder, listed | all_files)
         removed = 0
         for path, draft in drafts.items():
             removed += sum(_remove(folder, old) for old in in_the_way[path])
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             draft.replace(folder / path)
         removed += sum(_remove(folder, path) for path in sorted(obsolete))
-        if listed != (ours_now := set(files) | (listed & set(keep))):
+        if listed != (ours_now := all_files | (listed & set(keep))):
             _write_listing(folder, ours_now)
     except OSError as error:
         raise _write_error(folder, error) from None
@@ -99,8 +106,8 @@ def _drafts_left(folder: Path, paths: Collection[str] | None) -> Iterator[Path]:
             yield from place.glob(f"{_DRAFT}{'[a-z0-9_]' * 8}")  # as mkstemp names them
 
 
-def _refuse_foreign(folder: Path, files: Mapping[str, bytes], listed: Collection[str]) -> None:
-    for path in files:
+def _refuse_foreign(folder: Path, files: Collection[str], listed: Collection[str]) -> None:
+    for path in sorted(files):
         if path not in listed and (folder / path).is_file():
             raise UpcycleError(localized("archive-foreign", file=folder / path))
 

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from upcycle_news.app.context import PLACEHOLDER_URL, AppContext
 from upcycle_news.archive_site import builder
-from upcycle_news.archive_site.atom_sitemap import tag_uri
-from upcycle_news.archive_site.view_models import EditorNote, SentIssue, SiteConfig
+from upcycle_news.archive_site.reuse import IssueSource, KeptSearch, KeptSite, digest_of
+from upcycle_news.archive_site.view_models import SentIssue, SiteConfig
 from upcycle_news.errors import IssueError, UpcycleError
 from upcycle_news.fileio import os_reason, write_atomically
 from upcycle_news.i18n.messages import LANGUAGES, LocalizedText, localized
-from upcycle_news.models import DeliveryState, Essay, Issue, IssueId, IssueState, Manifest
+from upcycle_news.models import IssueId
 from upcycle_news.models.archive_paths import (
     ARCHIVE,
     ESSAYS,
@@ -38,6 +36,8 @@ from upcycle_news.services.archive.atomic_folder import (
     hosted_images,
     replace_files,
 )
+from upcycle_news.services.archive.kept_parts import KeptParts
+from upcycle_news.services.archive.sent_issues import SentIssues, UpcomingIssue, is_shown
 from upcycle_news.services.archive.static_files import read_static_files
 from upcycle_news.services.archive_listing import issue_pages, read_listing
 from upcycle_news.services.content.files import load_publication_vocabulary
@@ -49,17 +49,15 @@ from upcycle_news.services.content.public_revision import raise_if_published_els
 from upcycle_news.services.content.templates import publication_templates
 from upcycle_news.services.content.url_check import raise_if_page_unreachable
 from upcycle_news.services.journal.consistency import raise_if_contradicted
-from upcycle_news.storage import corrections, issues, revisions, sending_history
-from upcycle_news.storage.corrections import CorrectionKind
-from upcycle_news.storage.issues import IssueRow
+from upcycle_news.storage import issues, revisions, sending_history
 from upcycle_news.storage.revisions import Revision
 
 COMMAND_TIMEOUT = 600
 """Seconds that `archive.command` may take."""
 
 
-def run_command(context: AppContext, files: Mapping[str, bytes]) -> None:
-    """Run `archive.command` unless it has succeeded for just these files; raises `UpcycleError`.
+def run_command(context: AppContext, site: builder.BuiltSite) -> None:
+    """Run `archive.command` unless it has succeeded for just this site; raises `UpcycleError`.
 
     An issue is sent only after it has succeeded, so every build runs it again until then.
     """
@@ -67,8 +65,9 @@ def run_command(context: AppContext, files: Mapping[str, bytes]) -> None:
     if not command:
         return
     digest = sha256()
-    for path, data in sorted(files.items()):
-        digest.update(f"{path}\n{sha256(data).hexdigest()}\n".encode())
+    made = {path: digest_of(data) for path, data in site.files.items()}
+    for path, file_digest in sorted({**site.unchanged, **made}.items()):
+        digest.update(f"{path}\n{file_digest}\n".encode())
     published, marker = digest.hexdigest().encode(), context.settings.state / "archive.published"
     if marker.is_file() and marker.read_bytes() == published:
         return
@@ -100,12 +99,12 @@ def run_command(context: AppContext, files: Mapping[str, bytes]) -> None:
     write_atomically(marker, published)
 
 
-_POSSIBLY_RECEIVED = (DeliveryState.SENT, DeliveryState.UNKNOWN, DeliveryState.SENDING)
-
-
 @dataclass(frozen=True)
 class ArchiveReport:
-    """Counts of a build; nothing is `written` or `removed` when nothing has changed."""
+    """Counts of a build; nothing is `written` or `removed` when nothing has changed.
+
+    `rendered` are the pages that were made, `reused` those that an earlier build had made of the same.
+    """
 
     folder: Path
     issues: int
@@ -113,6 +112,8 @@ class ArchiveReport:
     files: int
     written: int
     removed: int
+    rendered: int
+    reused: int
 
     @property
     def summary(self) -> LocalizedText:
@@ -125,6 +126,11 @@ class ArchiveReport:
             "archive-summary",
             issues=localized("count-issues", count=self.issues),
             essays=localized("count-essays", count=self.essays),
+            pages=localized(
+                "archive-pages",
+                rendered=localized("count-pages", count=self.rendered),
+                reused=self.reused,
+            ),
             changes=changes,
         )
 
@@ -133,23 +139,16 @@ class ArchiveReport:
         return {**asdict(self), "folder": str(self.folder)}
 
 
-@dataclass(frozen=True)
-class _UpcomingIssue:
-    """An issue that is about to be queued at `at`."""
-
-    issue: IssueId
-    revision_id: str
-    manifest: Manifest
-    at: datetime
-
-
-def build_archive(context: AppContext, out: Path | None = None) -> ArchiveReport:
+def build_archive(
+    context: AppContext, out: Path | None = None, *, anew: bool = False
+) -> ArchiveReport:
     """Build the archive of everything that was sent, into `out` or the folder that is served.
 
-    Building again without changes writes nothing. Raises `UpcycleError`, having changed nothing,
-    when a template does not work or the folder cannot be written.
+    What has not changed since an earlier build is not rendered again, except `anew`. Building again without
+    changes writes nothing. Raises `UpcycleError`, having changed nothing, when a template does not work or
+    the folder cannot be written.
     """
-    return _build(context, out, None)
+    return _build(context, out, None, anew=anew)
 
 
 @contextmanager
@@ -172,7 +171,7 @@ def with_issue_published(context: AppContext, revision: Revision, now: datetime)
     sending_history.record_published(context.store, str(issue), revision.revision_id, now=now)
     try:
         try:
-            _build(context, None, _UpcomingIssue(issue, revision.revision_id, manifest, now))
+            _build(context, None, UpcomingIssue(issue, revision.revision_id, manifest, now))
             raise_if_images_unreachable(context, manifest)
             raise_if_page_unreachable(context, issue, manifest)
         except IssueError:
@@ -217,93 +216,73 @@ def _is_issue(context: AppContext, name: str) -> bool:
     except UpcycleError:
         return False
     elsewhere = sending_history.sent_before_restore(context.store)
-    return row is not None and (_is_shown(context, row) or name in elsewhere)
+    return row is not None and (is_shown(context, row) or name in elsewhere)
 
 
 def _is_essay(context: AppContext, slug: str) -> bool:
     return slug in issues.published_essays(context.store, [slug])
 
 
-def _build(context: AppContext, out: Path | None, upcoming: _UpcomingIssue | None) -> ArchiveReport:
+def _build(
+    context: AppContext, out: Path | None, upcoming: UpcomingIssue | None, *, anew: bool = False
+) -> ArchiveReport:
     folder = out or context.archive_folder
     raise_if_contradicted(context, context.store, folder=out)
     with exclusive_lock(context.settings.state / "archive.lock"):
-        rows, load = issues.all_issues(context.store), _revision_loader(context)
-        built = builder.build_archive(
-            _sent(context, rows, load, upcoming), _site_config(context, rows, load, upcoming)
+        shown, parts = SentIssues(context, upcoming), KeptParts(context.settings.state, anew=anew)
+        earlier = parts.site()
+        feed_id = shown.feed_id(earlier)
+        built = builder.build_changed(
+            shown.sources,
+            _site_config(context, feed_id),
+            earlier,
+            _Ports(shown, parts, folder),
         )
         keep = _unsent_images(context) if out is None else set()
-        keep |= _unaccounted_files(context, folder, rows, load)
-        changes = replace_files(folder, built.files, keep=keep, ours=out is None)
+        keep |= _unaccounted_files(context, folder, shown, built.kept)
+        changes = replace_files(
+            folder, built.files, unchanged=built.unchanged, keep=keep, ours=out is None
+        )
+        parts.write(replace(built, kept=replace(built.kept, origin=shown.origin)))
         if out is None:
-            run_command(context, built.files)
+            run_command(context, built)
     return ArchiveReport(
-        folder, built.issues, built.essays, len(built.files), changes.written, changes.removed
+        folder,
+        built.issues,
+        built.essays,
+        len(built.files) + len(built.unchanged),
+        changes.written,
+        changes.removed,
+        built.rendered,
+        built.reused,
     )
 
 
-def sent_issues(context: AppContext, rows: Sequence[IssueRow] | None = None) -> list[SentIssue]:
-    """Return the issues that the archive shows now, withdrawn ones included; of these `rows` only."""
-    rows = issues.all_issues(context.store) if rows is None else rows
-    return _sent(context, rows, _revision_loader(context), None)
+@dataclass(frozen=True)
+class _Ports:
+    """What the builder asks of the store, of an earlier build, and of the folder."""
+
+    shown: SentIssues
+    parts: KeptParts
+    folder: Path
+
+    def load(self, source: IssueSource) -> SentIssue:
+        return self.shown.load(source)
+
+    def documents(self, content: str) -> builder.Documents | None:
+        return self.parts.documents(content)
+
+    def search(self, folder: str) -> KeptSearch | None:
+        return self.parts.search(folder)
+
+    def has_file(self, path: str, sha256: str) -> bool:
+        try:
+            return digest_of((self.folder / path).read_bytes()) == sha256
+        except OSError:
+            return False
 
 
-_LoadRevision = Callable[[IssueRow], Revision | None]
-
-
-def _revision_loader(context: AppContext) -> _LoadRevision:
-    """Return a function that loads the frozen revision of an issue, each once."""
-
-    @cache
-    def load(row: IssueRow) -> Revision | None:
-        return revisions.load_revision(context.store, row.id, row.revision_id)
-
-    return load
-
-
-def _sent(
-    context: AppContext,
-    rows: Sequence[IssueRow],
-    load: _LoadRevision,
-    upcoming: _UpcomingIssue | None,
-) -> list[SentIssue]:
-    """Return every issue that was queued and possibly received, and the upcoming one.
-
-    Also one that went out without this store, if it has the revision that did.
-    """
-    decisions, zone = corrections.all_corrections(context.store), context.settings.publication.zone
-    elsewhere = sending_history.sent_before_restore(context.store)
-    sent = [
-        apply_corrections(
-            SentIssue(revision.manifest, at, at, row.revision_id),
-            (decision for decision in decisions if decision.issue == row.id),
-            zone,
-        )
-        for row in rows
-        if row.id.is_regular
-        and (at := row.enqueued_at if _is_shown(context, row) else elsewhere.get(str(row.id)))
-        is not None
-        and (revision := load(row)) is not None
-    ]
-    if upcoming is not None and all(issue.manifest.issue.id != upcoming.issue for issue in sent):
-        sent.append(SentIssue(upcoming.manifest, upcoming.at, upcoming.at, upcoming.revision_id))
-    return sent
-
-
-def _is_shown(context: AppContext, row: IssueRow) -> bool:
-    """Return whether an issue was queued, and not cancelled before anyone could receive it."""
-    if row.state is not IssueState.CANCELLED:
-        return row.frozen
-    status = issues.status(context.store, row.id)
-    return status is not None and any(status.counts.get(state, 0) for state in _POSSIBLY_RECEIVED)
-
-
-def _site_config(
-    context: AppContext,
-    rows: tuple[IssueRow, ...],
-    load: _LoadRevision,
-    upcoming: _UpcomingIssue | None,
-) -> SiteConfig:
+def _site_config(context: AppContext, feed_id: str) -> SiteConfig:
     publication, settings = context.publication, context.settings
     if publication.public_url == PLACEHOLDER_URL:
         publication = replace(publication, public_url="")
@@ -316,7 +295,7 @@ def _site_config(
         publication=publication,
         templates=templates,
         pictures=load_design_images(context, templates, ()),
-        feed_id=_feed_id(rows, load, upcoming),
+        feed_id=feed_id,
         subscribe=form,
         index_html=settings.archive.index_html,
         static=read_static_files(context),
@@ -335,21 +314,6 @@ def _german_words(context: AppContext) -> str:
     )
 
 
-def _feed_id(
-    rows: tuple[IssueRow, ...], load: _LoadRevision, upcoming: _UpcomingIssue | None
-) -> str:
-    """Return the feed's id, derived from the first issue ever queued, so that it never changes."""
-    queued = [(row.enqueued_at, row) for row in rows if row.enqueued_at is not None]
-    for _, row in sorted(queued, key=lambda pair: pair[0]):
-        if (first := load(row)) is not None:
-            return _feed_tag(first.manifest)
-    return _feed_tag(upcoming.manifest) if upcoming else ""
-
-
-def _feed_tag(manifest: Manifest) -> str:
-    return tag_uri(manifest.publication, manifest.issue.id.day.isoformat(), "feed")
-
-
 def _unsent_images(context: AppContext) -> set[str]:
     """Return the images of issues still to be sent: test mails show them already."""
     names = {image_hash[:32] for image_hash in revisions.open_images(context.store)}
@@ -357,7 +321,7 @@ def _unsent_images(context: AppContext) -> set[str]:
 
 
 def _unaccounted_files(
-    context: AppContext, folder: Path, rows: tuple[IssueRow, ...], load: _LoadRevision
+    context: AppContext, folder: Path, shown: SentIssues, site: KeptSite
 ) -> set[str]:
     """Return the files of issues that went out and that the store has nothing of: they stay.
 
@@ -366,15 +330,17 @@ def _unaccounted_files(
     store cannot name are kept with them; so is their feed until there is another one.
     """
     pages = issue_pages(folder, listed_only=folder != context.archive_folder)
-    foreign = pages - {str(row.id) for row in rows}
+    foreign = pages - {str(row.id) for row in shown.rows}
     foreign |= pages & set(sending_history.sent_before_restore(context.store))
     if not foreign:
         return set()
-    known = [revision for row in rows if row.frozen and (revision := load(row)) is not None]
     essays = {
+        path for one in site.issues.values() for files in one.files.values() for path in files
+    }
+    essays |= {
         file_of(essay_path(essay.slug, essay.folder))
-        for one in known
-        for issue in one.manifest.issue.in_languages
+        for manifest in shown.unshown_manifests()
+        for issue in manifest.issue.in_languages
         for essay in issue.essays
     }
     folders = ("", *LANGUAGES)  # which languages it had nobody can say, either
@@ -392,50 +358,3 @@ def _unaccounted_files(
             )
         ),
     }
-
-
-def apply_corrections(
-    sent: SentIssue, decisions: Iterable[corrections.Correction], zone: ZoneInfo
-) -> SentIssue:
-    """Return an issue with its corrections and withdrawals applied, in their order."""
-    for decision in decisions:
-        note = EditorNote(decision.at.astimezone(zone).date(), decision.note, decision.notes)
-        sent = replace(_applied(sent, decision, note), changed_at=decision.at)
-    return sent
-
-
-def corrected(issue: Issue, essay: Essay) -> Issue:
-    """Return the issue with the essay's text as it is now, in the language in which the issue has it."""
-
-    def text_of(shown: Essay) -> Essay:
-        now = essay.in_language(shown.language) if shown.slug == essay.slug else None
-        return replace(now, translations=(), folder=shown.folder) if now is not None else shown
-
-    return replace(issue, essays=tuple(map(text_of, issue.essays)))
-
-
-def _applied(sent: SentIssue, decision: corrections.Correction, note: EditorNote) -> SentIssue:
-    if decision.kind is CorrectionKind.CORRECTION and decision.corrected is not None:
-        issue, essay = sent.manifest.issue, decision.corrected
-        manifest = replace(
-            sent.manifest,
-            issue=replace(
-                corrected(issue, essay),
-                translations=tuple(corrected(one, essay) for one in issue.translations),
-            ),
-            images={**sent.manifest.images, **decision.images},
-        )
-        notes = (*sent.corrections.get(decision.essay, ()), note)
-        return replace(
-            sent, manifest=manifest, corrections={**sent.corrections, decision.essay: notes}
-        )
-    if not decision.essay:
-        return replace(
-            sent, withdrawal=note if decision.kind is CorrectionKind.WITHDRAWAL else None
-        )
-    withdrawn = {
-        slug: earlier for slug, earlier in sent.withdrawn.items() if slug != decision.essay
-    }
-    if decision.kind is CorrectionKind.WITHDRAWAL:
-        withdrawn[decision.essay] = note
-    return replace(sent, withdrawn=withdrawn)

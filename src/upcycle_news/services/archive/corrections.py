@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 from upcycle_news.app.context import AppContext
@@ -10,8 +10,9 @@ from upcycle_news.archive_site.view_models import SentIssue
 from upcycle_news.content.essays import read_essays
 from upcycle_news.errors import IssueError, UpcycleError
 from upcycle_news.i18n.messages import LANGUAGES, localized
-from upcycle_news.models import Essay, Issue
+from upcycle_news.models import Essay, Issue, IssueId
 from upcycle_news.services.archive import build
+from upcycle_news.services.archive.sent_issues import newest_first, sent_issue
 from upcycle_news.services.content.images import load_essay_images
 from upcycle_news.storage import corrections
 from upcycle_news.storage.corrections import Correction, CorrectionKind
@@ -24,7 +25,7 @@ def correct(
 
     `notes` are the note in further languages, by language. Raises `IssueError` for an essay that was not sent, is withdrawn, or has not changed.
     """
-    sent = _find_issue(build.sent_issues(context), slug)
+    sent = _find_issue(context, slug)
     if slug in sent.withdrawn or sent.withdrawal:
         raise IssueError(localized("archive-essay-withdrawn", slug=slug))
     essay = _read_essay(context, slug)
@@ -61,9 +62,8 @@ def withdraw(
 
     Raises `IssueError` for an unknown name, or when there is nothing to do.
     """
-    shown = build.sent_issues(context)
-    whole = next((issue for issue in shown if str(issue.manifest.issue.id) == name), None)
-    sent = whole or _find_issue(shown, name)
+    whole = _whole_issue(context, name)
+    sent = whole or _find_issue(context, name)
     withdrawn = sent.withdrawal if whole else sent.withdrawn.get(name)
     if (withdrawn is not None) is not undo:
         text = localized("withdrawn-not", name=name)
@@ -79,12 +79,21 @@ def _record(context: AppContext, correction: Correction) -> build.ArchiveReport:
     return build.build_archive(context)
 
 
-def _find_issue(shown: Sequence[SentIssue], slug: str) -> SentIssue:
+def _whole_issue(context: AppContext, name: str) -> SentIssue | None:
+    try:
+        return sent_issue(context, IssueId.parse(name))
+    except UpcycleError:  # the name of an essay
+        return None
+
+
+def _find_issue(context: AppContext, slug: str) -> SentIssue:
     """Return the newest issue with this essay; raises `IssueError` when there is none."""
-    for sent in reversed(shown):
-        if any(essay.slug == slug for essay in sent.manifest.issue.all_essays):
+    known = set()
+    for sent in newest_first(context):
+        slugs = {essay.slug for essay in sent.manifest.issue.all_essays}
+        if slug in slugs:
             return sent
-    known = [essay.slug for sent in shown for essay in sent.manifest.issue.all_essays]
+        known |= slugs
     names = ", ".join(sorted(known)[:20]) or "none"
     raise IssueError(localized("archive-essay-unknown", slug=slug[:80], names=names))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -17,14 +16,20 @@ from upcycle_news.fileio import os_reason
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models.runs import RunResult
 from upcycle_news.services.backup import archive_file as archive
+from upcycle_news.services.backup.existing import (
+    backup_folder,
+    has_store_file,
+    list_backups,
+    open_unmigrated,
+)
 from upcycle_news.services.journal.consistency import raise_if_contradicted
 from upcycle_news.services.journal.files import is_readable
 from upcycle_news.storage.backup.snapshot import write_snapshot
-from upcycle_news.storage.database import Store, open_store
+from upcycle_news.storage.database import Store, current_migration
+from upcycle_news.storage.schema import HEAD
 from upcycle_news.version import __version__
 
 _NAME = "upcycle-news-{:%Y-%m-%dT%H%M%SZ}.tar.gz"
-_GENERATED_NAME = re.compile(r"upcycle-news-\d{4}-\d\d-\d\dT\d{6}Z\.tar\.gz")
 _DRAFTS = ".upcycle-draft-"
 _ABANDONED = timedelta(days=1)
 _ENDINGS = (".tar.gz", ".tgz")
@@ -62,21 +67,6 @@ class Backup:
         return RunResult("completed", "Completed", message)
 
 
-def backup_folder(context: AppContext) -> Path:
-    """Return the folder of the backups, from the setting or `backups` below the state folder."""
-    configured = context.settings.backup.folder
-    if configured:
-        return context.settings.home / Path(configured).expanduser()
-    return context.settings.state / "backups"
-
-
-def list_backups(context: AppContext, folder: Path | None = None) -> list[Path]:
-    """Return the backups in a folder that have a generated name, newest first."""
-    folder = folder or backup_folder(context)
-    paths = folder.iterdir() if folder.is_dir() else ()
-    return sorted((path for path in paths if _GENERATED_NAME.fullmatch(path.name)), reverse=True)
-
-
 def make_backup(
     context: AppContext,
     to: Path | None = None,
@@ -89,8 +79,9 @@ def make_backup(
     The store is not migrated first. Of the backups in a folder, `keep` are kept (default: the
     setting's for its folder, all elsewhere); 0 keeps all. `on_rows` gets the rows of each batch.
     Of a store that does not know what went out there is no backup: `StoreMismatchError`. It would be
-    the newest, and take the place of a good one. While a place of the journal cannot be read, nobody
-    knows that, and no old one is deleted; nor is one that holds more than the store ever has.
+    the newest, and take the place of a good one. While a place of the journal cannot be read, or the store
+    is not migrated yet, nobody knows that, and no old one is deleted; nor is one that holds more than the
+    store ever has.
     """
     now = context.clock()
     is_file = to is not None and to.name.endswith(_ENDINGS) and not to.is_dir()
@@ -104,9 +95,12 @@ def make_backup(
     if not has_store_file(context):
         raise_if_contradicted(context, None)
     with open_unmigrated(context) as store:
-        raise_if_contradicted(context, store)
+        # What an older version wrote cannot be asked with the tables of this one.
+        is_comparable = current_migration(store) in (None, HEAD)
+        if is_comparable:
+            raise_if_contradicted(context, store)
         manifest = write_backup(context, store, target, now=now, on_rows=on_rows)
-    if keep and not is_readable(context):
+    if keep and not (is_comparable and is_readable(context)):
         keep = 0  # what a place of the journal that is away would say of the store nobody knows
     # Not the new one, which would be the oldest by name if the clock was set back.
     others = [path for path in list_backups(context, target.parent) if path != target]
@@ -129,26 +123,6 @@ def _may_be_needed(path: Path, newest: archive.Manifest) -> bool:
         return True
     issues, readers = newest.tables.get("issues", 0), newest.tables.get("subscribers", 0)
     return old.get("issues", 0) > issues or (not readers and old.get("subscribers", 0) > 0)
-
-
-def has_store_file(context: AppContext) -> bool:
-    """Return whether the file of a store in SQLite is there; a server answers for itself."""
-    url = context.settings.store_url
-    return not url.startswith("sqlite") or Path(url.partition(":///")[2]).is_file()
-
-
-@contextmanager
-def open_unmigrated(context: AppContext) -> Iterator[Store]:
-    """Open the store without migrating it; raises `UpcycleError` where there is none."""
-    url = context.settings.store_url
-    if not has_store_file(context):
-        file = url.partition(":///")[2]
-        raise UpcycleError(localized("store-none-yet", file=file))
-    store = open_store(url, migrated=False)
-    try:
-        yield store
-    finally:
-        store.close()
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.errors import StoreError
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models.journal import JournalEvent
-from upcycle_news.services.backup import create
+from upcycle_news.services.backup import create, existing
 from upcycle_news.services.backup.restore import raise_if_sending
 from upcycle_news.services.delivery import worker_identity
 from upcycle_news.services.journal.consistency import find_contradiction, raise_if_contradicted
@@ -91,7 +91,7 @@ def upgrade_store(context: AppContext, *, with_backup: bool) -> tuple[str | None
 
     Raises `StoreError`; a store that could not be migrated is unchanged.
     """
-    with create.open_unmigrated(context) as store:
+    with existing.open_unmigrated(context) as store:
         before, backup = current_migration(store), None
         raise_if_unsupported_migration(store.name, before)
         if with_backup and before is not None and before < HEAD:
@@ -163,7 +163,7 @@ def inspect_store(context: AppContext) -> StoreInfo:
         return StoreInfo(facts, {}, None, 0)
     if facts.version is None:
         return StoreInfo(facts, {}, None, 0, _contradiction(context, None))
-    with create.open_unmigrated(context) as store:
+    with existing.open_unmigrated(context) as store:
         with store.reading() as connection:
             tables = copy.count_rows(connection)
         running = [

@@ -20,7 +20,7 @@ from upcycle_news.models import IssueId
 from upcycle_news.models.archive_paths import file_of, page_of
 from upcycle_news.models.journal import JournalEvent
 from upcycle_news.services.backup import archive_file as archive
-from upcycle_news.services.backup import create
+from upcycle_news.services.backup import create, existing
 from upcycle_news.services.delivery import worker_identity
 from upcycle_news.services.journal import settle
 from upcycle_news.services.journal.record import record_change
@@ -231,8 +231,8 @@ def _keep_aside(context: AppContext, current: StoreState, now: datetime) -> Path
         return None
     name = _ASIDE.format(now)
     if current.readable:
-        target = _unused_path(create.backup_folder(context), name)
-        with create.open_unmigrated(context) as store:
+        target = _unused_path(existing.backup_folder(context), name)
+        with existing.open_unmigrated(context) as store:
             raise_if_sending(context, store)
             create.write_backup(context, store, target, now=now)
         return target
@@ -373,7 +373,7 @@ def confirm_restore(context: AppContext, *, by: str) -> ConfirmationReport:
     """
     difference = settle.find_difference(context)
     if difference is not None:
-        with create.open_unmigrated(context) as store:
+        with existing.open_unmigrated(context) as store:
             raise_if_sending(context, store)
     holds, settlement, trouble = settle.confirm(context, by=by)
     unknown, _ = snapshot.unknown_and_unsent(context.store)

@@ -119,11 +119,6 @@ class Collected:
         )
 
 
-def has_inbox(context: AppContext) -> bool:
-    """Return True if an inbox is configured."""
-    return bool(context.settings.inbox.host or context.settings.inbox.maildir)
-
-
 @contextmanager
 def open_inbox(context: AppContext, timeout: float = 60.0) -> Iterator[Inbox]:
     """Open the configured inbox; raises `SettingsError` if there is none. `timeout` is in seconds."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.checks.essay import check_essay
+from upcycle_news.checks.extra_names import names_of_extra
 from upcycle_news.checks.pictures import PictureInput, check_picture
-from upcycle_news.checks.templates import check_templates, extra_names_shown, names_of_extra
 from upcycle_news.checks.topics import check_labels, check_topics
 from upcycle_news.checks.translations import check_essay_languages
 from upcycle_news.config.settings import FILE_NAME
@@ -42,6 +42,7 @@ from upcycle_news.services.issues.digest_words import WORDS
 from upcycle_news.services.issues.issue_file import check_issue_files
 from upcycle_news.services.issues.render import RefusedError, check_manifest, render_revision
 from upcycle_news.services.issues.settings_findings import privacy_findings, settings_findings
+from upcycle_news.services.kept_results import kept_findings
 from upcycle_news.services.welcome.steps import welcome_findings
 from upcycle_news.storage import issues
 
@@ -212,10 +213,16 @@ def _templates(check_input: PublicationInput) -> Iterator[Finding]:
         return
     texts = [one for essay in collection.essays for one in (essay, *essay.translations)]
     extra = None if collection.errors else names_of_extra(texts)
-    yield from check_templates(templates, extra)
+
+    def check() -> Iterable[Finding]:
+        from upcycle_news.checks.templates import check_templates
+
+        return check_templates(templates, extra)
+
+    yield from kept_findings(context, "templates", [templates, extra], check)
     if context.settings.digest.interval:
         yield from _digest_words(context, templates)
-    yield from _misspelt_fields(context, texts, extra_names_shown(templates))
+    yield from _misspelt_fields(context, texts, templates)
 
 
 @publication_check
@@ -243,13 +250,19 @@ def _digest_words(context: AppContext, templates: Mapping[str, str]) -> Iterator
 
 
 def _misspelt_fields(
-    context: AppContext, essays: Sequence[Essay], shown: Collection[str]
+    context: AppContext, essays: Sequence[Essay], templates: Mapping[str, str]
 ) -> Iterator[Finding]:
     """Warn of an own field that no template shows while one of nearly the same name is shown.
 
     Others may be meant for programs that read the files.
     """
-    for essay in _unpublished(context, essays):
+    with_fields = [essay for essay in _unpublished(context, essays) if essay.extra]
+    if not with_fields:
+        return
+    from upcycle_news.checks.templates import extra_names_shown
+
+    shown = extra_names_shown(templates)
+    for essay in with_fields:
         for name in essay.extra:
             if name not in shown and get_close_matches(name.lower(), sorted(shown), n=1):
                 where = f"{essay.source}:{line_of_head(context, essay, name)}"

@@ -30,7 +30,11 @@ from upcycle_news.services.delivery.worker_job import (
     load_mailing,
     run_job,
 )
-from upcycle_news.services.delivery.worker_pool import MIN_QUEUED_FOR_POOL, WorkerPool
+from upcycle_news.services.delivery.worker_pool import (
+    MIN_QUEUED_FOR_POOL,
+    MIN_SIGNED_FOR_POOL,
+    WorkerPool,
+)
 from upcycle_news.services.issues.mailbox import relay_name
 from upcycle_news.services.issues.render import RenderedRevision, raise_on_errors
 from upcycle_news.services.journal import record as journal
@@ -275,7 +279,8 @@ class SendRun:
 
     def _process_count(self, relay: Relay) -> int:
         """Return how many processes send: as set, or for a long list as many as there are CPUs."""
-        fitting = (os.cpu_count() or 1) if self._queued() >= MIN_QUEUED_FOR_POOL else 1
+        least = MIN_SIGNED_FOR_POOL if self.context.dkim_signers else MIN_QUEUED_FOR_POOL
+        fitting = (os.cpu_count() or 1) if self._queued() >= least else 1
         return min(relay.connections, relay.processes or fitting)
 
     def _queued(self) -> int:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from upcycle_news.feeds.item_identity import GuidStability
-from upcycle_news.feeds.parser import ParsedFeed
 from upcycle_news.feeds.results import (
     Failed,
     Fetched,
@@ -22,6 +22,9 @@ from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.i18n.recognition import recognise
 from upcycle_news.models import Feed
 from upcycle_news.storage.feeds import FeedState
+
+if TYPE_CHECKING:
+    from upcycle_news.feeds.parser import ParsedFeed
 
 MAX_BACKOFF = timedelta(days=7)
 REDIRECT_CONFIRMED_AFTER = timedelta(days=7)  # a permanent redirect is followed from then on

@@ -15,7 +15,7 @@ from upcycle_news.errors import IssueError
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Essay, Issue, IssueId, Manifest, Publication, Told
 from upcycle_news.rendering.template_strings import TemplateStrings, read_template_strings
-from upcycle_news.services.archive.build import sent_issues
+from upcycle_news.services.archive.sent_issues import sent_issue
 from upcycle_news.services.content.images import referenced_paths
 from upcycle_news.services.content.templates import publication_templates
 from upcycle_news.services.issues.mailbox import is_unsent
@@ -101,9 +101,9 @@ def _sent_issue(context: AppContext, issue: IssueId) -> SentIssue:
         raise IssueError(localized("correction-not-sent", issue=str(original)))
     if is_unsent(context, original):
         raise IssueError(localized("correction-unsent", issue=str(original)))
-    for sent in sent_issues(context):
-        if sent.manifest.issue.id == original and not sent.withdrawal:
-            return sent
+    sent = sent_issue(context, original)
+    if sent is not None and not sent.withdrawal:
+        return sent
     raise IssueError(localized("correction-withdrawn", issue=str(original)))
 
 

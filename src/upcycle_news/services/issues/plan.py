@@ -257,6 +257,7 @@ def _planned(
     planned = _issues_in_progress(context)
     taken = set(revisions.issues_by_essay(context.store))
     taken |= {essay.slug for issue in planned for essay in issue.essays}
+    published = issues.published_essays(context.store, [one.slug for one in collection.essays])
     zone = context.settings.publication.zone
     times: Iterator[tuple[datetime | None, Schedule | None]] = iter(
         next_times(schedules, context.clock()) if schedules else [(None, None)]
@@ -269,7 +270,7 @@ def _planned(
             planned[planned.index(known)] = replace(known, at=at, schedule=schedule)
             continue
         essay_filter = _essay_filter(schedule)
-        choice, problems = _choice(context, collection, issue, essay_filter)
+        choice, problems = _choice(context, collection, published, issue, essay_filter)
         file = choice.file or IssueFile("")
         pool = [
             essay
@@ -326,11 +327,19 @@ def _planned_digest(
 
 
 def _choice(
-    context: AppContext, collection: EssayCollection, issue: IssueId, essay_filter: EssayFilter
+    context: AppContext,
+    collection: EssayCollection,
+    published: frozenset[str],
+    issue: IssueId,
+    essay_filter: EssayFilter,
 ) -> tuple[FileChoice, list[str]]:
-    """Return what the file of an issue chooses, and what is wrong with it."""
-    slugs = [essay.slug for essay in collection.essays]
-    published = issues.published_essays(context.store, slugs, apart_from=issue)
+    """Return what the file of an issue chooses, and what is wrong with it.
+
+    `published` are the essays of all issues; what the issue itself told is not counted.
+    """
+    if told := issues.essays_of(context.store, issue):
+        others = issues.published_essays(context.store, told, apart_from=issue)
+        published = (published - told) | others
     try:
         choice = read_choice(context, issue, collection.essays, published, essay_filter.essays)
     except ContentError as error:

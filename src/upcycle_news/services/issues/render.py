@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.checks.essay import check_essay
@@ -21,6 +22,7 @@ from upcycle_news.mail.message import MessageTemplate, RecipientFields, message_
 from upcycle_news.models import (
     EmailAddress,
     Finding,
+    InlineImage,
     Issue,
     IssueId,
     Manifest,
@@ -29,8 +31,6 @@ from upcycle_news.models import (
     Variants,
 )
 from upcycle_news.models.variants import issue_of
-from upcycle_news.rendering.preview_page import VariantLink, preview_page, standalone_html
-from upcycle_news.rendering.variants import render_variants
 from upcycle_news.services.archive.static_files import static_findings
 from upcycle_news.services.browser.pictures import remove_pictures
 from upcycle_news.services.content.files import line_of_head
@@ -45,9 +45,14 @@ from upcycle_news.services.issues.settings_findings import (
     revision_findings,
     settings_findings,
 )
+from upcycle_news.services.kept_results import kept_json
 from upcycle_news.storage import issues, manifest_json, revisions
 from upcycle_news.storage.revisions import Revision
 from upcycle_news.subscribers.link_tokens import Purpose
+
+# What fills templates is loaded where an issue is rendered, since stored renderings are used again.
+if TYPE_CHECKING:
+    from upcycle_news.rendering.preview_page import VariantLink
 
 # The recipient of the sample message that a preview writes.
 SAMPLE_RECIPIENT = EmailAddress("leserin@example.org")
@@ -139,8 +144,36 @@ def show_variant(context: AppContext, rendered: RenderedRevision, number: int) -
 def check_manifest(context: AppContext, manifest: Manifest) -> tuple[Finding, ...]:
     """Return the findings about a manifest that is not stored as a revision."""
     languages = tuple(Variant(one.language) for one in manifest.issue.in_languages)
-    rendered = _render(replace(manifest, variants=Variants(all=languages)))
+    rendered = _kept_rendering(context, replace(manifest, variants=Variants(all=languages)))
     return (*_findings(context, manifest, rendered), *feed_findings(context))
+
+
+def _kept_rendering(context: AppContext, manifest: Manifest) -> tuple[RenderedIssue, ...]:
+    """Return what `_render` does, or did for the same manifest the last time that one was checked."""
+    inputs, _ = manifest_json.encode(manifest)
+    records = kept_json(
+        context, "rendering", inputs, lambda: [_as_record(one) for one in _render(manifest)]
+    )
+    return tuple(
+        RenderedIssue(
+            **record,
+            issue=manifest.issue.id,
+            images=tuple(
+                InlineImage(cid, content_type, b64decode(data))
+                for cid, content_type, data in images
+            ),
+        )
+        for record, images in records
+    )
+
+
+def _as_record(rendered: RenderedIssue) -> tuple[dict[str, str], list[list[str]]]:
+    texts = {
+        name: getattr(rendered, name) for name in ("language", "subject", "html", "text", "mjml")
+    }
+    return texts, [
+        [one.cid, one.content_type, b64encode(one.data).decode()] for one in rendered.images
+    ]
 
 
 def _render(manifest: Manifest) -> tuple[RenderedIssue, ...]:
@@ -148,6 +181,8 @@ def _render(manifest: Manifest) -> tuple[RenderedIssue, ...]:
 
     The renderer finds ``{{`` in the result and could only name the template.
     """
+    from upcycle_news.rendering.variants import render_variants
+
     try:
         return render_variants(manifest)
     except TemplateError:
@@ -270,6 +305,8 @@ def write_preview_files(
 
     `refresh`: seconds after which a browser reloads the preview. `variants` are named on its page.
     """
+    from upcycle_news.rendering.preview_page import preview_page, standalone_html
+
     manifest = rendered.revision.manifest
     shown = issue_of(manifest.issue, manifest.variants, rendered.variant)
     manifest_text, _ = manifest_json.encode(manifest)

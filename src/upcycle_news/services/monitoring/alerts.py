@@ -24,7 +24,7 @@ from upcycle_news.services.delivery.issue_control import (
 from upcycle_news.services.delivery.issue_relay import away_status
 from upcycle_news.services.delivery.lateness import stalled_since
 from upcycle_news.services.delivery.relay_health import slow_relays
-from upcycle_news.services.feeds.collect import feeds_health
+from upcycle_news.services.feeds.status import feeds_health
 from upcycle_news.services.issues.approval import timed_out
 from upcycle_news.services.issues.lock import release_lock
 from upcycle_news.services.issues.mailbox import mailbox_text
@@ -196,14 +196,16 @@ def _late_events(context: AppContext) -> Iterator[Event]:
 
 
 def _feed_events(context: AppContext) -> Iterator[Event]:
+    name, healthy = "upcycle-news.feed.dead", []
     for feed in feeds_health(context):
         subject = str(localized("about-feed", feed=feed.name))
         if feed.active and (feed.stopped or feed.errors >= DEAD_FEED_ERRORS):
             why = recognise(feed.last_error, "feeds")
             text = localized("alarm-feed-is-dead", feed=feed.name, why=why)
-            yield Event("upcycle-news.feed.dead", subject, text.in_language(context.language))
+            yield Event(name, subject, text.in_language(context.language))
         else:
-            alerts.clear_alert(context.store, "upcycle-news.feed.dead", subject)
+            healthy.append(subject)
+    alerts.clear_alerts(context.store, name, healthy)
 
 
 def _bounce_events(context: AppContext) -> Iterator[Event]:

@@ -21,9 +21,9 @@ from upcycle_news.errors import ContentError
 from upcycle_news.models import DeliveryState, IssueState, SubscriberStatus
 from upcycle_news.observability.logging import Log
 from upcycle_news.observability.redaction import redact
-from upcycle_news.services.backup import create
+from upcycle_news.services.backup.existing import list_backups
 from upcycle_news.services.delivery.worker_identity import HEARTBEAT_TIMEOUT
-from upcycle_news.services.feeds.collect import FeedStatus, feeds_health
+from upcycle_news.services.feeds.status import FeedStatus, feeds_health
 from upcycle_news.services.journal.consistency import find_contradiction
 from upcycle_news.storage import metrics, send_hold
 from upcycle_news.version import __version__
@@ -189,7 +189,7 @@ class MetricsExporter:
 
     def _last_backup(self) -> float | None:
         try:
-            backups = create.list_backups(self.context)
+            backups = list_backups(self.context)
             return backups[0].stat().st_mtime if backups else None
         except OSError:  # another disk, which is away: the figure's absence is the alarm
             return None

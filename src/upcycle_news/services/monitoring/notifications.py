@@ -8,7 +8,7 @@ from email.policy import SMTP
 from email.utils import format_datetime, make_msgid
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.bounces.providers.outgoing import outgoing_for
+from upcycle_news.bounces.outgoing import outgoing_for
 from upcycle_news.config.sections import WEEKDAYS
 from upcycle_news.config.settings import Settings
 from upcycle_news.errors import RelayError

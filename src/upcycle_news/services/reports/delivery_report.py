@@ -16,7 +16,8 @@ from upcycle_news.models import DeliveryState, Issue, IssueId, IssueStatus
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.content.git_sync import localize_pull_failure
 from upcycle_news.services.delivery.relay_health import slow_relays
-from upcycle_news.services.feeds.collect import FeedRunReport, feeds_health
+from upcycle_news.services.feeds.collect import FeedRunReport
+from upcycle_news.services.feeds.status import feeds_health
 from upcycle_news.services.issues.changes_markdown import changes_section
 from upcycle_news.services.issues.mailbox import mailbox_text
 from upcycle_news.services.issues.questions import asked_question

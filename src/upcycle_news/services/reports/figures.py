@@ -15,7 +15,7 @@ from upcycle_news.errors import ContentError
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Rate
 from upcycle_news.models.relay_stats import RelayStats
-from upcycle_news.services.feeds.collect import FeedStatus, feeds_health
+from upcycle_news.services.feeds.status import FeedStatus, feeds_health
 from upcycle_news.services.subscribers.list_health import IssueHealth, list_health
 from upcycle_news.storage import feeds as feed_rows
 from upcycle_news.storage import issue_relays, metrics, relay_stats, statistics

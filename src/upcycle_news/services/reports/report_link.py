@@ -6,8 +6,10 @@ from datetime import timedelta
 from pathlib import Path
 
 from upcycle_news.app.context import AppContext
+from upcycle_news.errors import UpcycleError
 from upcycle_news.fileio import write_atomically
 from upcycle_news.i18n.messages import LocalizedText, localized
+from upcycle_news.rendering.charts import can_draw
 from upcycle_news.rendering.report_page import report_page
 from upcycle_news.services.reports.figures import collect_figures
 from upcycle_news.services.reports.report_sections import ReportWriter
@@ -20,7 +22,12 @@ VALID_FOR = timedelta(days=30)
 
 
 def report_html(context: AppContext) -> str:
-    """Return the report page as it is now; raises `StoreError`."""
+    """Return the report page as it is now.
+
+    Raises `StoreError`, and `UpcycleError` where the extra that draws the charts is not installed.
+    """
+    if not can_draw():
+        raise UpcycleError(localized("figures-need-report"))
     settings = context.settings.publication
     writer = ReportWriter(Translator(context.language), settings.zone)
     page = writer.page(
@@ -40,14 +47,22 @@ def write_report(context: AppContext, file: Path | None = None) -> Path:
 
 
 def linked_report(context: AppContext, token: str) -> str | None:
-    """Return the page of a report link; None for a token that is altered, foreign or expired."""
-    if not is_report_token(context.link_signer.keys, token, now=context.clock()):
+    """Return the page of a report link; None for a token that is altered, foreign or expired.
+
+    None as well where nothing can be drawn: the runs that say the link have the extra, this process has not.
+    """
+    if not can_draw() or not is_report_token(context.link_signer.keys, token, now=context.clock()):
         return None
     return report_html(context)
 
 
 def link_sentence(context: AppContext) -> LocalizedText:
-    """Return the sentence for a run's report, in Markdown: the link, or without an address the command."""
+    """Return the sentence for a run's report, in Markdown: the link, or without an address the command.
+
+    Where the charts cannot be drawn it says what to install.
+    """
+    if not can_draw():
+        return localized("figures-need-report")
     url = context.settings.publication.public_url
     if not url:
         return localized("figures-link-none")

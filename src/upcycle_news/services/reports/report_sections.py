@@ -19,7 +19,7 @@ from upcycle_news.models import MAILBOX, IssueId, SubscriberStatus
 from upcycle_news.observability.redaction import redact
 from upcycle_news.rendering.charts import TONES, Chart, Series, Tone
 from upcycle_news.rendering.report_page import Figure, ReportPage, Section, Table
-from upcycle_news.services.feeds.collect import FeedStatus
+from upcycle_news.services.feeds.status import FeedStatus
 from upcycle_news.services.reports.figures import MONTHS, Figures, QuotaUsage, duration_text
 from upcycle_news.services.subscribers.list_health import MIN_DELIVERIES, IssueHealth
 from upcycle_news.storage.feeds import CollectionCounts

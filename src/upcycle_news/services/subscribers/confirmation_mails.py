@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from upcycle_news.app.context import MAIN_RELAY, AppContext
-from upcycle_news.bounces.providers.outgoing import outgoing_for
+from upcycle_news.bounces.outgoing import outgoing_for
 from upcycle_news.errors import RelayError, SettingsError, StoreError, TemplateError, UpcycleError
 from upcycle_news.i18n.messages import localized
 from upcycle_news.mail.message import message_hash

@@ -55,7 +55,7 @@ class CleanupReport:
     """Deleted sign-ups and bounce reports that expired, and confirmation mails that were sent.
 
     `waiting` are those that could not be sent: the relay did not take them, or the limits hold them back.
-    `forgotten` left long ago and were erased.
+    `forgotten` left long ago and were erased; `packed` are the deliveries of old issues that were packed.
     """
 
     unconfirmed: int = 0
@@ -63,6 +63,7 @@ class CleanupReport:
     reports: int = 0
     waiting: int = 0
     forgotten: int = 0
+    packed: int = 0
 
     def as_dict(self) -> dict[str, int]:
         """Return the JSON object of `subscribers tidy`."""
@@ -75,6 +76,7 @@ class CleanupReport:
             unconfirmed=self.unconfirmed,
             reports=self.reports,
             forgotten=self.forgotten,
+            packed=localized("count-deliveries", count=self.packed),
             mailed=self.mailed,
             waiting=self.waiting,
         )

@@ -15,9 +15,8 @@ from upcycle_news.errors import ContentError, IssueError, UpcycleError
 from upcycle_news.fileio import write_atomically
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import DeliveryState, Finding, IssueId, RenderedIssue
-from upcycle_news.models.welcome import WelcomeFile, WelcomeRevision
+from upcycle_news.models.welcome import TEMPLATE, WelcomeFile, WelcomeRevision
 from upcycle_news.rendering.template_strings import catalogue_name
-from upcycle_news.rendering.welcome import NAME, render_welcome
 from upcycle_news.scaffold.looks import bundled_templates, with_missing_words
 from upcycle_news.services.content.templates import publication_templates
 from upcycle_news.services.issues.settings_findings import settings_findings
@@ -109,7 +108,9 @@ def steps(context: AppContext) -> tuple[WelcomeStep, ...]:
 def _templates(context: AppContext) -> dict[str, str]:
     """Return the publication's templates, with the bundled ones for what an older one lacks."""
     own, bundled = publication_templates(context), bundled_templates()
-    missing = {name: bundled[name] for name in (f"{NAME}.mjml", f"{NAME}.txt") if name not in own}
+    missing = {
+        name: bundled[name] for name in (f"{TEMPLATE}.mjml", f"{TEMPLATE}.txt") if name not in own
+    }
     catalogue = catalogue_name(context.language)
     if catalogue in own:
         missing[catalogue] = with_missing_words(own[catalogue], bundled[catalogue])
@@ -122,6 +123,8 @@ def _revision(
     """Return what a step says now; its id is the SHA-256 of what readers would get, and when."""
     subject = html = text = ""
     if not file.newest_issue:
+        from upcycle_news.rendering.welcome import render_welcome  # late: most have no such steps
+
         rendered = render_welcome(templates, context.publication, file)
         subject, html, text = rendered.subject, rendered.html, rendered.text
     digest = sha256()

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain, islice
 from typing import Any
 
 from sqlalchemy import (
@@ -35,7 +36,7 @@ from upcycle_news.models import (
     IssueState,
     SubscriberStatus,
 )
-from upcycle_news.storage import event_log
+from upcycle_news.storage import event_log, packed_deliveries
 from upcycle_news.storage import issue_lifecycle as lifecycle
 from upcycle_news.storage.backup.copy import BATCH, WIDE_BATCH
 from upcycle_news.storage.issue_lifecycle import IssueEvent
@@ -339,6 +340,11 @@ def _copy_issue(old: Connection, new: Connection, row: Row[Any]) -> None:
         query = select(*_without_id(table)).where(table.c.issue_id == row.id)
         for rows in _rows(old, query):
             _add(new, table, rows)
+    # As rows: their ids may be those of other deliveries here.
+    packed = packed_deliveries.of_issue(old, row.id)
+    names = [column.name for column in _without_id(deliveries) if column.name != "next_at"]
+    while values := [{name: getattr(one, name) for name in names} for one in islice(packed, BATCH)]:
+        new.execute(sqlite.insert(deliveries).on_conflict_do_nothing(), values)
 
 
 def _without_id(table: Table) -> list[Column[Any]]:
@@ -390,13 +396,14 @@ def _merge_results(old: Connection, new: Connection, issue: str, now: datetime) 
         deliveries.c.issue_id == issue, deliveries.c.state.in_(_IN_DOUBT)
     )
     before = new.scalar(count) or 0
-    for rows in _rows(old, query):
+    packed = packed_deliveries.of_issue(old, issue)
+    for rows in chain(_rows(old, query), iter(lambda: list(islice(packed, BATCH)), [])):
         new.execute(
             copy_result,
             [
                 {
                     "number": row.subscriber_id,
-                    **{f"new_{name}": row._mapping[name] for name in names},
+                    **{f"new_{name}": getattr(row, name) for name in names},
                 }
                 for row in rows
             ],

@@ -17,7 +17,7 @@ from upcycle_news.errors import StoreError
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import DeliveryState, IssueState
 from upcycle_news.storage import issue_lifecycle as lifecycle
-from upcycle_news.storage import send_hold
+from upcycle_news.storage import packed_deliveries, send_hold
 from upcycle_news.storage.backup import copy as copy_rows
 from upcycle_news.storage.backup.merge import BY, MergeReport, merge_newer_data
 from upcycle_news.storage.database import (
@@ -138,6 +138,7 @@ def store_contents(store: Store) -> StoreContents:
         suppression_count = connection.scalar(select(func.count()).select_from(suppressions)) or 0
         issue_count = connection.scalar(select(func.count()).select_from(issues)) or 0
         newest = [connection.scalar(select(func.max(column))) for column in times]
+        newest.append(packed_deliveries.last_change(connection))
     return StoreContents(
         subscriber_count, issue_count, max(filter(None, newest), default=None), suppression_count
     )

@@ -10,6 +10,8 @@ from upcycle_news.storage.schema.coordination import (
 )
 from upcycle_news.storage.schema.deliveries import (
     deliveries,
+    packed_deliveries,
+    packed_issues,
     quota_marks,
     quota_scopes,
     recent_refusals,
@@ -110,6 +112,8 @@ __all__ = [
     "locks",
     "metadata",
     "notices",
+    "packed_deliveries",
+    "packed_issues",
     "pending_suppressions",
     "provider_event_counts",
     "provider_events",

@@ -7,9 +7,12 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Column,
     DateTime,
+    Index,
     Integer,
     MetaData,
+    TextClause,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
@@ -53,3 +56,12 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+
+def partial_index(name: str, *columns: str | Column[Any], where: TextClause) -> Index:
+    """Return an index of the rows for which `where` holds.
+
+    The condition is for readers and tests, as migrations make the indexes: for `sqlite_where` and
+    `postgresql_where` SQLAlchemy would load both dialects with all of their drivers.
+    """
+    return Index(name, *columns, info={"where": where})

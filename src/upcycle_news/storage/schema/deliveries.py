@@ -7,15 +7,16 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     SmallInteger,
     String,
     Table,
     Text,
     UniqueConstraint,
-    literal_column,
+    text,
 )
 
-from upcycle_news.storage.schema.base import LongNumber, UtcDateTime, metadata
+from upcycle_news.storage.schema.base import LongNumber, UtcDateTime, metadata, partial_index
 
 workers = Table(
     "workers",
@@ -52,12 +53,37 @@ deliveries = Table(
     Index("ix_deliveries_queue", "issue_id", "state", "worker_id", "attempts", "id"),
 )
 # Few rows are deferred at a time: the index costs the others nothing.
-Index(
+partial_index(
     "ix_deliveries_due",
     deliveries.c.issue_id,
     deliveries.c.next_at,
-    sqlite_where=deliveries.c.state == literal_column("'deferred'"),
-    postgresql_where=deliveries.c.state == literal_column("'deferred'"),
+    where=text("state = 'deferred'"),
+)
+
+# Deliveries of old issues by blocks of subscriber ids, those of one state and variant together, instead of a
+# row each in `deliveries`. Written by `storage.packed_deliveries` only. `number` says how many there are,
+# `data` (`storage.delivery_block`) which: whoever was erased since is missing there. The ids are the
+# lowest and the highest, 0 without any; `changed_at` is the newest.
+packed_deliveries = Table(
+    "packed_deliveries",
+    metadata,
+    Column("issue_id", ForeignKey("issues.id"), primary_key=True),
+    Column("block", Integer, primary_key=True, autoincrement=False, index=True),
+    Column("state", String(16), primary_key=True),
+    Column("variant", SmallInteger, primary_key=True, autoincrement=False),
+    Column("number", Integer, nullable=False),
+    Column("first_id", LongNumber, nullable=False),
+    Column("last_id", LongNumber, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+)
+
+# Issues whose deliveries are packed, and since when: one that was closed again later is packed again.
+packed_issues = Table(
+    "packed_issues",
+    metadata,
+    Column("issue_id", ForeignKey("issues.id", ondelete="CASCADE"), primary_key=True),
+    Column("packed_at", UtcDateTime, nullable=False),
 )
 
 # The permanent refusals of an issue that is being sent, in the order of their commits, each with the

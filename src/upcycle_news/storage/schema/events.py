@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Integer, String, Table, text
+from sqlalchemy import JSON, BigInteger, Column, Integer, String, Table, text
 
-from upcycle_news.storage.schema.base import LongNumber, UtcDateTime, metadata
+from upcycle_news.storage.schema.base import LongNumber, UtcDateTime, metadata, partial_index
 
 # Written in the transaction of what happened, by `storage.event_log` only. `position` is given when
 # the row is first read (there is said why), and orders the log; `detail` never holds an address. No
@@ -19,11 +19,6 @@ events = Table(
     Column("subscriber_id", Integer),
     Column("issue_id", String(16)),
     Column("detail", JSON, nullable=False),
-    Index(
-        "ix_events_unread",
-        "id",
-        sqlite_where=text("position IS NULL"),
-        postgresql_where=text("position IS NULL"),
-    ),
+    partial_index("ix_events_unread", "id", where=text("position IS NULL")),
     sqlite_autoincrement=True,
 )

@@ -189,7 +189,7 @@ used_content = Table(
     metadata,
     Column("kind", String(8), primary_key=True),
     Column("value", Text, primary_key=True),
-    Column("issue_id", ForeignKey("issues.id", ondelete="CASCADE"), primary_key=True),
+    Column("issue_id", ForeignKey("issues.id", ondelete="CASCADE"), primary_key=True, index=True),
 )
 
 # The days of the issues that a digest tells, from `start` to the day before `end`, which is the digest's.

@@ -18,7 +18,7 @@ from sqlalchemy import (
     text,
 )
 
-from upcycle_news.storage.schema.base import LongNumber, UtcDateTime, metadata
+from upcycle_news.storage.schema.base import LongNumber, UtcDateTime, metadata, partial_index
 
 subscribers = Table(
     "subscribers",
@@ -43,12 +43,7 @@ subscribers = Table(
 
 IN_A_GROUP = text("CAST(\"groups\" AS TEXT) <> '[]'")
 """The few in a group, such as the editors. A query needs these very words to be answered by the index."""
-Index(
-    "ix_subscribers_in_a_group",
-    subscribers.c.id,
-    sqlite_where=IN_A_GROUP,
-    postgresql_where=IN_A_GROUP,
-)
+partial_index("ix_subscribers_in_a_group", subscribers.c.id, where=IN_A_GROUP)
 
 consents = Table(
     "consents",
@@ -67,7 +62,8 @@ consents = Table(
     Column("ip", String(64), nullable=False),
     Column("given_at", UtcDateTime, nullable=False),
     Column("mailed_at", UtcDateTime),
-    Column("confirmed_at", UtcDateTime),
+    # Those of the last weeks are counted every ten minutes.
+    Column("confirmed_at", UtcDateTime, index=True),
     Column("ended_at", UtcDateTime),
     # The words that were agreed to, where another program asked for the consent.
     Column("text", Text, nullable=False, server_default=""),
@@ -76,6 +72,13 @@ consents = Table(
     Column("chosen_language", String(8)),
     Column("chosen_topics", JSON(none_as_null=True)),
     Column("chosen_rhythm", String(16)),
+    # What tidying looks for: few among many that were confirmed.
+    Index(
+        "ix_consents_unconfirmed",
+        "given_at",
+        sqlite_where=text("confirmed_at IS NULL"),
+        postgresql_where=text("confirmed_at IS NULL"),
+    ),
 )
 
 # From which day on a reader gets every issue, or the digest; without a row every issue.
@@ -218,7 +221,7 @@ unsubscribes = Table(
     Column("subscriber_id", Integer, nullable=False, index=True),
     Column("issue_number", Integer, nullable=False, index=True),
     Column("method", String(16), nullable=False),
-    Column("at", UtcDateTime, nullable=False),
+    Column("at", UtcDateTime, nullable=False, index=True),
 )
 
 # Bounces and complaints. No foreign keys: the counts outlive the subscriber.
@@ -230,9 +233,16 @@ bounces = Table(
     Column("delivery_id", LongNumber, nullable=False),
     Column("subscriber_id", Integer, nullable=False, index=True),
     Column("issue_id", String(16), nullable=False, index=True),
-    Column("kind", String(16), nullable=False),
+    Column("kind", String(16), nullable=False, index=True),
     Column("code", String(16), nullable=False),
     Column("reason", Text, nullable=False),
     Column("raw", LargeBinary),
-    Column("received_at", UtcDateTime, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False, index=True),
+    # Raw reports are deleted after a while: few rows have one.
+    Index(
+        "ix_bounces_with_report",
+        "received_at",
+        sqlite_where=text("raw IS NOT NULL"),
+        postgresql_where=text("raw IS NOT NULL"),
+    ),
 )

@@ -236,7 +236,7 @@ def _no_target() -> Problem:
 
 def list_issues(call: Call) -> BaseModel:
     """List issues."""
-    newest = call.app.issues.all()[-call.query.limit :]
+    newest = call.app.issues.all(last=call.query.limit)
     return schemas.IssueList(issues=[schemas.IssueOut.of(one) for one in reversed(newest)])
 
 

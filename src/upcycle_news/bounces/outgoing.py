@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from upcycle_news.bounces.providers import PROVIDERS
-from upcycle_news.bounces.providers.provider import Header, OutgoingOptions, Provider
 from upcycle_news.models import Relay, RenderedIssue
+
+if TYPE_CHECKING:
+    from upcycle_news.bounces.providers.provider import Header, OutgoingOptions, Provider
 
 _LINK = re.compile(r"<a(?=\s[^>]*?\bhref\s*=)", re.IGNORECASE)
 
@@ -19,12 +21,12 @@ _LINK = re.compile(r"<a(?=\s[^>]*?\bhref\s*=)", re.IGNORECASE)
 class Outgoing:
     """The additions of one relay; make it with `outgoing_for`."""
 
-    provider: Provider | None
-    options: OutgoingOptions
+    provider: Provider | None = None
+    options: OutgoingOptions | None = None
 
     def headers(self, delivery_key: str = "") -> tuple[Header, ...]:
         """Return the headers of one mail; without a key the provider's events cannot be matched to it."""
-        if self.provider is None:
+        if self.provider is None or self.options is None:
             return ()
         return self.provider.outgoing_headers(self.options, delivery_key)
 
@@ -50,5 +52,10 @@ class Outgoing:
 
 def outgoing_for(relay: Relay) -> Outgoing:
     """Return what mails over `relay` get on top."""
+    if not relay.provider:
+        return Outgoing()
+    from upcycle_news.bounces.providers import PROVIDERS  # late: most relays have no provider
+    from upcycle_news.bounces.providers.provider import OutgoingOptions
+
     options = OutgoingOptions(relay.configuration_set, relay.stream, relay.tag)
     return Outgoing(PROVIDERS.get(relay.provider), options)

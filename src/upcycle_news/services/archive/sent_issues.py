@@ -1,0 +1,192 @@
+"""The issues that the archive shows, with what editors corrected and withdrew; loaded when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+from upcycle_news.app.context import AppContext
+from upcycle_news.archive_site.atom_sitemap import tag_uri
+from upcycle_news.archive_site.reuse import IssueSource, KeptSite, digest
+from upcycle_news.archive_site.view_models import EditorNote, SentIssue
+from upcycle_news.models import DeliveryState, Essay, Issue, IssueId, IssueState, Manifest
+from upcycle_news.storage import corrections, issues, revisions, sending_history
+from upcycle_news.storage.corrections import CorrectionKind
+from upcycle_news.storage.issues import IssueRow
+
+_POSSIBLY_RECEIVED = (DeliveryState.SENT, DeliveryState.UNKNOWN, DeliveryState.SENDING)
+
+
+@dataclass(frozen=True)
+class UpcomingIssue:
+    """An issue that is about to be queued at `at`."""
+
+    issue: IssueId
+    revision_id: str
+    manifest: Manifest
+    at: datetime
+
+
+class SentIssues:
+    """Every issue that was queued and possibly received, and the upcoming one, withdrawn ones included.
+
+    Also one that went out without this store, if it has the revision that did.
+    """
+
+    def __init__(self, context: AppContext, upcoming: UpcomingIssue | None = None) -> None:
+        """Read which issues there are: their rows, none of their revisions."""
+        self._context, self._upcoming = context, upcoming
+        self.rows = issues.all_issues(context.store)
+        self.origin: dict[str, str] = {}
+        """The feed's id by the revision that it is derived from, once `feed_id` was asked."""
+        elsewhere = sending_history.sent_before_restore(context.store)
+        self._at = {
+            row.id: (row, at)
+            for row in self.rows
+            if row.id.is_regular
+            and (at := row.enqueued_at if is_shown(context, row) else elsewhere.get(str(row.id)))
+            is not None
+            and str(row.id) in self._stored
+        }
+
+    @cached_property
+    def _stored(self) -> frozenset[str]:
+        return revisions.issues_with_frozen_revision(self._context.store)
+
+    @cached_property
+    def sources(self) -> tuple[IssueSource, ...]:
+        """The issues to be shown; their keys stand for all that `load` returns of them."""
+        decided = corrections.decision_keys(self._context.store)
+        sources = [
+            IssueSource(issue, _key(row.revision_id, at, decided.get(issue, ())))
+            for issue, (row, at) in self._at.items()
+        ]
+        if (coming := self._upcoming) is not None and coming.issue not in self._at:
+            sources.append(IssueSource(coming.issue, _key(coming.revision_id, coming.at, ())))
+        return tuple(sources)
+
+    def load(self, source: IssueSource) -> SentIssue:
+        """Return an issue as it is shown now."""
+        if (found := self._at.get(source.id)) is None:
+            coming = self._upcoming
+            assert coming is not None
+            return SentIssue(coming.manifest, coming.at, coming.at, coming.revision_id)
+        row, at = found
+        revision = revisions.load_revision(self._context.store, row.id, row.revision_id)
+        assert revision is not None
+        return apply_corrections(
+            SentIssue(revision.manifest, at, at, row.revision_id),
+            corrections.corrections_of(self._context.store, row.id),
+            self._context.settings.publication.zone,
+        )
+
+    def feed_id(self, kept: KeptSite) -> str:
+        """Return the feed's id, derived from the first issue ever queued, so that it never changes."""
+        queued = [
+            (row.enqueued_at, row)
+            for row in self.rows
+            if row.enqueued_at is not None and str(row.id) in self._stored
+        ]
+        if not queued:
+            return _feed_tag(self._upcoming.manifest) if self._upcoming else ""
+        _, first = min(queued, key=lambda pair: pair[0])
+        feed_id = kept.origin.get(first.revision_id, "")
+        if not feed_id:
+            revision = revisions.load_revision(self._context.store, first.id, first.revision_id)
+            assert revision is not None
+            feed_id = _feed_tag(revision.manifest)
+        self.origin = {first.revision_id: feed_id}
+        return feed_id
+
+    def unshown_manifests(self) -> Iterator[Manifest]:
+        """Yield the manifests of frozen issues that are not shown, such as those that nobody got."""
+        for row in self.rows:
+            if row.frozen and row.id not in self._at:
+                revision = revisions.load_revision(self._context.store, row.id, row.revision_id)
+                if revision is not None:
+                    yield revision.manifest
+
+
+def sent_issue(context: AppContext, issue: IssueId) -> SentIssue | None:
+    """Return an issue as the archive shows it now, also if it is withdrawn; None if it does not."""
+    shown = SentIssues(context)
+    source = next((source for source in shown.sources if source.id == issue), None)
+    return shown.load(source) if source is not None else None
+
+
+def sent_issues(context: AppContext, wanted: Collection[IssueId]) -> Iterator[SentIssue]:
+    """Yield those of some issues that the archive shows now, withdrawn ones included; no other is loaded."""
+    shown = SentIssues(context)
+    return (shown.load(source) for source in shown.sources if source.id in wanted)
+
+
+def newest_first(context: AppContext) -> Iterator[SentIssue]:
+    """Yield the issues that the archive shows now, withdrawn ones included; each is loaded when it comes."""
+    shown = SentIssues(context)
+    return map(shown.load, sorted(shown.sources, key=lambda source: source.id, reverse=True))
+
+
+def is_shown(context: AppContext, row: IssueRow) -> bool:
+    """Return whether an issue was queued, and not cancelled before anyone could receive it."""
+    if row.state is not IssueState.CANCELLED:
+        return row.frozen
+    status = issues.status(context.store, row.id)
+    return status is not None and any(status.counts.get(state, 0) for state in _POSSIBLY_RECEIVED)
+
+
+def _key(revision_id: str, sent_at: datetime, decisions: tuple[str, ...]) -> str:
+    return digest(revision_id, sent_at.astimezone(UTC).isoformat(), decisions)
+
+
+def _feed_tag(manifest: Manifest) -> str:
+    return tag_uri(manifest.publication, manifest.issue.id.day.isoformat(), "feed")
+
+
+def apply_corrections(
+    sent: SentIssue, decisions: Iterable[corrections.Correction], zone: ZoneInfo
+) -> SentIssue:
+    """Return an issue with its corrections and withdrawals applied, in their order."""
+    for decision in decisions:
+        note = EditorNote(decision.at.astimezone(zone).date(), decision.note, decision.notes)
+        sent = replace(_applied(sent, decision, note), changed_at=decision.at)
+    return sent
+
+
+def corrected(issue: Issue, essay: Essay) -> Issue:
+    """Return the issue with the essay's text as it is now, in the language in which the issue has it."""
+
+    def text_of(shown: Essay) -> Essay:
+        now = essay.in_language(shown.language) if shown.slug == essay.slug else None
+        return replace(now, translations=(), folder=shown.folder) if now is not None else shown
+
+    return replace(issue, essays=tuple(map(text_of, issue.essays)))
+
+
+def _applied(sent: SentIssue, decision: corrections.Correction, note: EditorNote) -> SentIssue:
+    if decision.kind is CorrectionKind.CORRECTION and decision.corrected is not None:
+        issue, essay = sent.manifest.issue, decision.corrected
+        manifest = replace(
+            sent.manifest,
+            issue=replace(
+                corrected(issue, essay),
+                translations=tuple(corrected(one, essay) for one in issue.translations),
+            ),
+            images={**sent.manifest.images, **decision.images},
+        )
+        notes = (*sent.corrections.get(decision.essay, ()), note)
+        return replace(
+            sent, manifest=manifest, corrections={**sent.corrections, decision.essay: notes}
+        )
+    if not decision.essay:
+        return replace(
+            sent, withdrawal=note if decision.kind is CorrectionKind.WITHDRAWAL else None
+        )
+    withdrawn = {
+        slug: earlier for slug, earlier in sent.withdrawn.items() if slug != decision.essay
+    }
+    if decision.kind is CorrectionKind.WITHDRAWAL:
+        withdrawn[decision.essay] = note
+    return replace(sent, withdrawn=withdrawn)
