@@ -309,7 +309,7 @@ def _may_receive(
 
 
 def _mailings_that_told(connection: Connection, issue: IssueId) -> tuple[str, ...]:
-    """Return an issue and the digests that told it: nobody got it by two of them."""
+    """Return an issue and the digests that told it."""
     told_by = select(used_content.c.issue_id).where(
         used_content.c.kind == "issue", used_content.c.value == str(issue)
     )

@@ -67,7 +67,7 @@ _KEY = (_rows.issue_id, _rows.block, _rows.state, _rows.variant)
 _unfolded = Table(
     "unfolded_readers",
     MetaData(),
-    Column("subscriber_id", Integer, primary_key=True, autoincrement=False),
+    Column("subscriber_id", Integer, nullable=False),
     prefixes=["TEMPORARY"],
 )
 
@@ -172,10 +172,7 @@ def last_change(connection: Connection, issue: str | None = None) -> datetime | 
 def subscribers_in(
     connection: Connection, mailings: Collection[str], state: DeliveryState
 ) -> Iterator[Select[tuple[int]] | CompoundSelect[tuple[int]]]:
-    """Select the subscribers of these issues' deliveries in one state, packed or not, for an IN of a statement.
-
-    Nobody may have a delivery of two of them.
-    """
+    """Select the subscribers of these issues' deliveries in one state, packed or not, for an IN of a statement."""
     rows = select(deliveries.c.subscriber_id).where(
         deliveries.c.issue_id.in_(mailings), deliveries.c.state == state
     )

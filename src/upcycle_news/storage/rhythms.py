@@ -12,7 +12,6 @@ from dataclasses import replace
 from datetime import date
 
 from sqlalchemy import Connection, Select, delete, exists, func, insert, select, text
-from sqlalchemy.dialects import postgresql, sqlite
 
 from upcycle_news.models import IssueId, SubscriberStatus
 from upcycle_news.models.digest import (
@@ -26,6 +25,7 @@ from upcycle_news.models.digest import (
     period_of,
 )
 from upcycle_news.storage.database import Store
+from upcycle_news.storage.dialect_insert import dialect_insert
 from upcycle_news.storage.schema import digest_periods, issues, rhythms, subscribers
 
 _CHUNK = 500
@@ -56,9 +56,8 @@ def begin_period(
     """
     period = _period_of(connection, day, interval)
     if period is not None:
-        insert_or = postgresql.insert if _is_postgres(connection) else sqlite.insert
         connection.execute(
-            insert_or(digest_periods)
+            dialect_insert(connection.dialect.name, digest_periods)
             .values(start=period.start, end=period.end)
             .on_conflict_do_nothing()
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -115,6 +115,12 @@ def sent_issue(context: AppContext, issue: IssueId) -> SentIssue | None:
     shown = SentIssues(context)
     source = next((source for source in shown.sources if source.id == issue), None)
     return shown.load(source) if source is not None else None
+
+
+def sent_issues(context: AppContext, wanted: Collection[IssueId]) -> Iterator[SentIssue]:
+    """Yield those of some issues that the archive shows now, withdrawn ones included; no other is loaded."""
+    shown = SentIssues(context)
+    return (shown.load(source) for source in shown.sources if source.id in wanted)
 
 
 def newest_first(context: AppContext) -> Iterator[SentIssue]:

@@ -20,7 +20,7 @@ from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Choice, Issue, IssueId, Manifest
 from upcycle_news.models.digest import DigestPeriod, interval_of
 from upcycle_news.models.variants import language_for
-from upcycle_news.services.archive.sent_issues import SentIssues
+from upcycle_news.services.archive.sent_issues import sent_issues
 from upcycle_news.services.content.images import load_design_images, referenced_paths
 from upcycle_news.services.content.templates import publication_templates
 from upcycle_news.services.issues.digest_words import with_words
@@ -153,14 +153,13 @@ def _told(context: AppContext, digest: IssueId) -> tuple[SentIssue, ...]:
     Not those that are withdrawn, or of which nothing is left; not those that lie in the mailbox only; and
     where they are too many for one mail, the oldest.
     """
-    due = {
-        row.id
-        for row in issues.issues_for_digest(context.store, digest)
-        if not is_unsent(context, row.id)
-    }
-    sent_issues = SentIssues(context)
-    found = (sent_issues.load(source) for source in sent_issues.sources if source.id in due)
-    shown = (_without_withdrawn(sent) for sent in found if not sent.withdrawal)
+    rows = issues.issues_for_digest(context.store, digest)
+    wanted = {row.id for row in rows if not is_unsent(context, row.id)}
+    if not wanted:
+        return ()
+    shown = (
+        _without_withdrawn(sent) for sent in sent_issues(context, wanted) if not sent.withdrawal
+    )
     left = {
         sent.manifest.issue.id: sent
         for sent in shown
