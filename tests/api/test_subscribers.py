@@ -287,11 +287,11 @@ def test_tidying_says_what_it_did(app: App, clock: Clock) -> None:
     report = app.subscribers.tidy()
     assert str(report) == (
         "0 unconfirmed sign-ups and 0 old reports deleted, 0 who left forgotten, "
-        "1 confirmations mailed; 0 still wait"
+        "0 deliveries packed, 1 confirmations mailed; 0 still wait"
     )
     clock.now += timedelta(days=30)
     assert app.subscribers.tidy().as_dict() == {
-        "unconfirmed": 1, "mailed": 0, "reports": 0, "waiting": 0, "forgotten": 0,
+        "unconfirmed": 1, "mailed": 0, "reports": 0, "waiting": 0, "forgotten": 0, "packed": 0,
     }  # fmt: skip
 
 

@@ -79,9 +79,9 @@ COMMANDS: dict[str, tuple[Question, Growth]] = {
     "issue status": (command("issue", "status"), Growth()),
     "issue status --list": (command("issue", "status", "--list", "rejected"), Growth()),
     "subscribers show": (command("subscribers", "show", "reader5@example.org"), Growth(issues=20)),
-    "subscribers list": (command("subscribers", "list"), Growth(readers=20)),
+    "subscribers list": (command("subscribers", "list"), Growth(readers=25)),
     "subscribers stats": (command("subscribers", "stats"), Growth(issues=60, readers=80)),
-    "subscribers export": (command("subscribers", "export"), Growth(readers=20)),
+    "subscribers export": (command("subscribers", "export"), Growth(readers=25)),
     "subscribers import": (import_list, Growth()),
     "editors' group": (of_context(lambda one: group_members(one.store, "redaktion")), Growth()),
     "bounces collect": (collect_bounces, Growth()),
@@ -103,7 +103,7 @@ COMMANDS: dict[str, tuple[Question, Growth]] = {
     ),
     "check": (command("check"), Growth(issues=120, items=100)),
     "doctor --offline": (command("doctor", "--offline"), Growth(issues=120, items=100)),
-    "subscribers tidy": (command("subscribers", "tidy"), Growth()),
+    "subscribers tidy": (command("subscribers", "tidy"), Growth(issues=15)),
 }
 
 

@@ -87,7 +87,7 @@ def test_the_button_of_the_confirmation_mail_can_be_read(dark: bool) -> None:
         "confirm",
         publication=sample_manifest.PUBLICATION,
         language="de",
-        values={"link": "https://news.upcycle.example/confirm/x", "days": 7},
+        values={"link": "https://news.upcycle.example/confirm/x", "days": 7, "chosen_rhythm": None},
     )
     contrasts = link_contrasts(mail.html, dark=dark)
     assert contrasts["Bestellung bestätigen"] >= 4.5

@@ -78,7 +78,12 @@ def transactional_html(name: str) -> str:
         name,
         publication=sample_manifest.PUBLICATION,
         language="de",
-        values={"link": "https://news.upcycle.example/confirm/x", "days": 7, "consent": "Messe"},
+        values={
+            "link": "https://news.upcycle.example/confirm/x",
+            "days": 7,
+            "consent": "Messe",
+            "chosen_rhythm": None,
+        },
     )
     return mail.html
 

@@ -30,7 +30,7 @@ from upcycle_news.archive_site.view_models import (
     SiteConfig,
 )
 from upcycle_news.models import IssueId
-from upcycle_news.rendering.essay_fields import ExtraFields
+from upcycle_news.rendering.essay_fields import ExtraFields, table_of, values_of
 
 _PACKAGES = (
     "archive_site",
@@ -243,7 +243,7 @@ def _plain_value(value: Any) -> Any:
     if isinstance(value, (EssayView, CorrectionView)):
         return _plain(value)
     if isinstance(value, ExtraFields):
-        return {"table": {name: _plain_value(one) for name, one in value.items()}}
+        return {"table": {name: _plain_value(one) for name, one in values_of(value).items()}}
     if isinstance(value, list):
         return {"list": [_plain_value(one) for one in value]}
     if isinstance(value, tuple):
@@ -254,6 +254,6 @@ def _plain_value(value: Any) -> Any:
 def _value(value: Any) -> Any:
     if isinstance(value, dict):
         if "table" in value:
-            return ExtraFields.typeset({name: _value(one) for name, one in value["table"].items()})
+            return table_of({name: _value(one) for name, one in value["table"].items()})
         return [_value(one) for one in value["list"]]
     return tuple(map(_value, value)) if isinstance(value, list) else value

@@ -34,17 +34,6 @@ class ExtraFields:
             name: _typeset(value, language, typesetter) for name, value in values.items()
         }
 
-    @classmethod
-    def typeset(cls, values: Mapping[str, Any]) -> ExtraFields:
-        """Return a table of values that are typeset already; nested ones are tables, too."""
-        table = cls({}, "", Typesetter({}))
-        table._values = dict(values)
-        return table
-
-    def items(self) -> Iterator[tuple[str, Any]]:
-        """Return the names with their typeset values."""
-        return iter(self._values.items())
-
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
@@ -66,6 +55,18 @@ class ExtraFields:
 
     def __hash__(self) -> int:
         return hash(tuple(self._values))
+
+
+def values_of(table: ExtraFields) -> Mapping[str, Any]:
+    """Return the typeset values of a table by name; a method would hide a field of its name."""
+    return table._values
+
+
+def table_of(values: Mapping[str, Any]) -> ExtraFields:
+    """Return a table of values that are typeset already; nested ones are tables, too."""
+    table = ExtraFields({}, "", Typesetter({}))
+    table._values = dict(values)
+    return table
 
 
 def with_essay_fields(view: type[View]) -> type[View]:

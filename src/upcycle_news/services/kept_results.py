@@ -27,7 +27,8 @@ _PROGRAM = Path(__file__).parents[1]
 def kept_json(context: AppContext, name: str, inputs: object, make: Callable[[], Any]) -> Any:
     """Return what `make` returns, or returned for the same `inputs`; JSON can hold both.
 
-    The inputs must be all that the result depends on. A folder that cannot be written to keeps nothing.
+    The inputs must be all that the result depends on. Nothing is kept where the publication has no state
+    yet, which looking does not begin, or the folder cannot be written to.
     """
     path = context.settings.state / "checks" / f"{name}.json"
     key = _key(inputs)
@@ -36,6 +37,8 @@ def kept_json(context: AppContext, name: str, inputs: object, make: Callable[[],
         if kept["inputs"] == key:
             return kept["result"]
     result = make()
+    if not context.settings.state.is_dir():
+        return result
     with suppress(UpcycleError):
         record = {"inputs": key, "result": result}
         write_atomically(path, json.dumps(record, ensure_ascii=False).encode(), private=True)

@@ -73,12 +73,7 @@ consents = Table(
     Column("chosen_topics", JSON(none_as_null=True)),
     Column("chosen_rhythm", String(16)),
     # What tidying looks for: few among many that were confirmed.
-    Index(
-        "ix_consents_unconfirmed",
-        "given_at",
-        sqlite_where=text("confirmed_at IS NULL"),
-        postgresql_where=text("confirmed_at IS NULL"),
-    ),
+    partial_index("ix_consents_unconfirmed", "given_at", where=text("confirmed_at IS NULL")),
 )
 
 # From which day on a reader gets every issue, or the digest; without a row every issue.
@@ -239,10 +234,5 @@ bounces = Table(
     Column("raw", LargeBinary),
     Column("received_at", UtcDateTime, nullable=False, index=True),
     # Raw reports are deleted after a while: few rows have one.
-    Index(
-        "ix_bounces_with_report",
-        "received_at",
-        sqlite_where=text("raw IS NOT NULL"),
-        postgresql_where=text("raw IS NOT NULL"),
-    ),
+    partial_index("ix_bounces_with_report", "received_at", where=text("raw IS NOT NULL")),
 )
