@@ -87,7 +87,7 @@ def _packages() -> list[tuple[str, int, list[str]]]:
     """
     folders = (Path(entry) for entry in sys.path if entry.endswith("-packages"))
     return [
-        (str(folder), folder.stat().st_mtime_ns, sorted(os.listdir(folder)))
+        (str(folder), folder.stat().st_mtime_ns, sorted(entry.name for entry in folder.iterdir()))
         for folder in folders
         if folder.is_dir()
     ]
