@@ -291,3 +291,10 @@ def test_a_toml_head_without_an_end_is_told_with_its_own_fence(folder: Path) -> 
     (folder / "content/essays/x.md").write_text('+++\ntitle = "a"\n---\n\nText\n', encoding="utf-8")
     [error] = read_essays(folder / "content", folder, "de").errors
     assert "eine Zeile +++" in error.in_language("de")
+
+
+@pytest.mark.parametrize("escape", [r"\ud800", r"\uDFFF", r"\U0000d83d", r"\ud83d\ude00"])
+def test_half_a_character_is_refused_since_no_mail_could_hold_it(folder: Path, escape: str) -> None:
+    head = f'{DAY}\ntitle: "a {escape} b"'
+    assert only_error(folder, head).startswith("1: Der Kopf lässt sich nicht lesen.")
+    assert essay(folder, head.replace('"', "'")).title == f"a {escape} b"

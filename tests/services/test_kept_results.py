@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -46,33 +46,75 @@ def test_the_same_inputs_are_checked_once_and_give_equal_findings(publication: P
     assert check.runs == 1
 
 
-@pytest.mark.parametrize(
-    "change", ["inputs", "program", "packages", "emptied", "damaged"], ids=lambda change: change
-)
-def test_it_is_checked_again_after_a_change(
-    publication: Publication, change: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    program = tmp_path / "program"
+@pytest.fixture
+def program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A program of one module, which is installed with one package."""
+    program, packages = tmp_path / "program", tmp_path / "site-packages"
     program.mkdir()
     (program / "module.py").write_text("one")
+    (packages / "library-1.0.dist-info").mkdir(parents=True)
     monkeypatch.setattr(kept_results, "_PROGRAM", program)
+    monkeypatch.syspath_prepend(packages)
+    return program
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["inputs", "program", "packages", "version", "emptied", "cut", "damaged", "foreign"],
+    ids=lambda change: change,
+)
+def test_it_is_checked_again_after_a_change(
+    publication: Publication, change: str, program: Path
+) -> None:
     check, context, inputs = Counter(), publication.context(), ["a"]
     kept_findings(context, "sample", inputs, check)
-    file = context.settings.state / "checks/sample.json"
+    file, packages = context.settings.state / "checks/sample.json", program.parent / "site-packages"
     if change == "inputs":
         inputs = ["b"]
     elif change == "program":
         (program / "module.py").write_text("another")
+        kept_results._program.cache_clear()  # another process runs it
     elif change == "packages":
-        packages = tmp_path / "site-packages"
-        packages.mkdir()
-        monkeypatch.syspath_prepend(packages)
+        (packages / "another-1.0.dist-info").mkdir()
+    elif change == "version":  # of an image of a container, which gives all files one time
+        at = packages.stat().st_mtime_ns
+        (packages / "library-1.0.dist-info").rename(packages / "library-1.1.dist-info")
+        os.utime(packages, ns=(at, at))
     elif change == "emptied":
         file.unlink()
+    elif change == "foreign":
+        file.write_text("[]")
     else:
-        file.write_text(json.dumps({"inputs": json.loads(file.read_text())["inputs"]}))
+        data = file.read_bytes()
+        file.write_bytes(data[:-1] if change == "cut" else data.replace(b"warning", b"warming"))
     assert kept_findings(context, "sample", inputs, check) == (FINDING,)
     assert check.runs == 2
+
+
+def test_a_process_goes_on_with_the_program_that_it_runs(
+    publication: Publication, program: Path
+) -> None:
+    """What the old program found must not pass for what the one that was installed meanwhile finds."""
+    old, new, context = Counter(), Counter(), publication.context()
+    kept_results._program(program)
+    (program / "module.py").write_text("another")
+    kept_findings(context, "sample", ["a"], old)
+    kept_results._program.cache_clear()
+    kept_findings(context, "sample", ["a"], new)
+    assert (old.runs, new.runs) == (1, 1)
+
+
+def test_files_that_come_and_go_beside_the_program_are_no_part_of_it(
+    publication: Publication, program: Path
+) -> None:
+    check, context = Counter(), publication.context()
+    kept_findings(context, "sample", [], check)
+    (program / ".#module.py").symlink_to("ada@host.1234")  # as Emacs locks a file
+    (program / "__pycache__").mkdir()
+    (program / "__pycache__/module.cpython-312.pyc.140703").write_bytes(b"half")
+    kept_results._program.cache_clear()
+    kept_findings(context, "sample", [], check)
+    assert check.runs == 1
 
 
 def test_a_folder_that_takes_nothing_keeps_nothing(publication: Publication) -> None:

@@ -9,6 +9,7 @@ has not changed is not even loaded. Nothing here is needed: without it everythin
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
@@ -41,8 +42,15 @@ _PACKAGES = (
     "storage",
     "text",
 )
-_LIBRARIES = ("Babel", "Jinja2", "MarkupSafe", "linkify-it-py", "markdown-it-py", "mdit-py-plugins",
-              "pillow", "snowballstemmer")  # fmt: skip
+_LIBRARIES = (
+    "Babel",
+    "Jinja2",
+    "MarkupSafe",
+    "PyStemmer",
+    "markdown-it-py",
+    "mdit-py-plugins",
+    "pillow",
+)
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,8 @@ class KeptIssue:
 
     `content` is the key of its content as the site shows it, `key` also that of its neighbours. `folders`
     are those of its languages; by folder, `files` are the SHA-256 of its files by path, `documents` the
-    number of those that the search finds, and `entries` how lists show it. `essays` is the number of those that are shown. A withdrawn one has no entries and no `mapped`.
+    number of those that the search finds, and `entries` how lists show it. `essays` is the number of those
+    that are shown. A withdrawn one has no entries and no `mapped`.
     """
 
     id: IssueId
@@ -134,7 +143,7 @@ def program_key() -> str:
         for path in sorted((package / name).rglob("*"))
         if path.suffix in (".py", ".js", ".html")
     }
-    return digest(code, {name: _version(name) for name in _LIBRARIES})
+    return digest(sys.version, code, {name: _version(name) for name in _LIBRARIES})
 
 
 def _version(library: str) -> str:

@@ -30,6 +30,9 @@ _PLAIN_TAGS = {
     f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "timestamp", "value")
 }
 
+_SURROGATE = re.compile(r"\\[uU](?:0000)?[dD][89a-fA-F]")
+_SURROGATES = frozenset(map(chr, range(0xD800, 0xE000)))
+"""Halves of characters, which no text may hold (RFC 3629, section 3)."""
 
 _FENCES = {"---": ("---", "..."), toml_head.FENCE: (toml_head.FENCE,)}
 
@@ -75,6 +78,12 @@ def _compose_yaml(head: str) -> yaml.Node | None:
     if yaml.__with_libyaml__ and not re.search(r"[#\t]", head):
         with suppress(yaml.YAMLError):
             return yaml.compose(head, Loader=yaml.CSafeLoader)
+    if _SURROGATE.search(
+        head
+    ):  # which the reader in Python takes, and no file could be written with
+        for token in yaml.scan(head, Loader=yaml.SafeLoader):
+            if isinstance(token, yaml.ScalarToken) and not _SURROGATES.isdisjoint(token.value):
+                raise yaml.YAMLError
     return yaml.compose(head, Loader=yaml.SafeLoader)
 
 

@@ -1,7 +1,7 @@
 """Results of checks that take long, kept in var/checks until what they depend on changes.
 
-A file holds one result and the hash of its inputs, of the program and of the installed packages. The
-folder may be emptied at any time.
+A file holds one result as JSON below a SHA-256 of it, of its inputs, of the program and of the installed
+packages, so that a damaged one is none. The folder may be emptied at any time.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -30,18 +31,17 @@ def kept_json(context: AppContext, name: str, inputs: object, make: Callable[[],
     The inputs must be all that the result depends on. Nothing is kept where the publication has no state
     yet, which looking does not begin, or the folder cannot be written to.
     """
-    path = context.settings.state / "checks" / f"{name}.json"
-    key = _key(inputs)
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        kept = json.loads(path.read_bytes())
-        if kept["inputs"] == key:
-            return kept["result"]
+    path, key = context.settings.state / "checks" / f"{name}.json", _key(inputs)
+    with suppress(OSError, ValueError):
+        sha256_of_all, _, data = path.read_bytes().partition(b"\n")
+        if sha256_of_all == _sha256(key, data):
+            return json.loads(data)
     result = make()
     if not context.settings.state.is_dir():
         return result
+    data = json.dumps(result).encode()
     with suppress(UpcycleError):
-        record = {"inputs": key, "result": result}
-        write_atomically(path, json.dumps(record, ensure_ascii=False).encode(), private=True)
+        write_atomically(path, _sha256(key, data) + b"\n" + data, private=True)
     return result
 
 
@@ -53,25 +53,47 @@ def kept_findings(
     return tuple(_finding(record) for record in records)
 
 
-def _key(inputs: object) -> str:
-    parts = [sys.version, sorted(_program_files(_PROGRAM)), _package_times(), inputs]
-    return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+def _key(inputs: object) -> bytes:
+    return json.dumps(
+        [sys.version, _program(_PROGRAM), _packages(), inputs], sort_keys=True
+    ).encode()
 
 
-def _program_files(folder: Path) -> Iterator[tuple[str, int, int]]:
-    """Yield path, size and time of the program's files: a clone changes without another version."""
+def _sha256(key: bytes, data: bytes) -> bytes:
+    return sha256(key + b"\n" + data).hexdigest().encode()
+
+
+@cache
+def _program(folder: Path) -> list[tuple[str, int, int]]:
+    """Return the program's files as this process found them first: it runs those, whatever replaced them."""
+    return sorted(_files(folder))
+
+
+def _files(folder: Path) -> Iterator[tuple[str, int, int]]:
+    """Yield path, size and time of files: a clone changes without another version."""
     for entry in os.scandir(folder):
+        if entry.name == "__pycache__":  # where other processes write meanwhile
+            continue
         if entry.is_dir():
-            yield from _program_files(Path(entry))
-        elif not entry.name.endswith(".pyc"):
+            yield from _files(Path(entry))
+            continue
+        with suppress(FileNotFoundError):  # the lock of an editor is a link to nothing
             found = entry.stat()
             yield entry.path, found.st_size, found.st_mtime_ns
 
 
-def _package_times() -> list[int]:
-    """Return when the folders of packages changed: whoever installs or renews one changes its folder."""
+def _packages() -> list[tuple[str, int, list[str]]]:
+    """Return the folders of packages, when they changed, and the names in them.
+
+    Whoever installs or renews a package changes its folder. Where an image of a container gives all files
+    the same time, the names of the folders with metadata (``name-1.2.dist-info``) tell versions apart.
+    """
     folders = (Path(entry) for entry in sys.path if entry.endswith("-packages"))
-    return [folder.stat().st_mtime_ns for folder in folders if folder.is_dir()]
+    return [
+        (str(folder), folder.stat().st_mtime_ns, sorted(entry.name for entry in folder.iterdir()))
+        for folder in folders
+        if folder.is_dir()
+    ]
 
 
 def _as_record(finding: Finding) -> list[Any]:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import ast
 import random
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.archive_site import builder
+from upcycle_news.archive_site import builder, reuse
 from upcycle_news.archive_site.issue_pages import IssuePages
 from upcycle_news.models import IssueId
 from upcycle_news.services.archive import atomic_folder, build, corrections, sent_issues
@@ -30,6 +34,7 @@ from ...rendering.sample_manifest import png
 from ...two_languages import make_bilingual
 from . import sent_history
 
+SOURCE = Path(__file__).parents[3] / "src"
 WORDS = 60  # words an essay, enough for a few compounds
 
 
@@ -361,6 +366,53 @@ def test_what_a_build_kept_of_a_withdrawn_essay_goes_with_the_next(
     assert any(b"mustermann" in data for data in tree(kept).values())
     corrections.withdraw(context, slug, "", by="Ada")
     assert not any(b"mustermann" in data.lower() for data in tree(kept).values())
+
+
+def test_nothing_of_the_only_issue_stays_when_it_is_withdrawn(publication: Publication) -> None:
+    publication.add_subscribers("anna@example.org")
+    publication.write_essay("Der Name", "Herr Mustermann wohnt nebenan.\n")
+    context = publication.context()
+    send_issue(context)
+    corrections.withdraw(context, "2026-11-26", "", by="Ada")
+    kept = tree(context.settings.state / FOLDER)
+    assert list(kept) == ["site.json", *(path for path in kept if path.startswith("words/"))]
+    assert not any(b"mustermann" in data.lower() for data in kept.values())
+
+
+def test_what_makes_pages_is_in_the_key_of_the_program() -> None:
+    """All modules and libraries that the site's modules import, wherever, but those that say why it failed."""
+    files = {
+        ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in (SOURCE / "upcycle_news").rglob("*.py")
+    }
+    found, libraries = set[str](), set[str]()
+    left = [name for name in files if name.startswith("upcycle_news.archive_site")]
+    while left:
+        if (name := left.pop()) in found:
+            continue
+        found.add(name)
+        for imported in imports_of(files[name]):
+            if imported in files:
+                left.append(imported)
+            elif not imported.startswith("upcycle_news"):
+                libraries.add(imported.partition(".")[0])
+    keyed = tuple(f"upcycle_news.{one.replace('/', '.')}" for one in reuse._PACKAGES)
+    assert {name for name in found if not name.startswith(keyed)} == {
+        f"upcycle_news.{name}" for name in ("errors", "fileio", "i18n.messages")
+    }
+    by_module = packages_distributions()
+    used = {name for one in libraries - sys.stdlib_module_names for name in by_module[one]}
+    names = {canonicalize_name(name) for name in used}
+    assert names - {"email-validator"} == set(map(canonicalize_name, reuse._LIBRARIES))
+
+
+def imports_of(file: Path) -> Iterator[str]:
+    """Yield the names of modules that a file imports, and those of what it imports from them."""
+    for node in ast.walk(ast.parse(file.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (one.name for one in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (node.module, *(f"{node.module}.{one.name}" for one in node.names))
 
 
 def test_publishing_an_issue_costs_what_a_build_does(

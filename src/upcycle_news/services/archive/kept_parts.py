@@ -66,12 +66,11 @@ class KeptParts:
                 self._write(_search_name(folder), encode_search(search))
             self._write("site", encode_site(built.kept))
             self._remove_others("words", built.kept.issues)
-            if built.search:
-                self._remove_others("search", {folder or "main" for folder in built.search})
+            self._remove_others("search", {folder or "main" for folder in built.kept.feed})
 
     def _remove_others(self, folder: str, names: Collection[str]) -> None:
         """Remove what is of no use any more; it may hold words that were withdrawn."""
-        for file in (self._folder / folder).iterdir():
+        for file in (self._folder / folder).glob("*"):
             if file.stem not in names:
                 file.unlink()
 
