@@ -20,6 +20,7 @@ from upcycle_news.models import (
     SuppressionSource,
     Verdict,
 )
+from upcycle_news.models.digest import DigestInterval
 from upcycle_news.models.variants import variants_for
 from upcycle_news.storage import (
     audience,
@@ -83,10 +84,12 @@ def send(
     *,
     ends: tuple[DeliveryState, ...] = ENDS,
     left: Iterable[Subscriber] = (),
+    interval: DigestInterval | None = None,
 ) -> None:
     """Queue an issue and end its deliveries in turn so; who is in `left` leaves once it is queued."""
     now = NOW + timedelta(days=(issue.day - ISSUE.day).days)
-    issues.enqueue(store, load(store, approved(store, revision or manifest(issue)), issue), now=now)
+    found = load(store, approved(store, revision or manifest(issue)), issue)
+    issues.enqueue(store, found, now=now, interval=interval)
     for one in left:
         subscribers.unsubscribe(store, one, now=now)
     worker = workers.register_worker(store, host="here", pid=1, process_start="1", now=now)

@@ -32,7 +32,7 @@ from sqlalchemy import (
 
 from upcycle_news.models import Choice, DeliveryState, IssueId, SubscriberStatus
 from upcycle_news.models.digest import DigestInterval, DigestPeriod
-from upcycle_news.storage import packed_deliveries, rhythms
+from upcycle_news.storage import issue_relays, packed_deliveries, rhythms
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import deliveries, subscribers, used_content
 from upcycle_news.storage.suppressions import suppression_reason_sql
@@ -58,6 +58,11 @@ class QueuedReaders:
     variants: Mapping[int, int]
     without: Mapping[str, int] = field(default_factory=dict)
     left_for_digest: int = 0
+
+    @property
+    def audience(self) -> int:
+        """How many deliveries were queued."""
+        return sum(self.variants.values())
 
 
 # Stored JSON as text: equal texts are equal choices, and what is written in another order is read as well.
@@ -297,7 +302,7 @@ def _may_receive(
     if issue is None:
         yield conditions
     elif issue.correction:
-        told_in = _mailings_that_told(connection, issue.original)
+        told_in = mailings_that_told(connection, issue.original)
         with packed_deliveries.subscribers_in(connection, told_in, DeliveryState.SENT) as got:
             yield (*conditions, subscribers.c.id.in_(got))
     elif period is None:
@@ -308,12 +313,18 @@ def _may_receive(
         yield (*conditions, number.in_(readers) if issue.digest else number.not_in(readers))
 
 
-def _mailings_that_told(connection: Connection, issue: IssueId) -> tuple[str, ...]:
-    """Return an issue and the digests that told it."""
+def mailings_that_told(connection: Connection, issue: IssueId) -> tuple[str, ...]:
+    """Return an issue and the digests that told it.
+
+    Not a digest that lies in the mailbox while the issue went over a relay: no reader has that.
+    """
     told_by = select(used_content.c.issue_id).where(
         used_content.c.kind == "issue", used_content.c.value == str(issue)
     )
-    return (str(issue), *connection.scalars(told_by))
+    digests = connection.scalars(told_by).all()
+    if digests and not issue_relays.lies_in_mailbox(connection, str(issue)):
+        digests = [one for one in digests if not issue_relays.lies_in_mailbox(connection, one)]
+    return (str(issue), *digests)
 
 
 def _remove_other_topics(connection: Connection, issue: IssueId, topics: Collection[str]) -> None:

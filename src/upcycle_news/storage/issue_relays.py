@@ -12,10 +12,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, update
 
-from upcycle_news.models import MAILBOX, IssueId
+from upcycle_news.models import MAILBOX, IssueId, IssueState
+from upcycle_news.storage import send_hold
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.dialect_insert import dialect_insert
-from upcycle_news.storage.schema import issue_relays
+from upcycle_news.storage.schema import issue_relays, issues, relay_stats
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,47 @@ def get(store: Store, issue: IssueId) -> IssueRelay:
     return IssueRelay() if row is None else IssueRelay(*row)
 
 
-def in_mailbox(store: Store, issues: Collection[str]) -> frozenset[str]:
+def in_mailbox(store: Store, wanted: Collection[str]) -> frozenset[str]:
     """Return which of these issues went into the embedded mailbox: no reader has them."""
     query = select(issue_relays.c.issue_id).where(
-        issue_relays.c.issue_id.in_(issues), issue_relays.c.first_relay == MAILBOX
+        issue_relays.c.issue_id.in_(wanted), issue_relays.c.first_relay == MAILBOX
     )
     with store.reading() as connection:
         return frozenset(connection.scalars(query))
+
+
+def is_in_mailbox(store: Store, issue: IssueId) -> bool:
+    """Return whether an issue was queued for the embedded mailbox: no reader has it.
+
+    False for one that is not queued or was cancelled, and after a restore: nobody knows then what
+    became of it since the backup.
+    """
+    with store.reading() as connection:
+        return lies_in_mailbox(connection, str(issue))
+
+
+def lies_in_mailbox(connection: Connection, issue: str) -> bool:
+    """Return what `is_in_mailbox` returns, within a transaction."""
+    row = connection.execute(
+        select(issues.c.state, issues.c.enqueued_at)
+        .join(issue_relays, issue_relays.c.issue_id == issues.c.id)
+        .where(issues.c.id == issue, issue_relays.c.first_relay == MAILBOX)
+    ).first()
+    if row is None or not IssueState(row.state).is_frozen or row.state == IssueState.CANCELLED:
+        return False
+    return not send_hold.restored_since(connection, row.enqueued_at) and not _took_any(
+        connection, issue
+    )
+
+
+def _took_any(connection: Connection, issue: str) -> bool:
+    """Return whether a relay that is not the mailbox may have taken a delivery of the issue."""
+    taken = select(relay_stats.c.relay).where(
+        relay_stats.c.issue_id == issue,
+        relay_stats.c.relay != MAILBOX,
+        relay_stats.c.accepted + relay_stats.c.lost > 0,
+    )
+    return connection.execute(taken.limit(1)).first() is not None
 
 
 def record_queued(connection: Connection, issue: str, relay: str) -> None:

@@ -38,13 +38,17 @@ from upcycle_news.models.variants import issue_of, number_of
 from upcycle_news.storage import issue_lifecycle as lifecycle
 from upcycle_news.storage import issue_relays, manifest_json, refusal_guard, rhythms, send_hold
 from upcycle_news.storage import revisions as revision_rows
-from upcycle_news.storage.audience import VariantOf, queue_deliveries
+from upcycle_news.storage.audience import (
+    QueuedReaders,
+    VariantOf,
+    mailings_that_told,
+    queue_deliveries,
+)
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.issue_lifecycle import SYSTEM, IssueEvent, RecordedEvent
 from upcycle_news.storage.schema import (
     deliveries,
     issues,
-    relay_stats,
     revisions,
     used_content,
 )
@@ -206,23 +210,23 @@ def enqueue(
     Who chose the digest, whose `interval` it is, gets the issue in that.
 
     One transaction: the approval if one is given with it, the audience, the queue for `relay` (empty:
-    the first that delivers) and the content that is used now. Returns the audience's size; raises `IssueError` when the issue is frozen already, is not approved with this
-    revision any more, or has no audience, and `SendHoldError` while a send hold is active.
+    the first that delivers) and the content that is used now. Returns the audience's size; raises
+    `IssueError` when the issue is frozen already, is not approved with this revision any more, or has no
+    audience, and `SendHoldError` while a send hold is active.
     """
-    issue, revision_id = revision.issue, revision.revision_id
+    issue, manifest = revision.issue, revision.manifest
     with store.writing() as connection:
         send_hold.raise_if_held(connection)
         row = lifecycle.locked(connection, str(issue))
         if row is not None and IssueState(row.state).is_frozen:
-            if row.revision_id == revision_id:
+            if row.revision_id == revision.revision_id:
                 return int(row.audience)  # another process was faster with the same revision
             raise IssueError(localized("issue-queued-otherwise", issue=issue))
-        _raise_unless_approved(connection, issue, revision_id, approval, now)
+        _raise_unless_approved(connection, issue, revision.revision_id, approval, now)
         if issue.correction:
             _raise_unless_correctable(connection, issue, relay)
         if issue.digest:
-            _raise_unless_untold(connection, issue, revision.manifest.issue.digest_of)
-        manifest = revision.manifest
+            _raise_unless_untold(connection, issue, manifest.issue.digest_of)
         rhythms.lock_out_choices(connection)
         period = rhythms.issue_period(connection, issue, interval)
         if period is not None and issue.is_regular:
@@ -235,33 +239,40 @@ def enqueue(
             now=now,
             period=period,
         )
-        readers = queued.variants
-        audience = sum(readers.values())
-        if audience == 0 and not queued.left_for_digest:
+        if not queued.audience and not queued.left_for_digest:
             raise IssueError(nobody_to_send_to(issue))
+        columns = {
+            "enqueued_at": now,
+            "audience": queued.audience,
+            "left_without": dict(queued.without) or None,
+            **_digest_columns(issue, period, queued.left_for_digest),
+        }
         lifecycle.advance(
             connection,
             str(issue),
             IssueEvent.QUEUED,
             by=by,
             now=now,
-            revision_id=revision_id,
-            columns={
-                "enqueued_at": now,
-                "audience": audience,
-                "left_without": dict(queued.without) or None,
-                **_digest_columns(issue, period, queued.left_for_digest),
-            },
+            revision_id=revision.revision_id,
+            columns=columns,
         )
-        if manifest.variants:
-            lifecycle.record_variants(connection, str(issue), readers)
-        if relay:
-            issue_relays.record_queued(connection, str(issue), relay)
-        if not issue.correction:  # which tells nothing new
-            # A digest may tell any of the items.
-            told = None if queued.left_for_digest else readers
-            record_used_content(connection, manifest, variants=told)
-    return audience
+        _record_queued(connection, manifest, queued, relay)
+    return queued.audience
+
+
+def _record_queued(
+    connection: Connection, manifest: Manifest, queued: QueuedReaders, relay: str
+) -> None:
+    """Record over which relay an issue goes that is queued now, its variants, and what it tells."""
+    issue = manifest.issue.id
+    if manifest.variants:
+        lifecycle.record_variants(connection, str(issue), queued.variants)
+    if relay:
+        issue_relays.record_queued(connection, str(issue), relay)
+    if not issue.correction:  # which tells nothing new
+        # A digest may tell any of the items.
+        told = None if queued.left_for_digest else queued.variants
+        record_used_content(connection, manifest, variants=told)
 
 
 def _digest_columns(issue: IssueId, period: DigestPeriod | None, left: int) -> dict[str, Any]:
@@ -290,11 +301,15 @@ def nobody_to_send_to(issue: IssueId) -> LocalizedText:
 
 
 def _raise_unless_correctable(connection: Connection, issue: IssueId, relay: str) -> None:
-    """Raise `IssueError` while the issue that is corrected is on its way, or in the mailbox only."""
+    """Raise `IssueError` while the issue that is corrected, or a digest that told it, is on its way.
+
+    Also for an issue in the mailbox only.
+    """
     original = str(issue.original)
-    if lifecycle.has_waiting(connection, original):
-        raise IssueError(localized("correction-too-soon", issue=original))
-    if relay != MAILBOX and _is_in_mailbox(connection, original):
+    for mailing in mailings_that_told(connection, issue.original):
+        if lifecycle.has_waiting(connection, mailing):
+            raise IssueError(localized("correction-too-soon", issue=mailing))
+    if relay != MAILBOX and issue_relays.lies_in_mailbox(connection, original):
         raise IssueError(localized("correction-unsent", issue=original))
 
 
@@ -329,39 +344,6 @@ def _raise_unless_approved(
     )
 
 
-def is_in_mailbox(store: Store, issue: IssueId) -> bool:
-    """Return whether an issue was queued for the embedded mailbox: no reader has it.
-
-    False for one that is not queued or was cancelled, and after a restore: nobody knows then what
-    became of it since the backup.
-    """
-    with store.reading() as connection:
-        return _is_in_mailbox(connection, str(issue))
-
-
-def _is_in_mailbox(connection: Connection, issue: str) -> bool:
-    row = connection.execute(
-        select(issues.c.state, issues.c.enqueued_at)
-        .join(issue_relays_table, issue_relays_table.c.issue_id == issues.c.id)
-        .where(issues.c.id == issue, issue_relays_table.c.first_relay == MAILBOX)
-    ).first()
-    if row is None or not IssueState(row.state).is_frozen or row.state == IssueState.CANCELLED:
-        return False
-    return not send_hold.restored_since(connection, row.enqueued_at) and not _took_any(
-        connection, issue
-    )
-
-
-def _took_any(connection: Connection, issue: str) -> bool:
-    """Return whether a relay that is not the mailbox may have taken a delivery of the issue."""
-    taken = select(relay_stats.c.relay).where(
-        relay_stats.c.issue_id == issue,
-        relay_stats.c.relay != MAILBOX,
-        relay_stats.c.accepted + relay_stats.c.lost > 0,
-    )
-    return connection.execute(taken.limit(1)).first() is not None
-
-
 def take_back_from_mailbox(
     store: Store, issue: IssueId, *, by: str, reason: str, now: datetime
 ) -> bool:
@@ -372,7 +354,7 @@ def take_back_from_mailbox(
     """
     with store.writing() as connection:
         lifecycle.locked(connection, str(issue))
-        if not _is_in_mailbox(connection, str(issue)):
+        if not issue_relays.lies_in_mailbox(connection, str(issue)):
             return False
         lifecycle.take_back(connection, str(issue), by=by, now=now, reason=reason)
     return True
@@ -620,7 +602,7 @@ def status(store: Store, issue: IssueId) -> IssueStatus | None:
             counts = lifecycle.stored_sums(row)
         else:
             counts = lifecycle.count_deliveries(connection, str(issue))
-        in_mailbox = _is_in_mailbox(connection, str(issue))
+        in_mailbox = issue_relays.lies_in_mailbox(connection, str(issue))
     return IssueStatus(
         str(issue),
         row.revision_id or newest or "",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from upcycle_news.app.context import MAIN_RELAY, AppContext
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import MAILBOX, IssueId
-from upcycle_news.storage import issues
+from upcycle_news.storage import issue_relays
 
 
 def relay_name(context: AppContext) -> str:
@@ -15,12 +15,12 @@ def relay_name(context: AppContext) -> str:
 
 def is_unsent(context: AppContext, issue: IssueId) -> bool:
     """Return whether an issue lies in the mailbox only, and a relay is set now that can send it."""
-    return context.configured_relay is not None and issues.is_in_mailbox(context.store, issue)
+    return context.configured_relay is not None and issue_relays.is_in_mailbox(context.store, issue)
 
 
 def mailbox_text(context: AppContext, issue: IssueId) -> LocalizedText | None:
     """Return that an issue lies in the mailbox, and how readers get it; None for any other issue."""
-    if not issues.is_in_mailbox(context.store, issue):
+    if not issue_relays.is_in_mailbox(context.store, issue):
         return None
     folder = mailbox_path(context)
     if context.configured_relay is None:

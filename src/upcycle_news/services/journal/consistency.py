@@ -17,7 +17,7 @@ from upcycle_news.models.archive_paths import ARCHIVE
 from upcycle_news.services.archive_listing import issue_pages
 from upcycle_news.services.journal import files
 from upcycle_news.services.journal.record import keys_of
-from upcycle_news.storage import issues, sending_history
+from upcycle_news.storage import issue_relays, sending_history
 from upcycle_news.storage.database import Store, current_migration
 from upcycle_news.storage.key_fingerprints import belongs_to_other_keys
 from upcycle_news.storage.send_hold import raise_if_store_held
@@ -106,7 +106,9 @@ def _unknown_to(
     if (queued := words.queued) is not None:
         issue, at = known.get(queued.issue), queued.at.astimezone(zone)
         # What is in the journal went over a relay; in an older store it may lie in the mailbox only.
-        in_mailbox = store is not None and issues.is_in_mailbox(store, IssueId.parse(queued.issue))
+        in_mailbox = store is not None and issue_relays.is_in_mailbox(
+            store, IssueId.parse(queued.issue)
+        )
         if issue is None or not issue.went_out or in_mailbox:
             return localized("store-lacks-issue", issue=queued.issue, at=at, where=where)
         if issue.revision_id not in ("", queued.revision_id):
