@@ -49,7 +49,7 @@ def test_every_mail_can_be_made_of_an_older_publications_templates(
         TEMPLATES[kind],
         publication=PUBLICATION,
         language=language,
-        values={"link": LINK, "days": 7},
+        values={"link": LINK, "days": 7, "chosen_rhythm": None},
     )
     assert PUBLICATION.name in mail.subject
     assert (LINK in mail.text) == (LINK in mail.html) == (kind is not ConfirmationMailKind.CHANGED)

@@ -91,7 +91,11 @@ class SentIssues:
             if row.enqueued_at is not None and str(row.id) in self._stored
         ]
         if not queued:
-            return _feed_tag(self._upcoming.manifest) if self._upcoming else ""
+            if self._upcoming is None:
+                return ""
+            feed_id = _feed_tag(self._upcoming.manifest)
+            self.origin = {self._upcoming.revision_id: feed_id}
+            return feed_id
         _, first = min(queued, key=lambda pair: pair[0])
         feed_id = kept.origin.get(first.revision_id, "")
         if not feed_id:
