@@ -79,15 +79,25 @@ def _no_settings_in_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _restore_logging() -> Iterator[None]:
-    """Undo what opening a context changes in the logging of this process."""
-    loggers = [logging.getLogger(name) for name in (None, "upcycle_news", "uvicorn")]
+def _restore_logging(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Undo what opening a context changes in the logging of this process.
+
+    What Prefect sets up with its first flow stays with the tests of flows: contexts and commands leave
+    everything to its handlers.
+    """
+    root = logging.getLogger()
+    loggers = [root, logging.getLogger("upcycle_news"), logging.getLogger("uvicorn")]
     before = [(logger, logger.level, logger.propagate, list(logger.handlers)) for logger in loggers]
+    if request.node.get_closest_marker("prefect") is None:
+        for handler in [
+            one for one in root.handlers if type(one).__module__.startswith("prefect.")
+        ]:
+            root.removeHandler(handler)
     yield
     for logger, level, propagate, handlers in before:
         logger.setLevel(level)
         logger.propagate = propagate
-        logger.handlers[:] = [handler for handler in logger.handlers if handler in handlers]
+        logger.handlers[:] = handlers
 
 
 @pytest.fixture

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import io
 import json
-import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from collections.abc import Callable, Mapping
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from email import message_from_bytes, policy
@@ -73,20 +72,6 @@ def create_publication(home: Path) -> Path:
     (home / "var").mkdir()
     open_store(f"sqlite:///{home}/var/upcycle.db").close()
     return home
-
-
-@contextmanager
-def _logging_of_a_new_process() -> Iterator[None]:
-    """Take the handlers away that Prefect gave this process in an earlier test, and give them back."""
-    root = logging.getLogger()
-    prefects = [each for each in root.handlers if type(each).__module__.startswith("prefect.")]
-    for handler in prefects:
-        root.removeHandler(handler)
-    try:
-        yield
-    finally:
-        for handler in prefects:
-            root.addHandler(handler)
 
 
 class _Terminal(io.StringIO):
@@ -186,7 +171,6 @@ class Publication:
         """
         out, err = io.StringIO(), io.StringIO()
         with (
-            _logging_of_a_new_process(),
             patch.dict(os.environ, _prefixed(environment)),
             patch.object(sys, "argv", ["upcycle-news", *arguments]),
             patch.object(sys, "stdin", _Terminal(typed) if terminal else io.StringIO(typed)),

@@ -12,7 +12,7 @@ import pytest
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError, NothingNew
 from upcycle_news.models import ClaimStatus, DeliveryState, IssueId, IssueState
-from upcycle_news.services.archive.build import sent_issues
+from upcycle_news.services.archive.sent_issues import sent_issues
 from upcycle_news.services.delivery import issue_control, send
 from upcycle_news.services.delivery.deliver_run import run_delivery
 from upcycle_news.services.delivery.manual_send import Approver, queue_issue
@@ -232,7 +232,7 @@ def test_archive_and_alerts_are_those_of_the_issue_that_readers_have(
     there = with_relay(publication, relay)
     send_by_hand(there)
     assert list((publication.home / "var/archive").rglob("*2026-11-26*"))
-    [shown] = sent_issues(there)
+    [shown] = sent_issues(there, {ISSUE})
     assert shown.sent_at == clock.now
     [event] = alerts.new_events(there)
     assert event.message == "Ausgabe 2026-11-26: an 5 von 5 verschickt"
