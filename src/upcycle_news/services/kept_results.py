@@ -1,6 +1,6 @@
-"""Results of checks that take long, kept in var/checks until what they depend on changes.
+"""Results that take long to find, kept in var/checks until what they depend on changes.
 
-A file holds one result and the hash of its inputs, of the program and of the installed packages. The
+A file holds one result, or one of each value, and the hash of its inputs, of the program and of the installed packages. The
 folder may be emptied at any time.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -22,6 +22,7 @@ from upcycle_news.i18n.messages import LocalizedText
 from upcycle_news.models import Finding
 
 _PROGRAM = Path(__file__).parents[1]
+MAX_UNUSED = 5000
 
 
 def kept_json(context: AppContext, name: str, inputs: object, make: Callable[[], Any]) -> Any:
@@ -29,17 +30,64 @@ def kept_json(context: AppContext, name: str, inputs: object, make: Callable[[],
 
     The inputs must be all that the result depends on. A folder that cannot be written to keeps nothing.
     """
-    path = context.settings.state / "checks" / f"{name}.json"
-    key = _key(inputs)
+    path, key = _path(context, name), _key(inputs)
     with suppress(OSError, ValueError, KeyError, TypeError):
-        kept = json.loads(path.read_bytes())
-        if kept["inputs"] == key:
-            return kept["result"]
+        return _read(path, key)
     result = make()
+    _write(path, key, result)
+    return result
+
+
+def kept_each(
+    context: AppContext,
+    name: str,
+    inputs: object,
+    values: Sequence[Any],
+    make: Callable[[Any], Any],
+) -> list[Any]:
+    """Return what `make` returns for each of the values, of which only those that are new are made.
+
+    All is JSON; `make` may depend on `inputs`. Of the results that this call does not ask for, the file
+    keeps the last `MAX_UNUSED`.
+    """
+    path, key = _path(context, name), _key(inputs)
+    kept: dict[str, Any] = {}
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        kept = dict(_read(path, key))
+    names = [_hash(value) for value in values]
+    fresh = {
+        one: make(value) for one, value in dict(zip(names, values, strict=True)).items()
+        if one not in kept
+    }  # fmt: skip
+    found = kept | fresh
+    if fresh:
+        asked = frozenset(names)
+        unused = [one for one in kept if one not in asked][-MAX_UNUSED:]
+        _write(path, key, {one: found[one] for one in (*unused, *dict.fromkeys(names))})
+    return [found[one] for one in names]
+
+
+def _path(context: AppContext, name: str) -> Path:
+    return context.settings.state / "checks" / f"{name}.json"
+
+
+def _read(path: Path, key: str) -> Any:
+    """Return the result in a file; raises `KeyError` when it is of other inputs."""
+    kept = json.loads(path.read_bytes())
+    if kept["inputs"] != key:
+        raise KeyError(key)
+    return kept["result"]
+
+
+def _write(path: Path, key: str, result: Any) -> None:
+    """Keep a result, unless the folder cannot be written to."""
     with suppress(UpcycleError):
         record = {"inputs": key, "result": result}
-        write_atomically(path, json.dumps(record, ensure_ascii=False).encode(), private=True)
-    return result
+        write_atomically(
+            path,
+            json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode(),
+            private=True,
+        )
 
 
 def kept_findings(
@@ -50,9 +98,18 @@ def kept_findings(
     return tuple(_finding(record) for record in records)
 
 
+def short_hash(value: object) -> str:
+    """Return one of 16 names for a value."""
+    return _hash(value)[0]
+
+
 def _key(inputs: object) -> str:
     parts = [sys.version, sorted(_program_files(_PROGRAM)), _package_times(), inputs]
-    return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return _hash(parts)
+
+
+def _hash(value: object) -> str:
+    return sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def _program_files(folder: Path) -> Iterator[tuple[str, int, int]]:
