@@ -161,21 +161,23 @@ def candidate_pairs(items: Sequence[FeedItem]) -> Iterator[tuple[int, int]]:
     for index, found in enumerate(features):
         for feature in found:
             holders[feature].append(index)
+    common = {feature: holding for feature, holding in holders.items() if len(holding) > 1}
+    sizes = list(map(len, features))
     languages = [base_language(item.language) for item in items]
     for index, found in enumerate(features):
-        shared = [holding for feature in found if len(holding := holders[feature]) > 1]
+        shared = [common[feature] for feature in found if feature in common]
         hits: Counter[int] = Counter()
         for holding in sorted(shared, key=len)[:PROBED_FEATURES]:
             place = bisect_left(holding, index)
             hits.update(holding[max(place - NEIGHBOURS, 0) : place + NEIGHBOURS + 1])
         feed, language, date = items[index].feed, languages[index], items[index].date
         others = [
-            (-count, abs(index - other), other)
+            (-count, (index - other) ** 2, other)
             for other, count in hits.items()
             if items[other].feed != feed and languages[other] == language
         ]
         for _, _, other in nsmallest(CANDIDATES, others):
-            smaller = min(len(found), len(features[other]))
+            smaller = min(sizes[index], sizes[other])
             if (
                 abs(items[other].date - date) <= WINDOW
                 and len(found.keys() & features[other].keys()) >= MIN_SHARE * smaller
@@ -186,7 +188,7 @@ def candidate_pairs(items: Sequence[FeedItem]) -> Iterator[tuple[int, int]]:
 def _features(text: str) -> dict[str, None]:
     """Return the words of a text and its pairs of neighbouring words, in lower case and in order."""
     words = re.findall(r"[^\W_]+", text.casefold())
-    return dict.fromkeys((*words, *(f"{first} {second}" for first, second in pairwise(words))))
+    return dict.fromkeys([*words, *[f"{first} {second}" for first, second in pairwise(words)]])
 
 
 class _ComparedTexts:
@@ -222,7 +224,7 @@ def _text(item: FeedItem) -> str:
 def character_ngrams(text: str) -> frozenset[str]:
     """Return the character 4-grams of a text: lower case, letters and digits, single spaces."""
     plain = " ".join(re.findall(r"[^\W_]+", text.casefold()))
-    return frozenset(plain[start : start + 4] for start in range(len(plain) - 3))
+    return frozenset([plain[start : start + 4] for start in range(len(plain) - 3)])
 
 
 def _numbers(text: str) -> frozenset[str]:
