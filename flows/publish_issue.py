@@ -225,7 +225,7 @@ def publish_issue(
     """Compose an issue from new essays and related feed items, and send it once to each reader.
 
     Args:
-        issue_date: The issue: next, a day such as 2026-11-26, 2026-11-26-2 for a second one that day, or 2026-11-26-c1 for a correction to all who got that issue.
+        issue_date: The issue: next, a day such as 2026-11-26, 2026-11-26-2 for a second one that day, 2026-11-26-c1 for a correction to all who got that issue, or digest for the digest that is due.
         essays: Slugs of the essays to include; empty: all that are ready and new.
         leave_out: Slugs of essays to leave out of this issue.
         topics: Only essays with one of these topics; empty: all.

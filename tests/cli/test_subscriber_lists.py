@@ -115,8 +115,44 @@ def test_subscribers_are_listed_and_found_without_their_links(publication: Publi
         assert row["email"] == f"{found}@example.org"
         assert set(row) == {
             "id", "email", "name", "language", "status", "topics", "groups", "created_at",
+            "rhythm",
         }  # fmt: skip
     assert "niemand" in publication.run("subscribers", "find", "zoe", code=1).err
     assert (
         "einer von pending" in publication.run("subscribers", "list", "--status", "x", code=2).err
     )
+
+
+def test_a_list_says_how_often_each_wants_mail_and_comes_back_from_the_export(
+    publication: Publication,
+) -> None:
+    text = "E-Mail;Rhythmus\nanna@example.org;gesammelt\nbert@example.org;jede Ausgabe\n"
+    refused = publication.run(
+        "subscribers", "add", "cem@example.org", *CONSENT, "--rhythm", "digest", code=2
+    )
+    assert "„interval“ in [digest]" in refused.err
+    assert "„interval“ in [digest]" in bring(publication, text).err
+    publication.run("subscribers", "forget", "anna@example.org", "--yes")
+    publication.change_setting("[browser]", '[digest]\ninterval = "weekly"\n\n[browser]')
+    bring(publication, text.replace("anna", "dora"))
+    publication.run("subscribers", "add", "bert@example.org", *CONSENT, "--rhythm", "digest")
+    found = {
+        line["email"]: line["rhythm"]
+        for line in publication.run("subscribers", "list", "--json").lines
+    }
+    now = {"present": "digest", "coming": None, "from": None}
+    assert found["dora@example.org"] == now
+    bert = found["bert@example.org"]
+    assert (bert["present"], bert["coming"]) == ("every_issue", "digest") and bert["from"]
+    shown = publication.run("subscribers", "show", "bert@example.org")
+    assert f"from      {bert['from']} digest" in shown.out
+    record = publication.run("subscribers", "show", "dora@example.org", "--json").json
+    assert record["rhythm"] == now and record["rhythms"][0]["rhythm"] == "digest"
+    assert "dora@example.org  digest" in publication.run("subscribers", "list").out
+    sums = publication.run("subscribers", "stats", "--json").json["rhythms"]
+    assert sums == {"every_issue": 1, "digest": 1}
+    assert "Jede Ausgabe: 1, Digest: 1" in publication.run("subscribers", "stats").out
+    exported = publication.run("subscribers", "export", "out.csv")
+    assert exported.code == 0
+    again = publication.run("subscribers", "import", "out.csv", *CONSENT, "--json").json
+    assert (again["added"], again["updated"], again["unchanged"]) == (0, 0, 2)

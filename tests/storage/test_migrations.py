@@ -88,11 +88,20 @@ def table_names(store: Store) -> set[str]:
         return set(inspect(connection).get_table_names())
 
 
-def test_the_first_migration_creates_exactly_the_tables_of_the_schema(filled: Store) -> None:
+def test_the_migrations_create_exactly_the_tables_of_the_schema(filled: Store) -> None:
     assert current_migration(filled) == HEAD
     with filled.reading() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
+        # Alembic does not compare primary keys.
+        keys = {
+            name: set(inspect(connection).get_pk_constraint(name)["constrained_columns"])
+            for name in metadata.tables
+        }
+    assert keys == {
+        name: {column.name for column in table.primary_key}
+        for name, table in metadata.tables.items()
+    }
 
 
 def test_numbers_that_large_lists_outgrow_have_eight_bytes_in_postgres(empty_postgres: str) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from datetime import date
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from upcycle_news.errors import AddressError, ContentError
 from upcycle_news.i18n.messages import LocalizedText
 from upcycle_news.models import EmailAddress, Subscriber, SubscriberStatus
+from upcycle_news.models.digest import ReaderRhythm, Rhythm
 from upcycle_news.subscribers.csv_lists import (
     ParsedList,
     clean_name,
@@ -222,6 +224,31 @@ def test_who_wants_a_language_that_is_not_here_is_taken_and_it_is_said(written: 
     assert written in note
 
 
+@pytest.mark.parametrize(
+    ("written", "rhythm"),
+    [
+        ("digest", Rhythm.DIGEST),
+        ("Gesammelt", Rhythm.DIGEST),
+        ("vierteljährlich gesammelt", Rhythm.DIGEST),
+        ("every_issue", Rhythm.EVERY_ISSUE),
+        ("jede Ausgabe", Rhythm.EVERY_ISSUE),
+        ("", None),
+    ],
+)
+def test_rhythms_are_read_as_words(written: str, rhythm: Rhythm | None) -> None:
+    parsed = read(f"E-Mail;Rhythmus\na@example.org;{written}\n")
+    assert [person.rhythm for person in parsed.subscribers] == [rhythm]
+    assert (parsed.notes, parsed.unread) == ([], ())
+    assert read("email,how often\na@example.org,x\n", columns={"how often": "rhythm"}).notes
+
+
+def test_who_wants_a_rhythm_that_is_not_here_is_taken_and_it_is_said() -> None:
+    parsed = read("email;rhythm\na@example.org;stündlich\n")
+    assert [person.rhythm for person in parsed.subscribers] == [None]
+    [(line, note)] = told(parsed.notes)
+    assert line == 2 and "stündlich" in note
+
+
 def test_a_name_with_a_line_break_becomes_one_line() -> None:
     assert clean_name(" Anna\r\nBcc: x\t Muster ") == "Anna Bcc: x Muster"
 
@@ -298,7 +325,7 @@ def person(**changes: object) -> Subscriber:
 
 @pytest.mark.parametrize("name", ["=1+1", "+49 30", "-1", "@SUM(A1)", "'=1", "'", "''=x", "='x'"])
 def test_names_are_escaped_against_formulas_and_read_back(name: str) -> None:
-    text = write_subscribers_csv([person(name=name)])
+    text = write_subscribers_csv([(person(name=name), ReaderRhythm())])
     cell = list(csv.reader(io.StringIO(text)))[1][1]
     assert cell[0] not in "=+-@\t\r"
     assert read(text).subscribers[0].name == name
@@ -310,21 +337,28 @@ names = st.text(st.characters(blacklist_categories=("Cs", "Cc", "Zl", "Zp")), ma
 words = st.lists(st.text("abcäöü=+-@'", min_size=1, max_size=8), unique=True, max_size=4)
 
 
-@given(names, words, words, st.sampled_from(["de", "en"]))
+@given(names, words, words, st.sampled_from(["de", "en"]), st.sampled_from(list(Rhythm)))
 def test_a_list_survives_export_and_import(
-    name: str, topics: list[str], groups: list[str], language: str
+    name: str, topics: list[str], groups: list[str], language: str, rhythm: Rhythm
 ) -> None:
     original = person(name=name, topics=tuple(topics), groups=tuple(groups), language=language)
-    back = read(write_subscribers_csv([original]))
+    back = read(write_subscribers_csv([(original, ReaderRhythm(rhythm))]))
     assert (back.skipped, back.invalid) == ([], [])
     [imported] = back.subscribers
     assert (imported.email, imported.name) == (original.email, original.name)
     assert (imported.topics, imported.groups) == (original.topics, original.groups)
-    assert imported.language == original.language
+    assert (imported.language, imported.rhythm) == (original.language, rhythm)
+
+
+def test_the_list_has_the_rhythm_that_was_chosen_last() -> None:
+    coming = ReaderRhythm(Rhythm.EVERY_ISSUE, Rhythm.DIGEST, date(2026, 12, 1))
+    [back] = read(write_subscribers_csv([(person(), coming)])).subscribers
+    assert back.rhythm is Rhythm.DIGEST
 
 
 def test_unsubscribed_addresses_stay_so_after_export_and_import() -> None:
-    text = write_subscribers_csv([person(status=SubscriberStatus.UNSUBSCRIBED)])
+    left = person(status=SubscriberStatus.UNSUBSCRIBED)
+    text = write_subscribers_csv([(left, ReaderRhythm())])
     assert read(text).subscribers == []
 
 

@@ -12,8 +12,9 @@ import pytest
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.models import EmailAddress, Subscriber, SubscriberStatus
+from upcycle_news.models.digest import Rhythm
 from upcycle_news.services.subscribers import signup_form, subscriptions
-from upcycle_news.storage import personal_data, subscribers
+from upcycle_news.storage import personal_data, rhythms, subscribers
 from upcycle_news.storage.subscribers import NewSubscriber
 from upcycle_news.subscribers.link_tokens import Purpose
 
@@ -27,6 +28,7 @@ from .web_server import WebServer, running_server
 
 ANNA = "anna@example.org"
 PARTNER = "https://www.partner.example"
+OFFERED = {"AUDIENCE__TOPICS": '["Bestand", "Kleinstadt"]', "DIGEST__INTERVAL": "monthly"}
 AXE = Path(__file__).parents[2] / "tools/node/node_modules/axe-core/axe.min.js"
 
 
@@ -34,6 +36,10 @@ def person(context: AppContext, address: str = ANNA) -> Subscriber:
     found = subscribers.find(context.store, EmailAddress.parse(address))
     assert found is not None
     return found
+
+
+def how_often(context: AppContext) -> Rhythm:
+    return rhythms.rhythm_of(context.store, person(context).id, context.today).present
 
 
 def confirm(publication: Publication, server: WebServer, count: int = 1) -> None:
@@ -220,7 +226,9 @@ def test_the_proof_of_consent_names_the_page_and_the_words_that_were_shown(
 def foreign_site(html: str) -> Iterator[str]:
     """Serve a page of somebody else on another port, which is another origin."""
     page = (
-        f"<!doctype html><html lang=de><meta charset=utf-8><title>Laden</title><h1>Laden</h1>{html}"
+        "<!doctype html><html lang=de><meta charset=utf-8>"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>Laden</title><main><h1>Laden</h1>{html}</main>"
     )
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -262,7 +270,7 @@ def test_the_snippet_says_everything_that_our_page_says(publication: Publication
 
 def _foreign_page(publication: Publication, port: int) -> tuple[AppContext, str]:
     publication.change_setting("https://umbaupost.example.net", f"http://127.0.0.1:{port}")
-    context = publication.context(AUDIENCE__TOPICS='["Bestand", "Kleinstadt"]')
+    context = publication.context(**OFFERED)
     return context, signup_form.form_for_other_sites(context)
 
 
@@ -270,6 +278,7 @@ def _fill(page: Page, site: str) -> None:
     page.open(site)
     page.type("input[name=email]", ANNA)
     page.tick("input[value=Bestand]")
+    page.tick("input[value=digest]")
 
 
 @pytest.mark.chromium
@@ -278,9 +287,7 @@ def test_a_foreign_page_is_not_left_where_its_site_is_named(
 ) -> None:
     _, html = _foreign_page(publication, port)
     with foreign_site(html) as site, browsing() as page:
-        context = publication.context(
-            AUDIENCE__TOPICS='["Bestand", "Kleinstadt"]', WEB__SIGNUP_ORIGINS=f'["{site}"]'
-        )
+        context = publication.context(**OFFERED, WEB__SIGNUP_ORIGINS=f'["{site}"]')
         with running_server(context, port) as server:
             page.look(width=320)
             page.open(site)
@@ -306,6 +313,7 @@ def test_a_foreign_page_is_not_left_where_its_site_is_named(
             )
             assert found == []
         assert person(context).topics == ("Bestand",)
+        assert how_often(context) is Rhythm.DIGEST
         [consent] = personal_data.personal_data_of(context.store, person(context)).consents
         assert consent.source == f"web: {site}"
 
@@ -328,6 +336,7 @@ def test_a_foreign_page_leads_to_ours_without_javascript_and_where_it_is_not_nam
         assert "Schauen Sie in Ihr Postfach" in page.text()
         confirm(publication, server)
     assert person(context).topics == ("Bestand",)
+    assert how_often(context) is Rhythm.DIGEST
     assert len(publication.mails()) == 1
 
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from upcycle_news.services.delivery.lateness import Standstill
     from upcycle_news.services.feeds.collect import FeedRunReport
     from upcycle_news.services.issues.diff import IssueDiff
-    from upcycle_news.services.issues.plan import IssuePlan, PlannedIssue
+    from upcycle_news.services.issues.plan import IssuePlan, PlannedDigest, PlannedIssue
     from upcycle_news.services.issues.preview import IssuePreview
     from upcycle_news.services.issues.review import Review
     from upcycle_news.services.issues.variants import ReaderExplanation, Readership
@@ -66,6 +66,7 @@ __all__ = [
     "Issues",
     "ManifestDiff",
     "Piece",
+    "PlannedDigest",
     "PlannedIssue",
     "Progress",
     "ReaderExplanation",
@@ -249,12 +250,23 @@ class Issues:
     def correction_of(self, issue: IssueId | str | None = None) -> IssueId:
         """Return the id of the correction of an issue that is not sent yet, such as ``2026-11-26-c1``.
 
-        None is the latest issue. It goes to those who got the issue, and says what `App.archive.correct` noted since. All verbs
+        None is the latest issue, digests aside. It goes to those who got the issue, and says what `App.archive.correct` noted since. All verbs
         take it as the issue that it is. Raises `IssueError` when nine of them went out.
         """
         from upcycle_news.services.issues.correction import correction_id
 
-        return correction_id(self._context, self._latest(issue))
+        latest = issues.newest_issue(self._context.store, frozen=True, digests=False)
+        return correction_id(self._context, self._latest(issue or latest))
+
+    def digest_due(self) -> IssueId:
+        """Return the id of the digest that is due, such as ``2026-12-01-d1``; all verbs take it as an issue.
+
+        It tells the issues of a period that has ended, to those who chose the digest. Raises `NothingNew` with
+        a sentence that says when the next one is due, or why there is none.
+        """
+        from upcycle_news.services.issues.digest import digest_id
+
+        return digest_id(self._context)
 
     def audience_of(self, revision: Revision) -> int:
         """Return how many would get a revision now."""
@@ -405,7 +417,7 @@ class Issues:
         revision = self.compose(issue, essays, collect=collect, on_collected=on_collected)
         raise_on_errors(render_revision(self._context, revision))
         status = status_of(self._context, revision.issue)
-        if status.audience:
+        if status.state.is_frozen:
             return DryRun(revision.issue, status.waiting, True, relay_name(self._context))
         audience = count_audience(self._context, revision)
         return DryRun(revision.issue, audience, False, relay_name(self._context))

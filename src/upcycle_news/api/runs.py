@@ -13,7 +13,7 @@ from typing import Any
 
 from upcycle_news.app.context import AppContext, utc_now
 from upcycle_news.models import IssueId, IssueStatus
-from upcycle_news.models.archive_paths import issue_path
+from upcycle_news.models.archive_paths import page_of
 from upcycle_news.models.runs import RunResult, StaleRun
 from upcycle_news.observability.logging import Log
 from upcycle_news.prefect_api.client import PrefectApiError, PrefectClient
@@ -122,11 +122,11 @@ class Runs:
     def admit(
         self, issue: str, *, planned_at: datetime, run: str, max_lateness_hours: float
     ) -> RunAdmission:
-        """Decide once per scheduled time which issue it is ('next' or an id), and whether to go on.
+        """Decide once per scheduled time which issue it is ('next', 'digest' or an id), and whether to go on.
 
         A second run for the same time, a retry and a run that resumes get the same answer. A run
         that is later than `max_lateness_hours` (0: any lateness is fine), another run at the same
-        issue, a cancelled and a sent issue, and a send hold end the run.
+        issue, a cancelled and a sent issue, that no digest is due, and a send hold end the run.
         """
         return admission.admit_run(
             self._context,
@@ -137,7 +137,7 @@ class Runs:
         )
 
     def name_of_issue(self, issue: str, *, planned_at: datetime) -> str:
-        """Return the id of the issue that a run for this time is about ('next' or an id); records nothing."""
+        """Return the id of the issue that a run for this time is about ('next', 'digest' or an id); records nothing."""
         return admission.name_of_issue(self._context, issue, planned_at)
 
     def send_hold(self) -> RunResult | None:
@@ -345,9 +345,8 @@ class Runs:
         closed_issues.mark_reported(self._context, IssueId.parse(issue))
 
     def archive_link(self, issue: str) -> str:
-        """Return the URL of the issue in the archive; empty without a public address."""
-        original = str(IssueId.parse(issue).original)
-        return self._context.publication.site_address(issue_path(original))
+        """Return the URL of the issue in the archive, of a digest that of the start page; empty without a public address."""
+        return self._context.publication.site_address(page_of(IssueId.parse(issue)))
 
     def alert_events(self) -> list[Event]:
         """Evaluate all alert rules; return the events that were not returned before."""

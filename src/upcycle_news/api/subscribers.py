@@ -18,6 +18,7 @@ from upcycle_news.models import (
     SubscriberStatus,
     UnsubscribeMethod,
 )
+from upcycle_news.models.digest import ReaderRhythm, Rhythm, RhythmOutlook
 from upcycle_news.services.subscribers import (
     address_changes,
     confirmation_mails,
@@ -65,6 +66,9 @@ __all__ = [
     "PersonalData",
     "Preferences",
     "Progress",
+    "ReaderRhythm",
+    "Rhythm",
+    "RhythmOutlook",
     "Signup",
     "Subscriber",
     "SubscriberLink",
@@ -98,15 +102,17 @@ class Subscribers:
         language: str = "",
         topics: Iterable[str] = (),
         groups: Iterable[str] = (),
+        rhythm: Rhythm | None = None,
         given_at: datetime | None = None,
         consent_text: str = "",
     ) -> AddResult:
         """Add one subscriber whose consent is documented ("letter of 3 May 2026"), confirmed at once.
 
         `given_at` is when it was given (default: now), `consent_text` the words that were agreed to. Of a
-        known one the values that are not empty change; groups are added. Raises `UpcycleError`
-        for an address that is suppressed, has unsubscribed or has not confirmed yet, `UsageError`
-        without a consent or for a language other than de and en.
+        known one the values that are not empty change; groups are added. A `rhythm` holds at once for who is
+        new, from the digest's next period on for others. Raises `UpcycleError` for an address that is
+        suppressed, has unsubscribed or has not confirmed yet, `UsageError` without a consent, for a language
+        other than de and en, and for the digest where none is offered.
         """
         return lists.add_subscriber(
             self._context,
@@ -116,6 +122,7 @@ class Subscribers:
             language=language,
             topics=topics,
             groups=groups,
+            rhythm=rhythm,
             given_at=given_at,
             consent_text=consent_text,
         )
@@ -128,14 +135,22 @@ class Subscribers:
         language: str | None = None,
         topics: Iterable[str] | None = None,
         groups: Iterable[str] | None = None,
+        rhythm: Rhythm | None = None,
     ) -> Subscriber | None:
         """Change what is not None of the subscriber with this id, and return them; None without one.
 
-        Language and topics count as chosen by the subscriber: no imported list replaces them. Raises
-        `UsageError` for a language other than de and en, `UpcycleError` for a name with control characters.
+        Language, topics and rhythm count as chosen by the subscriber: no imported list replaces them. A
+        rhythm begins with the digest's next period. Raises `UsageError` for a language other than de and en,
+        and for the digest where none is offered, `UpcycleError` for a name with control characters.
         """
         return lists.change_subscriber(
-            self._context, number, name=name, language=language, topics=topics, groups=groups
+            self._context,
+            number,
+            name=name,
+            language=language,
+            topics=topics,
+            groups=groups,
+            rhythm=rhythm,
         )
 
     def import_csv(
@@ -151,7 +166,7 @@ class Subscribers:
     ) -> ImportReport:
         """Add the subscribers of a CSV file who consented, all or none; with `dry_run` only report.
 
-        Columns: email, name, language, topics, groups, status, and those of other systems that say who
+        Columns: email, name, language, topics, groups, rhythm, status, and those of other systems that say who
         wants mail and who left. `columns` maps the file's other names to ours (or holds ``THEIRS=ours``;
         `left` is one that says who left), `ignore` names columns that are not read; `take` holds further
         words that count as subscribed. Who unsubscribed or is suppressed stays so. Raises `ContentError`
@@ -209,6 +224,12 @@ class Subscribers:
     def all(self) -> Iterator[Subscriber]:
         """Yield all subscribers, whatever their status, oldest first."""
         return subscribers.all_subscribers(self._context.store)
+
+    def with_rhythms(
+        self, people: Iterable[Subscriber]
+    ) -> Iterator[tuple[Subscriber, ReaderRhythm]]:
+        """Yield subscribers each with their rhythm, looked up for many at a time."""
+        return lists.with_rhythms(self._context, people)
 
     def find(self, address: EmailAddress | str) -> Subscriber | None:
         """Return the subscriber with this address, whatever the status; None when there is none."""
@@ -287,6 +308,7 @@ class Subscribers:
         *,
         language: str,
         topics: Collection[str] | None = None,
+        rhythm: Rhythm | None = None,
         wording: str = "",
         source: str = "",
         ip: str = "",
@@ -294,8 +316,9 @@ class Subscribers:
         """Store a sign-up, whose confirmation mail `send_confirmation` sends; None if none may be sent.
 
         Who is confirmed, suppressed or was asked a short while ago gets no mail; tell nobody which it
-        was. `language` and `topics` are the subscriber's from the confirmation on: of the topics those
-        that are offered count, none of them means all, and with None those of before stay. `wording` is
+        was. `language`, `topics` and `rhythm` are the subscriber's from the confirmation on: of the topics those
+        that are offered count, none of them means all, and what is None stays as before. The rhythm counts where
+        the digest is offered; who had mail from us before gets it from the next period on. `wording` is
         the version of the consent that a form elsewhere shows, `source` says where it stands (default for
         both: our own page). `ip` is stored only if `audience.keep_ip` says so.
         """
@@ -304,6 +327,7 @@ class Subscribers:
             _email(address),
             language=language,
             topics=topics,
+            rhythm=rhythm,
             wording=wording,
             source=source,
             ip=ip,
@@ -358,16 +382,26 @@ class Subscribers:
         return subscriptions.preferences(self._context, token)
 
     def change_preferences(
-        self, token: str, *, language: str, topics: Collection[str]
+        self,
+        token: str,
+        *,
+        language: str,
+        topics: Collection[str],
+        rhythm: Rhythm | None = None,
     ) -> Preferences | None:
-        """Store language and topics of a confirmed subscriber and return what is stored then.
+        """Store what a confirmed subscriber chose, all or nothing, and return what is stored then.
 
-        Of `topics` those that are offered count, and an unknown `language` changes nothing of it. None
-        as with `preferences`.
+        Of `topics` those that are offered count, and an unknown `language` changes nothing of it. A
+        `rhythm` (None: as it is) counts where the digest is offered, and begins with the digest's next
+        period: what is returned names the day. None as with `preferences`.
         """
         return subscriptions.change_preferences(
-            self._context, token, language=language, topics=topics
+            self._context, token, language=language, topics=topics, rhythm=rhythm
         )
+
+    def rhythm(self, number: int) -> RhythmOutlook:
+        """Return how often the subscriber with this id gets mail today, what comes, and from which day."""
+        return subscriptions.rhythm_outlook(self._context, number)
 
     # --- another address
 

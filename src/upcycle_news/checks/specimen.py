@@ -23,6 +23,7 @@ from upcycle_news.models import (
     Story,
 )
 from upcycle_news.models.archive_paths import STYLE
+from upcycle_news.models.digest import ReaderRhythm, Rhythm, RhythmOutlook
 from upcycle_news.rendering.render import render, render_transactional
 from upcycle_news.rendering.subscriber_pages import PageRenderer
 
@@ -147,6 +148,14 @@ def _archive(manifest: Manifest) -> Iterator[SeenPage]:
             yield SeenPage("archive", data.decode(), style)
 
 
+_RHYTHM = RhythmOutlook(
+    ReaderRhythm(Rhythm.EVERY_ISSUE, Rhythm.DIGEST, date(2026, 12, 1)),
+    "monthly",
+    next_digest=date(2027, 1, 1),
+    choice_begins=date(2026, 12, 1),
+)
+
+
 def _pages(manifest: Manifest) -> Iterator[SeenPage]:
     renderer, language = (
         PageRenderer(manifest.templates, manifest.publication),
@@ -155,6 +164,7 @@ def _pages(manifest: Manifest) -> Iterator[SeenPage]:
     values = {
         "action": "/x", "preferences": "/x", "topics": ("Bauen",),
         "chosen": ("Bauen",), "days": 7,
+        "rhythm": _RHYTHM, "interval": _RHYTHM.interval, "chosen_rhythm": _RHYTHM.rhythm.chosen,
         "change_waiting": True, "saved": True, "error": "page_bad_address",
     }  # fmt: skip
     values |= {

@@ -63,6 +63,10 @@ ISSUE = {
         "issue.correct:correct",
         "Compose a correction of an issue and render it; files lie under var/issues/ISSUE-c1/.",
     ),
+    "digest": (
+        "issue.digest:digest",
+        "Compose the digest that is due and render it; files lie under var/issues/ISSUE/.",
+    ),
     "status": (
         "issue.status:status",
         "Count an issue's deliveries by state, or list those in one state (with addresses).",

@@ -563,6 +563,16 @@ class AudienceSettings(Table):
     )
 
 
+class DigestSettings(Table):
+    """`[digest]`: an issue of issues, for readers who chose it."""
+
+    interval: Literal["", "weekly", "monthly", "quarterly"] = Field(
+        "",
+        description="weekly, monthly or quarterly: readers may choose a digest of so much time; empty: none.",
+    )
+    items: int = Field(12, ge=0, le=100, description="Feed items of a digest at the most.")
+
+
 class WebSettings(Table):
     """`[web]`: the pages for subscribing and leaving (`upcycle-news web`)."""
 

@@ -32,6 +32,7 @@ from upcycle_news.config.sections import (
     CockpitSettings,
     CollectSettings,
     DeliveriesSettings,
+    DigestSettings,
     DkimSettings,
     DoctorSettings,
     EventSourceSettings,
@@ -107,6 +108,7 @@ class Settings(BaseModel):
     deliveries: DeliveriesSettings = Field(default_factory=DeliveriesSettings)
     journal: JournalSettings = Field(default_factory=JournalSettings)
     audience: AudienceSettings = Field(default_factory=AudienceSettings)
+    digest: DigestSettings = Field(default_factory=DigestSettings)
     web: WebSettings = Field(default_factory=WebSettings)
     inbox: InboxSettings = Field(default_factory=InboxSettings)
     bounces: BouncesSettings = Field(default_factory=BouncesSettings)

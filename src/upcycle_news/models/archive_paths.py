@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from hashlib import sha256
 
-from upcycle_news.models import InlineImage
+from upcycle_news.models import InlineImage, IssueId
 
 HOME = ""
 ARCHIVE = "archive/"
@@ -50,6 +50,14 @@ def in_folder(path: str, folder: str) -> str:
 def issue_path(issue: str, folder: str = "") -> str:
     """Return the path of an issue's page, ``archive/2026-11-26/``, or ``en/archive/2026-11-26/``."""
     return in_folder(f"{ARCHIVE}{issue}/", folder)
+
+
+def page_of(issue: IssueId, folder: str = "") -> str:
+    """Return the path of the page that an issue's mail leads to: its own, or that of the issue that it corrects.
+
+    A digest has no page, and leads to the start page, which has the newest issues.
+    """
+    return in_folder(HOME, folder) if issue.digest else issue_path(str(issue.original), folder)
 
 
 def revision_path(issue: str) -> str:

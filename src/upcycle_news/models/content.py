@@ -26,17 +26,21 @@ class IssueId:
     """One mailing: ``2026-11-26``, and ``2026-11-26-2`` for the second one of that day.
 
     ``2026-11-26-c1`` is the first `correction` of ``2026-11-26`` that goes to those who got that issue.
+    ``2026-12-01-d1`` is the first `digest` of the period that ends with the day before.
     """
 
     day: date
     ordinal: int = 1
     correction: int = 0
+    digest: int = 0
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read an issue id; raises `UpcycleError` with the form that is expected."""
         match = re.fullmatch(
-            r"(\d{4}-\d{2}-\d{2})(?:-([1-9]\d?))?(?:-c([1-9]))?", text.strip(), re.ASCII
+            r"(\d{4}-\d{2}-\d{2})(?:(?:-([1-9]\d?))?(?:-c([1-9]))?|-d([1-9]))",
+            text.strip(),
+            re.ASCII,
         )
         try:
             if match is None:
@@ -44,18 +48,23 @@ class IssueId:
             day = date.fromisoformat(match[1])
         except ValueError:
             raise UpcycleError(localized("issue-id-bad", text=text[:40])) from None
-        return cls(day, int(match[2] or 1), int(match[3] or 0))
+        return cls(day, int(match[2] or 1), int(match[3] or 0), int(match[4] or 0))
 
     def __str__(self) -> str:
         number = f"-{self.ordinal}" if self.ordinal > 1 else ""
-        return f"{self.day.isoformat()}{number}" + (
-            f"-c{self.correction}" if self.correction else ""
-        )
+        correction = f"-c{self.correction}" if self.correction else ""
+        digest = f"-d{self.digest}" if self.digest else ""
+        return f"{self.day.isoformat()}{number}{correction}{digest}"
 
     @property
     def original(self) -> IssueId:
         """The issue that this one corrects; itself unless it is a correction."""
-        return IssueId(self.day, self.ordinal)
+        return replace(self, correction=0)
+
+    @property
+    def is_regular(self) -> bool:
+        """Whether it tells something new: corrections and digests tell again what issues told."""
+        return not self.correction and not self.digest
 
 
 @dataclass(frozen=True)
@@ -379,7 +388,8 @@ class Issue:
 
     `greeting` is what the editors say to the readers before the essays, as Markdown; mostly empty. `file`
     is the file of the issue that the contents follow, and `overruled` are its keys that a run, a command
-    or Prefect's form overruled. `told` are the corrections that a correction tells its readers of.
+    or Prefect's form overruled. `told` are the corrections that a correction tells its readers of,
+    `digest_of` the ids of the issues that a digest tells.
     `translations` are the same issue in other languages, each whole and without any of its own; `folder`
     is that of its pages in the archive, empty for the main one and the language for a translation.
     """
@@ -395,6 +405,7 @@ class Issue:
     file: IssueFile | None = None
     overruled: tuple[str, ...] = ()
     told: tuple[Told, ...] = ()
+    digest_of: tuple[str, ...] = ()
     translations: tuple[Issue, ...] = ()
     folder: str = ""
 
@@ -430,8 +441,8 @@ class Issue:
 
     @property
     def question(self) -> Question | None:
-        """What the issue asks its readers; None without a question, and in a correction, which asks none."""
-        if self.file is None or not self.file.question or self.id.correction:
+        """What the issue asks its readers; None without one, and in corrections and digests, which ask none."""
+        if self.file is None or not self.file.question or not self.id.is_regular:
             return None
         return Question(self.file.question, self.file.answers)
 

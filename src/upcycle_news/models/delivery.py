@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import Enum, StrEnum
 from typing import Any, Literal, Self
 
@@ -278,7 +278,8 @@ class IssueStatus:
 
     `in_mailbox`: they are of the embedded mailbox on this machine, and no reader has the issue.
     `variants` has the same for each variant of an issue that has several; they add up to it. `without`:
-    how many readers of each language got nothing of it, since it has nothing in theirs.
+    how many readers of each language got nothing of it, since it has nothing in theirs. `left_for_digest`
+    readers get it in the digest of `digest_day`, which is None where nobody can have chosen one.
     """
 
     issue: str
@@ -289,12 +290,15 @@ class IssueStatus:
     in_mailbox: bool = field(default=False, compare=False)
     variants: tuple[VariantStatus, ...] = field(default=(), compare=False)
     without: Mapping[str, int] = field(default_factory=dict, compare=False)
+    left_for_digest: int = field(default=0, compare=False)
+    digest_day: date | None = field(default=None, compare=False)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the counts as the JSON of `issue status`; the keys and their order are stable.
 
         The last ones are there where they say something: `variants` and `languages` for an issue that has
-        several, `without_issue` where readers of a language got nothing of it.
+        several, `without_issue` where readers of a language got nothing of it, `left_for_digest` and
+        `digest_day` where a digest tells it.
         """
         variants = [variant.as_dict() for variant in self.variants]
         languages = [one.as_dict() for one in self.languages]
@@ -308,6 +312,7 @@ class IssueStatus:
             **({"variants": variants} if variants else {}),
             **({"languages": languages} if len(languages) > 1 else {}),
             **({"without_issue": dict(self.without)} if self.without else {}),
+            **digest_fields(self.left_for_digest, self.digest_day),
         }
 
     @property
@@ -335,6 +340,15 @@ class IssueStatus:
 
     @property
     def closed(self) -> bool:
-        """True when all deliveries are final and their number equals the stored audience."""
+        """True when all deliveries are final and their number equals the stored audience.
+
+        That may be none where all who would get the issue get it in a digest.
+        """
         final = sum(self.counts.values()) - self.waiting
-        return self.audience > 0 and self.waiting == 0 and self.audience == final
+        was_queued = self.audience > 0 or self.left_for_digest > 0
+        return was_queued and self.waiting == 0 and self.audience == final
+
+
+def digest_fields(left: int, day: date | None) -> dict[str, Any]:
+    """Return what JSON says of an issue that a digest tells; nothing of any other."""
+    return {} if day is None else {"left_for_digest": left, "digest_day": day.isoformat()}

@@ -33,7 +33,7 @@ class JournalEntry:
     """One entry. `keys` is the fingerprint of the publication's person key.
 
     `number`, `revision_id` and `essays` (their slugs) are an issue's, `counts` its audience and its
-    deliveries by state; `about` is a backup's time or the kind of the new store.
+    deliveries by state; `digest_of` are the issues that a digest tells; `about` is a backup's time or the kind of the new store.
     """
 
     at: datetime
@@ -43,6 +43,7 @@ class JournalEntry:
     number: int = 0
     revision_id: str = ""
     essays: tuple[str, ...] = ()
+    digest_of: tuple[str, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     about: str = ""
 
@@ -64,6 +65,8 @@ class JournalEntry:
             values |= {"issue": self.issue, "number": self.number, "revision": self.revision_id}
         if self.essays:
             values["essays"] = list(self.essays)
+        if self.digest_of:
+            values["digest_of"] = list(self.digest_of)
         values |= self.counts
         if self.about:
             values["about"] = self.about
@@ -87,6 +90,7 @@ class JournalEntry:
                 number=int(values.pop("number", 0)),
                 revision_id=str(values.pop("revision", "")),
                 essays=tuple(map(str, values.pop("essays", ()))),
+                digest_of=tuple(map(str, values.pop("digest_of", ()))),
                 about=str(values.pop("about", "")),
                 counts={name: int(count) for name, count in values.items()},
             )

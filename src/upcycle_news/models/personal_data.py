@@ -8,6 +8,7 @@ from typing import Any
 
 from upcycle_news.models.bounces import Bounce
 from upcycle_news.models.delivery import Delivery, DeliveryState
+from upcycle_news.models.digest import RhythmStart
 from upcycle_news.models.subscriber import (
     AddressChange,
     Consent,
@@ -33,7 +34,8 @@ class PersonalData:
     """A subscriber with all rows about them, oldest first.
 
     `suppression` is that of the address itself, else that of its domain or its hash.
-    `preferences_set_at` is when the subscriber chose language and topics.
+    `preferences_set_at` is when the subscriber chose language, topics or rhythm, `rhythms` since when
+    which rhythm holds; without one every issue is sent.
     """
 
     subscriber: Subscriber
@@ -45,6 +47,7 @@ class PersonalData:
     deliveries: tuple[Delivery, ...]
     address_changes: tuple[AddressChange, ...] = ()
     welcome: tuple[WelcomeDelivery, ...] = ()
+    rhythms: tuple[RhythmStart, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON object of `subscribers show`; times in ISO 8601, to the second."""
@@ -59,6 +62,10 @@ class PersonalData:
             "groups": list(subscriber.groups),
             "created_at": _iso(subscriber.created_at),
             "chosen_at": _iso(self.preferences_set_at),
+            "rhythms": [
+                {"from": one.from_day.isoformat(), "rhythm": one.rhythm.value}
+                for one in self.rhythms
+            ],
             "consents": [consent.as_dict() for consent in self.consents],
             "address_changes": [_address_change(change) for change in self.address_changes],
             "departures": [

@@ -198,8 +198,8 @@ class Consent:
 
     `mailed_at` is when the confirmation mail was sent, `token_hash` proves the link in it, `ip` is
     kept only if the settings say so. `text` is what was agreed to, where another program asked for it.
-    `chosen_language` and `chosen_topics` are what was chosen on the form, as long as the confirmation has
-    not made it the subscriber's own.
+    `chosen_language`, `chosen_topics` and `chosen_rhythm` are what was chosen on the form, as long as the
+    confirmation has not made it the subscriber's own.
     """
 
     purpose: str
@@ -214,6 +214,7 @@ class Consent:
     text: str = ""
     chosen_language: str | None = None
     chosen_topics: tuple[str, ...] | None = None
+    chosen_rhythm: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON object of one consent in `subscribers show`; times in ISO 8601."""

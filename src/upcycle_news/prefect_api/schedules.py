@@ -65,6 +65,11 @@ class Schedule:
     parameters: Mapping[str, Any]
 
     @property
+    def makes_digest(self) -> bool:
+        """True if its flow runs make the digest that is due, not the next issue."""
+        return self.parameters.get("issue_date") == "digest"
+
+    @property
     def needs_approval(self) -> bool:
         """True if its flow runs wait for an editor's approval."""
         return not self.parameters.get("approve", False)
@@ -137,10 +142,19 @@ def function_of(entrypoint: str) -> str:
 
 
 def read_schedules(home: Path) -> tuple[Schedule, ...]:
-    """Return the active schedules of publish-issue; none without a prefect.yaml.
+    """Return the active schedules of publish-issue that make issues; none without a prefect.yaml.
 
     Raises `SettingsError` for a file or a schedule that cannot be used.
     """
+    return tuple(one for one in _read(home) if not one.makes_digest)
+
+
+def read_digest_schedules(home: Path) -> tuple[Schedule, ...]:
+    """Return the active schedules of publish-issue that make the digest; otherwise as `read_schedules`."""
+    return tuple(one for one in _read(home) if one.makes_digest)
+
+
+def _read(home: Path) -> tuple[Schedule, ...]:
     try:
         text = (home / FILE).read_text(encoding="utf-8")
     except FileNotFoundError:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from markupsafe import Markup, escape
 
 from upcycle_news.models import Publication
+from upcycle_news.models.digest import DigestInterval, Rhythm
 from upcycle_news.rendering.template_strings import TemplateStrings
 
 SCRIPT = "signup.js"
@@ -20,12 +21,13 @@ def signup_form(
     language: str,
     languages: Collection[str],
     topics: Mapping[str, str],
+    interval: DigestInterval | None = None,
     wording: str,
     days: int,
 ) -> str:
     """Return the form as HTML; the publication needs a public address.
 
-    `topics` are labels by the topics' names, `wording` the version of the consent that it shows, `days` how
+    `topics` are labels by the topics' names, `interval` is that of the digest that readers may choose, `wording` the version of the consent that it shows, `days` how
     long a confirmation is waited for. It brings no style: it takes that of its page.
     """
     values = {
@@ -47,6 +49,7 @@ def signup_form(
     parts = (
         head,
         _topics(strings, topics),
+        _rhythms(strings, interval),
         _languages(strings, language, languages),
         rest,
     )
@@ -81,6 +84,25 @@ def _topics(strings: TemplateStrings, topics: Mapping[str, str]) -> str:
         f"<fieldset>\n<legend>{escape(strings('page_topics'))}</legend>\n"
         f'<input type="hidden" name="topic" value="">\n{boxes}'
         f"<small>{escape(strings('page_topics_hint'))}</small>\n</fieldset>\n"
+    )
+
+
+def _rhythms(strings: TemplateStrings, interval: DigestInterval | None) -> str:
+    if interval is None:
+        return ""
+    names = {
+        Rhythm.EVERY_ISSUE: "page_rhythm_every_issue",
+        Rhythm.DIGEST: f"page_rhythm_{interval}",
+    }
+    checked = {Rhythm.EVERY_ISSUE: " checked"}
+    buttons = "".join(
+        f'<label><input type="radio" name="rhythm" value="{one}"{checked.get(one, "")}> '
+        f"{escape(strings(name))}</label><br>\n"
+        for one, name in names.items()
+    )
+    return (
+        f"<fieldset>\n<legend>{escape(strings('page_rhythm'))}</legend>\n{buttons}"
+        f"<small>{escape(strings('page_rhythm_hint'))}</small>\n</fieldset>\n"
     )
 
 

@@ -52,12 +52,42 @@ class TemplateStrings:
         """Return ``26. November 2026``."""
         return self._date(day, "long")
 
+    def month(self, day: date) -> str:
+        """Return ``November 2026``."""
+        from babel.dates import format_skeleton
+
+        formatted: str = format_skeleton("yMMMM", day, locale=self._locale)
+        return formatted
+
+    def date_range(self, first: date, last: date) -> str:
+        """Return ``23. bis 29. November 2026``; the string ``until`` stands between the days."""
+        from babel import Locale
+        from babel.dates import parse_pattern
+
+        locale, differs = Locale.parse(self._locale), "d"
+        if first.year != last.year:
+            differs = "y"
+        elif first.month != last.month:
+            differs = "M"
+        parts = zip((first, last), locale.interval_formats["yMMMd"][differs], strict=True)
+        formatted = "".join(
+            parse_pattern(part.replace("MMM", "MMMM")).apply(day, locale) for day, part in parts
+        )
+        return _bound(re.sub(r"\s*\u2013\s*", f" {self('until')} ", formatted))
+
+    @property
+    def _locale(self) -> str:
+        return self.language.replace("-", "_")
+
     def _date(self, day: date, form: str) -> str:
         from babel.dates import format_date
 
-        formatted: str = format_date(day, form, locale=self.language.replace("-", "_"))
-        # No line may end after "26.".
-        return re.sub(r"(?<=\d\.) (?=\w)", "\u00a0", formatted)
+        return _bound(format_date(day, form, locale=self._locale))
+
+
+def _bound(day: str) -> str:
+    """Return a date in words whose lines do not end after ``26.``."""
+    return re.sub(r"(?<=\d\.) (?=\w)", "\u00a0", day)
 
 
 CATALOGUES = re.compile(r"texts\.(\w+)\.toml")

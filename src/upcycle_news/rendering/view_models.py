@@ -30,7 +30,7 @@ from upcycle_news.models.archive_paths import (
     event_path,
     image_path,
     in_folder,
-    issue_path,
+    page_of,
 )
 from upcycle_news.rendering import markdown, plaintext
 from upcycle_news.rendering.essay_fields import essay_fields, with_essay_fields
@@ -277,13 +277,13 @@ def subject(manifest: Manifest) -> str:
 
 
 def _links(manifest: Manifest, subject: str) -> Links:
-    publication, issue = manifest.publication, str(manifest.issue.id.original)
-    folder, form = manifest.issue.folder, f"{manifest.publication.public_url}/subscribe"
+    publication, folder = manifest.publication, manifest.issue.folder
+    form = f"{publication.public_url}/subscribe"
     reply = publication.reply_to or publication.sender_address
     return Links(
         unsubscribe=Placeholder.UNSUBSCRIBE.value,
         preferences=Placeholder.PREFERENCES.value,
-        online=publication.site_address(issue_path(issue, folder)),
+        online=publication.site_address(page_of(manifest.issue.id, folder)),
         archive=publication.site_address(in_folder(ARCHIVE, folder)),
         subscribe=(f"{form}?lang={folder}" if folder else form) if publication.public_url else "",
         reply=f"mailto:{quote(reply, safe='@')}?subject={quote(f'Re: {subject}')}" if reply else "",

@@ -121,8 +121,9 @@ def _insert(
         [new_row(store, subscriber, SubscriberStatus.PENDING, now) for subscriber in new],
     )
     keys = [subscriber.email.key for subscriber in new]
+    chosen = {subscriber.email.key: subscriber.rhythm for subscriber in new}
     inserted = connection.execute(
-        select(subscribers.c.id, subscribers.c.language)
+        select(subscribers.c.id, subscribers.c.email_key, subscribers.c.language)
         .where(subscribers.c.email_key.in_(keys))
         .order_by(subscribers.c.id)
     ).all()
@@ -137,6 +138,7 @@ def _insert(
                 "token_hash": "",
                 "ip": "",
                 "given_at": now,
+                "chosen_rhythm": chosen[row.email_key],
             }
             for row in inserted
         ],

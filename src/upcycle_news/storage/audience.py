@@ -21,6 +21,7 @@ from sqlalchemy import (
     and_,
     cast,
     delete,
+    false,
     func,
     insert,
     literal,
@@ -30,9 +31,10 @@ from sqlalchemy import (
 )
 
 from upcycle_news.models import Choice, DeliveryState, IssueId, SubscriberStatus
-from upcycle_news.storage import packed_deliveries
+from upcycle_news.models.digest import DigestInterval, DigestPeriod
+from upcycle_news.storage import packed_deliveries, rhythms
 from upcycle_news.storage.database import Store
-from upcycle_news.storage.schema import deliveries, subscribers
+from upcycle_news.storage.schema import deliveries, subscribers, used_content
 from upcycle_news.storage.suppressions import suppression_reason_sql
 
 NO_MAIL = -1
@@ -49,11 +51,13 @@ VariantOf = Callable[[Choice], int | None]
 class QueuedReaders:
     """How many deliveries of each variant were queued, by its number.
 
-    `without` are those who would get the issue if it had something in their language, by language.
+    `without` are those who would get the issue if it had something in their language, by language;
+    `left_for_digest` get it in a digest.
     """
 
     variants: Mapping[int, int]
     without: Mapping[str, int] = field(default_factory=dict)
+    left_for_digest: int = 0
 
 
 # Stored JSON as text: equal texts are equal choices, and what is written in another order is read as well.
@@ -73,14 +77,20 @@ _chosen = Table(
 
 
 def count_choices(
-    store: Store, topics: Collection[str], *, issue: IssueId | None = None
+    store: Store,
+    topics: Collection[str],
+    *,
+    issue: IssueId | None = None,
+    interval: DigestInterval | None = None,
 ) -> dict[Choice, int]:
     """Return how many of those who would get an issue on `topics` (empty: for all) made each choice.
 
-    A correction goes to those who got the issue that it corrects.
+    A correction goes to those who got the issue that it corrects, a digest to those who chose it; they
+    get none of the issues that it tells. `interval` is the digest's.
     """
     with store.reading() as connection:
-        rows = _choices(connection, issue)
+        period = rhythms.issue_period(connection, issue, interval) if issue else None
+        rows = _choices(connection, issue, period)
     counts: dict[Choice, int] = {}
     for (language, stored), readers in rows.items():
         choice = Choice(language, tuple(json.loads(stored)))
@@ -89,19 +99,41 @@ def count_choices(
     return counts
 
 
-def count_audience(store: Store, topics: Collection[str], *, issue: IssueId | None = None) -> int:
+def count_audience(
+    store: Store,
+    topics: Collection[str],
+    *,
+    issue: IssueId | None = None,
+    interval: DigestInterval | None = None,
+) -> int:
     """Return how many deliveries an issue on `topics` (empty: for all) would have now."""
-    return sum(count_choices(store, topics, issue=issue).values())
+    return sum(count_choices(store, topics, issue=issue, interval=interval).values())
 
 
-def may_receive(store: Store, subscriber: int, issue: IssueId) -> bool:
-    """Return whether a subscriber would be asked about an issue now, whatever they chose.
+def count_left_for_digest(
+    store: Store, topics: Collection[str], issue: IssueId, interval: DigestInterval | None
+) -> tuple[int, DigestPeriod | None]:
+    """Return how many would get an issue in a digest only, and the period of that digest, as it is now."""
+    with store.reading() as connection:
+        period = rhythms.issue_period(connection, issue, interval)
+        if period is None or not issue.is_regular:
+            return 0, None
+        return _left_for_digest(connection, topics, period), period
 
-    Not who is not confirmed, left or is suppressed; a correction is for those who got what it corrects.
+
+def may_receive(
+    store: Store, subscriber: int, issue: IssueId, interval: DigestInterval | None = None
+) -> bool:
+    """Return whether a subscriber would be asked about an issue now, whatever topics they chose.
+
+    Not who is not confirmed, left or is suppressed; a correction is for those who got what it corrects,
+    and an issue that a digest tells for those who did not choose the digest.
     """
-    with store.reading() as connection, _may_receive(connection, issue) as conditions:
-        query = select(subscribers.c.id).where(subscribers.c.id == subscriber, *conditions)
-        return connection.execute(query).first() is not None
+    with store.reading() as connection:
+        period = rhythms.issue_period(connection, issue, interval)
+        with _may_receive(connection, issue, period) as conditions:
+            query = select(subscribers.c.id).where(subscribers.c.id == subscriber, *conditions)
+            return connection.execute(query).first() is not None
 
 
 def wants(chosen: Collection[str], topics: Collection[str]) -> bool:
@@ -117,14 +149,17 @@ def queue_deliveries(
     variant_of: VariantOf | None,
     *,
     now: datetime,
+    period: DigestPeriod | None = None,
 ) -> QueuedReaders:
     """Queue a delivery for everybody who gets the issue; return how many each variant has, and who has none.
+
+    `period` is that of the digest that tells the issue, or which it is.
 
     They are in the order of their variants, so that a worker has few of them at a time. Without
     `variant_of` all get the first. What another transaction changes in this very moment counts as it was
     before or as it is then.
     """
-    choices = {} if variant_of is None else _choices(connection, issue)
+    choices = {} if variant_of is None else _choices(connection, issue, period)
     numbers = {} if variant_of is None else _numbers(choices, variant_of)
     if numbers:
         _chosen.create(connection)
@@ -133,7 +168,7 @@ def queue_deliveries(
             for (language, topics), number in numbers.items()
         ]
         connection.execute(insert(_chosen), rows)
-    with _may_receive(connection, issue) as conditions:
+    with _may_receive(connection, issue, period) as conditions:
         query = _rows(issue, now, conditions, by_choice=bool(numbers))
         columns = [column.name for column in query.selected_columns]
         connection.execute(insert(deliveries).from_select(columns, query))
@@ -144,20 +179,35 @@ def queue_deliveries(
         _remove_other_topics(connection, issue, topics)
     # Counted, because with Postgres an INSERT … SELECT does not tell how many rows it made.
     of_issue = deliveries.c.issue_id == str(issue)
+    left = _left_for_digest(connection, topics, period) if period and issue.is_regular else 0
     if not numbers:
         total = connection.scalar(select(func.count()).where(of_issue)) or 0
-        return QueuedReaders({0: int(total)} if total else {})
+        return QueuedReaders({0: int(total)} if total else {}, left_for_digest=left)
     counted = select(deliveries.c.variant, func.count()).where(of_issue)
     rows_of = connection.execute(counted.group_by(deliveries.c.variant))
     return QueuedReaders(
-        {int(number): int(count) for number, count in rows_of}, _without(choices, numbers, topics)
+        {int(number): int(count) for number, count in rows_of},
+        _without(choices, numbers, topics),
+        left,
     )
 
 
-def _choices(connection: Connection, issue: IssueId | None) -> dict[tuple[str, str], int]:
+def _left_for_digest(connection: Connection, topics: Collection[str], period: DigestPeriod) -> int:
+    """Return how many get an issue of the period in its digest."""
+    of_digest = _choices(connection, IssueId(period.end, digest=1), period)
+    return sum(
+        readers
+        for (_, stored), readers in of_digest.items()
+        if not topics or wants(json.loads(stored), topics)
+    )
+
+
+def _choices(
+    connection: Connection, issue: IssueId | None, period: DigestPeriod | None
+) -> dict[tuple[str, str], int]:
     """Return the readers of each choice, which is a language and the topics as they are stored."""
     query = select(subscribers.c.language, _TOPICS, func.count())
-    with _may_receive(connection, issue) as conditions:
+    with _may_receive(connection, issue, period) as conditions:
         rows = connection.execute(
             query.where(*conditions).group_by(subscribers.c.language, _TOPICS)
         ).all()
@@ -233,18 +283,37 @@ def _rows(
 
 
 @contextmanager
-def _may_receive(connection: Connection, issue: IssueId | None = None) -> Iterator[_Conditions]:
-    """The conditions for getting an issue; a correction goes only to whom its issue was accepted for."""
+def _may_receive(
+    connection: Connection, issue: IssueId | None = None, period: DigestPeriod | None = None
+) -> Iterator[_Conditions]:
+    """The conditions for getting an issue; a correction goes only to whom its issue was accepted for.
+
+    `period` is that of the digest that tells the issue, or which it is; a digest of none is for nobody.
+    """
     conditions = (
         subscribers.c.status == SubscriberStatus.CONFIRMED,
         suppression_reason_sql().is_(None),
     )
-    if issue is None or not issue.correction:
+    if issue is None:
         yield conditions
-        return
-    original = str(issue.original)
-    with packed_deliveries.subscribers_in(connection, original, DeliveryState.SENT) as got:
-        yield (*conditions, subscribers.c.id.in_(got))
+    elif issue.correction:
+        told_in = _mailings_that_told(connection, issue.original)
+        with packed_deliveries.subscribers_in(connection, told_in, DeliveryState.SENT) as got:
+            yield (*conditions, subscribers.c.id.in_(got))
+    elif period is None:
+        yield (*conditions, false()) if issue.digest else conditions
+    else:
+        readers = rhythms.digest_readers(period)
+        number = subscribers.c.id
+        yield (*conditions, number.in_(readers) if issue.digest else number.not_in(readers))
+
+
+def _mailings_that_told(connection: Connection, issue: IssueId) -> tuple[str, ...]:
+    """Return an issue and the digests that told it: nobody got it by two of them."""
+    told_by = select(used_content.c.issue_id).where(
+        used_content.c.kind == "issue", used_content.c.value == str(issue)
+    )
+    return (str(issue), *connection.scalars(told_by))
 
 
 def _remove_other_topics(connection: Connection, issue: IssueId, topics: Collection[str]) -> None:

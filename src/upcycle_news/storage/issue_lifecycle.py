@@ -557,6 +557,8 @@ def take_back(connection: Connection, issue: str, *, by: str, now: datetime, rea
         "enqueued_at": None,
         "closed_at": None,
         "left_without": None,
+        "digest_day": None,
+        "left_for_digest": None,
     }
     advance(
         connection,
@@ -602,13 +604,12 @@ def record_variants(connection: Connection, issue: str, readers: Mapping[int, in
     """Record how many deliveries each variant of an issue has that is queued now."""
     connection.execute(delete(variant_sums).where(variant_sums.c.issue_id == issue))
     none_ended = dict.fromkeys((state.value for state in FINAL), 0)
-    connection.execute(
-        insert(variant_sums),
-        [
-            {"issue_id": issue, "variant": number, "audience": count, **none_ended}
-            for number, count in sorted(readers.items())
-        ],
-    )
+    rows = [
+        {"issue_id": issue, "variant": number, "audience": count, **none_ended}
+        for number, count in sorted(readers.items())
+    ]
+    if rows:  # none where all readers get the issue in a digest
+        connection.execute(insert(variant_sums), rows)
 
 
 def count_variants(connection: Connection, issue: str) -> dict[int, dict[DeliveryState, int]]:

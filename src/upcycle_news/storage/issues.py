@@ -18,6 +18,7 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    true,
 )
 
 from upcycle_news.errors import IssueError
@@ -32,9 +33,10 @@ from upcycle_news.models import (
     Variants,
     VariantStatus,
 )
+from upcycle_news.models.digest import DigestInterval, DigestPeriod
 from upcycle_news.models.variants import issue_of, number_of
 from upcycle_news.storage import issue_lifecycle as lifecycle
-from upcycle_news.storage import issue_relays, manifest_json, refusal_guard, send_hold
+from upcycle_news.storage import issue_relays, manifest_json, refusal_guard, rhythms, send_hold
 from upcycle_news.storage import revisions as revision_rows
 from upcycle_news.storage.audience import VariantOf, queue_deliveries
 from upcycle_news.storage.database import Store
@@ -98,16 +100,23 @@ def issues_of_day(store: Store, day: date) -> tuple[IssueRow, ...]:
     return _select(store, select(issues).where(issues.c.day == day))
 
 
-def newest_issue(store: Store, *, frozen: bool = False) -> IssueId | None:
+def newest_issue(store: Store, *, frozen: bool = False, digests: bool = True) -> IssueId | None:
     """Return the newest issue, with `frozen` the newest whose deliveries began; None without one."""
     states = [state for state in IssueState if state.is_frozen or not frozen]
     # One look-up in the index for each state, instead of reading all issues to sort them.
-    newest = [select(func.max(issues.c.day)).where(issues.c.state == state) for state in states]
+    wanted = true() if digests else issues.c.id.not_like("%-d%")
+    newest = [
+        select(func.max(issues.c.day)).where(issues.c.state == state, wanted) for state in states
+    ]
     with store.reading() as connection:
         days = connection.execute(select(*(day.scalar_subquery() for day in newest))).one()
     if not (known := [day for day in days if day is not None]):
         return None
-    rows = [row for row in issues_of_day(store, max(known)) if row.state in states]
+    rows = [
+        row
+        for row in issues_of_day(store, max(known))
+        if row.state in states and (digests or not row.id.digest)
+    ]
     return rows[-1].id if rows else None
 
 
@@ -190,8 +199,11 @@ def enqueue(
     now: datetime,
     relay: str = "",
     approval: NewApproval | None = None,
+    interval: DigestInterval | None = None,
 ) -> int:
     """Freeze an approved issue and queue one delivery for each confirmed, unsuppressed subscriber.
+
+    Who chose the digest, whose `interval` it is, gets the issue in that.
 
     One transaction: the approval if one is given with it, the audience, the queue for `relay` (empty:
     the first that delivers) and the content that is used now. Returns the audience's size; raises `IssueError` when the issue is frozen already, is not approved with this
@@ -208,13 +220,24 @@ def enqueue(
         _raise_unless_approved(connection, issue, revision_id, approval, now)
         if issue.correction:
             _raise_unless_correctable(connection, issue, relay)
+        if issue.digest:
+            _raise_unless_untold(connection, issue, revision.manifest.issue.digest_of)
         manifest = revision.manifest
+        rhythms.lock_out_choices(connection)
+        period = rhythms.issue_period(connection, issue, interval)
+        if period is not None and issue.is_regular:
+            period = rhythms.begin_period(connection, issue.day, interval)
         queued = queue_deliveries(
-            connection, issue, manifest.publication.readers_of, variant_chooser(manifest), now=now
+            connection,
+            issue,
+            manifest.publication.readers_of,
+            variant_chooser(manifest),
+            now=now,
+            period=period,
         )
         readers = queued.variants
         audience = sum(readers.values())
-        if audience == 0:
+        if audience == 0 and not queued.left_for_digest:
             raise IssueError(nobody_to_send_to(issue))
         lifecycle.advance(
             connection,
@@ -227,6 +250,7 @@ def enqueue(
                 "enqueued_at": now,
                 "audience": audience,
                 "left_without": dict(queued.without) or None,
+                **_digest_columns(issue, period, queued.left_for_digest),
             },
         )
         if manifest.variants:
@@ -234,8 +258,19 @@ def enqueue(
         if relay:
             issue_relays.record_queued(connection, str(issue), relay)
         if not issue.correction:  # which tells nothing new
-            record_used_content(connection, manifest, variants=readers)
+            # A digest may tell any of the items.
+            told = None if queued.left_for_digest else readers
+            record_used_content(connection, manifest, variants=told)
     return audience
+
+
+def _digest_columns(issue: IssueId, period: DigestPeriod | None, left: int) -> dict[str, Any]:
+    """Return which digest tells an issue that is queued, and for how many; none for a digest itself."""
+    told = period is not None and issue.is_regular
+    return {
+        "digest_day": period.end if told and period else None,
+        "left_for_digest": left if told else None,
+    }
 
 
 def variant_chooser(manifest: Manifest) -> VariantOf | None:
@@ -249,6 +284,8 @@ def nobody_to_send_to(issue: IssueId) -> LocalizedText:
     """Return that an issue has no audience."""
     if issue.correction:
         return localized("correction-nobody", issue=str(issue.original))
+    if issue.digest:
+        return localized("digest-nobody", issue=str(issue))
     return localized("nobody-to-send-to")
 
 
@@ -259,6 +296,17 @@ def _raise_unless_correctable(connection: Connection, issue: IssueId, relay: str
         raise IssueError(localized("correction-too-soon", issue=original))
     if relay != MAILBOX and _is_in_mailbox(connection, original):
         raise IssueError(localized("correction-unsent", issue=original))
+
+
+def _raise_unless_untold(connection: Connection, digest: IssueId, told: Collection[str]) -> None:
+    """Raise `IssueError` when another digest told one of these issues already."""
+    earlier = select(used_content.c.value).where(
+        used_content.c.kind == "issue",
+        used_content.c.value.in_(sorted(told)),
+        used_content.c.issue_id != str(digest),
+    )
+    if (issue := connection.scalar(earlier.limit(1))) is not None:
+        raise IssueError(localized("digest-told", issue=str(digest), told=issue))
 
 
 def _raise_unless_approved(
@@ -336,9 +384,12 @@ def record_used_content(
     """Record what an issue tells, in place of what it told when it was taken back from the mailbox.
 
     An item counts as told when one of these `variants` has it (None: any, as where nobody knows which went
-    out): others may be in a later issue.
+    out): others may be in a later issue. A digest tells issues, and nothing of its own.
     """
     issue = manifest.issue
+    if issue.id.digest:
+        record_told_issues(connection, issue.id, issue.digest_of)
+        return
     numbers = range(len(manifest.variants.all) or 1) if variants is None else variants
     told = {
         related
@@ -360,9 +411,62 @@ def record_used_content(
         )
 
 
+def record_told_issues(connection: Connection, digest: IssueId, told: Collection[str]) -> None:
+    """Record which issues a digest tells, in place of what it told before."""
+    connection.execute(delete(used_content).where(used_content.c.issue_id == str(digest)))
+    values = {"kind": "issue", "issue_id": str(digest)}
+    connection.execute(insert(used_content), [{**values, "value": one} for one in sorted(told)])
+
+
+def digest_days(store: Store, *, until: date) -> tuple[date, ...]:
+    """Return the days up to `until` whose digests have something to tell, oldest first.
+
+    That is an issue that was queued and not cancelled, and is told by no digest that was sent; or a digest
+    lies in the mailbox.
+    """
+    digests = issues.alias()
+    told = (
+        select(used_content.c.value)
+        .join(digests, digests.c.id == used_content.c.issue_id)
+        .where(used_content.c.kind == "issue", digests.c.enqueued_at.is_not(None))
+    )
+    untold = select(issues.c.digest_day).where(
+        issues.c.digest_day <= until,
+        issues.c.enqueued_at.is_not(None),
+        issues.c.state != IssueState.CANCELLED,
+        issues.c.id.not_in(told),
+    )
+    in_mailbox = (
+        select(issues.c.day)
+        .join(issue_relays_table, issue_relays_table.c.issue_id == issues.c.id)
+        .where(
+            issues.c.id.contains("-d"),
+            issues.c.day <= until,
+            issue_relays_table.c.first_relay == MAILBOX,
+        )
+    )
+    with store.reading() as connection:
+        days = {*connection.scalars(untold.distinct()), *connection.scalars(in_mailbox)}
+    return tuple(sorted(days))
+
+
+def issues_for_digest(store: Store, digest: IssueId) -> tuple[IssueRow, ...]:
+    """Return the queued issues that a digest has to tell: those of its day that no other digest told."""
+    told = select(used_content.c.value).where(
+        used_content.c.kind == "issue", used_content.c.issue_id != str(digest)
+    )
+    query = select(issues).where(
+        issues.c.digest_day == digest.day,
+        issues.c.enqueued_at.is_not(None),
+        issues.c.state != IssueState.CANCELLED,
+        issues.c.id.not_in(told),
+    )
+    return _select(store, query)
+
+
 def record_used_essays(connection: Connection, issue: IssueId, slugs: Collection[str]) -> None:
-    """Record essays that were in an issue of which nothing else is known; a correction told none."""
-    if issue.correction:
+    """Record essays that were in an issue of which nothing else is known; a correction or digest told none."""
+    if not issue.is_regular:
         return
     query = select(used_content.c.value).where(
         used_content.c.issue_id == str(issue), used_content.c.kind == "essay"
@@ -525,6 +629,8 @@ def status(store: Store, issue: IssueId) -> IssueStatus | None:
         IssueState(row.state),
         in_mailbox=in_mailbox,
         without=row.left_without or {},
+        left_for_digest=row.left_for_digest or 0,
+        digest_day=row.digest_day,
     )
 
 

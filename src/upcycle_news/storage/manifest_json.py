@@ -111,7 +111,7 @@ def question(text: str) -> tuple[Question, str] | None:
     """Return the question in a manifest's JSON and the issue's language, if the issue asks one."""
     issue = json.loads(text)["issue"]
     file = issue.get("file") or {}
-    if not file.get("question") or issue["id"].get("correction"):
+    if not file.get("question") or issue["id"].get("correction") or issue["id"].get("digest"):
         return None
     return Question(file["question"], tuple(file["answers"])), issue["language"]
 

@@ -170,15 +170,18 @@ def last_change(connection: Connection, issue: str | None = None) -> datetime | 
 
 @contextmanager
 def subscribers_in(
-    connection: Connection, issue: str, state: DeliveryState
+    connection: Connection, mailings: Collection[str], state: DeliveryState
 ) -> Iterator[Select[tuple[int]] | CompoundSelect[tuple[int]]]:
-    """Select the subscribers of an issue's deliveries in one state, packed or not, for an IN of a statement."""
+    """Select the subscribers of these issues' deliveries in one state, packed or not, for an IN of a statement.
+
+    Nobody may have a delivery of two of them.
+    """
     rows = select(deliveries.c.subscriber_id).where(
-        deliveries.c.issue_id == issue, deliveries.c.state == state
+        deliveries.c.issue_id.in_(mailings), deliveries.c.state == state
     )
-    locked = select(issues.c.id).where(issues.c.id == issue).with_for_update(read=True)
-    connection.execute(locked)  # nothing is packed meanwhile
-    packed = _rows.issue_id == issue, _rows.state == state
+    ordered = select(issues.c.id).where(issues.c.id.in_(mailings)).order_by(issues.c.id)
+    connection.execute(ordered.with_for_update(read=True))  # nothing is packed meanwhile
+    packed = _rows.issue_id.in_(mailings), _rows.state == state
     if connection.execute(select(_rows.block).where(*packed).limit(1)).first() is None:
         yield rows
         return

@@ -22,7 +22,7 @@ from upcycle_news.models import (
 )
 from upcycle_news.models.personal_data import WelcomeDelivery
 from upcycle_news.storage import address_changes as changes
-from upcycle_news.storage import event_log, packed_deliveries
+from upcycle_news.storage import event_log, packed_deliveries, rhythms
 from upcycle_news.storage import suppressions as suppression_rows
 from upcycle_news.storage.bounces import read_bounce
 from upcycle_news.storage.database import Store
@@ -72,6 +72,7 @@ def personal_data_of(store: Store, subscriber: Subscriber) -> PersonalData:
             select(subscribers.c.preferences_set_at).where(subscribers.c.id == number)
         )
         suppression = suppression_rows.suppression_of(connection, store, subscriber.email)
+        rhythm_starts = rhythms.starts_of(connection, number)
         address_change_rows = changes.changes_of(connection, number)
     return PersonalData(
         subscriber=subscriber,
@@ -90,6 +91,7 @@ def personal_data_of(store: Store, subscriber: Subscriber) -> PersonalData:
             )
             for row in welcome_rows
         ),
+        rhythms=rhythm_starts,
     )
 
 
@@ -107,6 +109,7 @@ def _consent(row: Row[Any]) -> Consent:
         text=row.text,
         chosen_language=row.chosen_language,
         chosen_topics=None if row.chosen_topics is None else tuple(row.chosen_topics),
+        chosen_rhythm=row.chosen_rhythm,
     )
 
 

@@ -46,9 +46,13 @@ def issues_by_essay(store: Store) -> Mapping[str, IssueId]:
 def previous_issue(store: Store, issue: IssueId) -> tuple[IssueId, str] | None:
     """Return the issue queued last before this one, and its frozen revision; None for the first.
 
-    Before a correction it is the issue that it corrects, and no issue comes after a correction.
+    Before a correction it is the issue that it corrects, before a digest another digest, and no other issue
+    comes after these.
     """
-    is_before = and_(issues.c.id != str(issue), issues.c.id.not_like("%-c%"))
+    others = and_(issues.c.id.not_like("%-c%"), issues.c.id.not_like("%-d%"))
+    if issue.digest:
+        others = issues.c.id.like("%-d%")
+    is_before = and_(issues.c.id != str(issue), others)
     if issue.correction:
         is_before = and_(issues.c.id == str(issue.original))
     query = (

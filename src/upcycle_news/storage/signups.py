@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, exists, insert, select, text, update
+from sqlalchemy import Connection, Row, delete, exists, insert, select, text, update
 
 from upcycle_news.models import (
     ConfirmationMailKind,
@@ -21,11 +21,17 @@ from upcycle_news.models import (
     Signup,
     SubscriberStatus,
 )
-from upcycle_news.storage import confirmation_mails, event_log, suppressions
+from upcycle_news.models.digest import DigestInterval, Rhythm, RhythmOnConfirmation
+from upcycle_news.storage import (
+    confirmation_mails,
+    event_log,
+    rhythms,
+    suppressions,
+)
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.dialect_insert import dialect_insert
 from upcycle_news.storage.schema import confirmation_mails as confirmation_mail_rows
-from upcycle_news.storage.schema import consents, subscribers
+from upcycle_news.storage.schema import consent_proofs, consents, deliveries, subscribers
 from upcycle_news.storage.subscribers import NewSubscriber, new_row
 
 PURPOSE = "newsletter"
@@ -52,6 +58,7 @@ def start_signup(
     may_ask: Callable[[AddressStatus], bool],
     language: str,
     topics: Sequence[str] | None = None,
+    rhythm: Rhythm | None = None,
     source: str,
     wording: str,
     ip: str,
@@ -61,8 +68,8 @@ def start_signup(
 ) -> Signup | None:
     """Store a sign-up and queue its mail if `may_ask` allows it; None when no mail must be sent.
 
-    `language` and `topics` are the subscriber's from the confirmation on; with `topics` None those that
-    are known of them stay. One transaction: two sign-ups at the same moment make one mail. The mails to the mailbox with the
+    `language`, `topics` and `rhythm` are the subscriber's from the confirmation on; what is None stays as it
+    is known of them. One transaction: two sign-ups at the same moment make one mail. The mails to the mailbox with the
     key `mailbox_key` (default: the address) are counted from `mailbox_since`.
     """
     now = now.replace(microsecond=0)
@@ -102,6 +109,7 @@ def start_signup(
                 given_at=now,
                 chosen_language=language,
                 chosen_topics=None if topics is None else list(topics),
+                chosen_rhythm=rhythm,
             )
             .returning(consents.c.id)
         ).scalar_one()
@@ -164,16 +172,93 @@ def confirmation_status(
         return _lookup(connection, token_hash, now, valid_for)[0]
 
 
+def rhythm_on_confirmation(
+    store: Store,
+    today: date,
+    interval: DigestInterval | None,
+    *,
+    consent: int | None = None,
+    token_hash: str = "",
+) -> RhythmOnConfirmation | None:
+    """Return the rhythm that an unconfirmed sign-up chose, and from when it would hold if it were confirmed today.
+
+    The sign-up is named by the id of its consent, or by its link. None where no rhythm was chosen, and
+    where there is no digest.
+    """
+    if interval is None:
+        return None
+    query = (
+        select(consents, subscribers.c.email)
+        .join(subscribers, subscribers.c.id == consents.c.subscriber_id)
+        .where(
+            consents.c.confirmed_at.is_(None),
+            consents.c.id == consent if token_hash == "" else consents.c.token_hash == token_hash,
+        )
+    )
+    with store.reading() as connection:
+        row = connection.execute(query).first()
+        if row is None or row.chosen_rhythm is None:
+            return None
+        chosen, number = Rhythm(row.chosen_rhythm), row.subscriber_id
+        at_once = chosen is rhythms.rhythm_in(connection, number, today).present or is_new_reader(
+            connection, store, number, EmailAddress(row.email)
+        )
+        begins = None if at_once else rhythms.begins_on(connection, today, interval)
+        return RhythmOnConfirmation(chosen, begins)
+
+
+def is_new_reader(connection: Connection, store: Store, number: int, email: EmailAddress) -> bool:
+    """Return whether nothing was ever sent to a subscriber or to whoever had their address; in doubt False.
+
+    Whoever was subscribed before, under another id as well, may have got issues of the present period.
+    """
+    hash_key = suppressions.hash_key(store, email)
+    known = (
+        select(consents.c.id).where(
+            consents.c.subscriber_id == number, consents.c.confirmed_at.is_not(None)
+        ),
+        select(deliveries.c.id).where(deliveries.c.subscriber_id == number),
+        select(consent_proofs.c.id).where(
+            consent_proofs.c.hash_key == hash_key, consent_proofs.c.hash_key != ""
+        ),
+    )
+    return (
+        not any(connection.execute(query.limit(1)).first() for query in known)
+        # Who was erased, or has another address since, is known by what suppresses this one.
+        and not suppressions.suppressed_reasons(connection, store, [email])
+    )
+
+
 def confirm(
-    store: Store, token_hash: str, *, now: datetime, valid_for: timedelta
+    store: Store,
+    token_hash: str,
+    *,
+    now: datetime,
+    valid_for: timedelta,
+    today: date | None = None,
+    interval: DigestInterval | None = None,
 ) -> ConfirmationResult:
-    """Confirm a sign-up: the consent is valid from now on. Safe to call twice."""
+    """Confirm a sign-up: the consent is valid from now on. Safe to call twice.
+
+    A rhythm that was chosen with it holds from the digest's period on that has `today`, for a reader to
+    whom nothing was sent before; else from the next one. Without the digest's `interval` it is dropped.
+    """
     now = now.replace(microsecond=0)
     with store.writing() as connection:
         result, consent, number, address = _lookup(connection, token_hash, now, valid_for)
         if result is not ConfirmationResult.NOW:
             return result
-        chosen = _take_choices(connection, consent, now)
+        row = connection.execute(select(consents).where(consents.c.id == consent)).one()
+        if row.chosen_rhythm is not None and today is not None:
+            rhythms.choose(
+                connection,
+                number,
+                Rhythm(row.chosen_rhythm),
+                today=today,
+                interval=interval,
+                is_new=is_new_reader(connection, store, number, EmailAddress(address)),
+            )
+        chosen = _take_choices(connection, row, now)
         connection.execute(
             update(consents).where(consents.c.id == consent).values(confirmed_at=now)
         )
@@ -194,19 +279,20 @@ def confirm(
     return ConfirmationResult.NOW
 
 
-def _take_choices(connection: Connection, consent: int, now: datetime) -> dict[str, Any]:
+def _take_choices(connection: Connection, consent: Row[Any], now: datetime) -> dict[str, Any]:
     """Return the subscriber's columns that the form of a sign-up decides; the sign-up keeps none of it."""
-    row = connection.execute(
-        select(consents.c.chosen_language, consents.c.chosen_topics).where(consents.c.id == consent)
-    ).one()
     connection.execute(
         update(consents)
-        .where(consents.c.id == consent)
-        .values(chosen_language=None, chosen_topics=None)
+        .where(consents.c.id == consent.id)
+        .values(chosen_language=None, chosen_topics=None, chosen_rhythm=None)
     )
-    chosen: dict[str, Any] = {"language": row.chosen_language} if row.chosen_language else {}
-    if row.chosen_topics is not None:  # from now on no imported list replaces them
-        chosen |= {"topics": list(row.chosen_topics), "preferences_set_at": now}
+    chosen: dict[str, Any] = (
+        {"language": consent.chosen_language} if consent.chosen_language else {}
+    )
+    if consent.chosen_topics is not None:
+        chosen |= {"topics": list(consent.chosen_topics)}
+    if consent.chosen_topics is not None or consent.chosen_rhythm is not None:
+        chosen |= {"preferences_set_at": now}  # from now on no imported list replaces them
     return chosen
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Text, case, cast, func, select
 
 from upcycle_news.models import DeliveryState, IssueId, Rate, SubscriberStatus
+from upcycle_news.models.digest import DigestInterval, Rhythm
 from upcycle_news.storage import issue_lifecycle as lifecycle
 from upcycle_news.storage import packed_deliveries
 from upcycle_news.storage.database import Store
+from upcycle_news.storage.rhythms import count_digest_readers
 from upcycle_news.storage.schema import (
     bounces,
     consent_proofs,
@@ -110,15 +112,24 @@ class IssueFigures:
 
 @dataclass(frozen=True)
 class ListCounts:
-    """Subscribers by status, confirmed ones by topic, suppressions by reason."""
+    """Subscribers by status, confirmed ones by topic and by rhythm, suppressions by reason.
+
+    `by_rhythm` is empty where nobody can choose one: all get every issue.
+    """
 
     by_status: Mapping[str, int]
     by_topic: Mapping[str, int]
     suppressions: Mapping[str, int]
+    by_rhythm: Mapping[str, int] = field(default_factory=dict)
 
 
-def count_subscribers(store: Store) -> ListCounts:
-    """Count subscribers by status, confirmed ones by topic, and suppressions by reason."""
+def count_subscribers(
+    store: Store, *, today: date | None = None, interval: DigestInterval | None = None
+) -> ListCounts:
+    """Count subscribers by status, confirmed ones by topic and by rhythm, and suppressions by reason.
+
+    The rhythms are those that hold for the issues of `today`; without it they are not counted.
+    """
     with store.reading() as connection:
         by_status = dict.fromkeys((status.value for status in SubscriberStatus), 0)
         for status, count in connection.execute(
@@ -138,7 +149,17 @@ def count_subscribers(store: Store) -> ListCounts:
             .group_by(suppressions.c.reason)
             .order_by(suppressions.c.reason)
         ).all()
-    return ListCounts(by_status, dict(sorted(topics.items())), {row[0]: row[1] for row in reasons})
+        in_digest = 0 if today is None else count_digest_readers(connection, today, interval)
+    rhythms = {
+        Rhythm.EVERY_ISSUE.value: by_status[SubscriberStatus.CONFIRMED] - in_digest,
+        Rhythm.DIGEST.value: in_digest,
+    }
+    return ListCounts(
+        by_status,
+        dict(sorted(topics.items())),
+        {row[0]: row[1] for row in reasons},
+        rhythms if in_digest or interval is not None else {},
+    )
 
 
 def issue_figures(store: Store, last: int) -> tuple[IssueFigures, ...]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, Text, bindparam, cast, func, insert, literal, select, update
 
@@ -18,17 +18,21 @@ from upcycle_news.models import (
     SubscriberStatus,
     UnsubscribeMethod,
 )
-from upcycle_news.storage import event_log
+from upcycle_news.models.digest import DigestInterval, ReaderRhythm, Rhythm
+from upcycle_news.storage import event_log, rhythms
 from upcycle_news.storage import suppressions as suppression_rows
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import (
     IN_A_GROUP,
     asked_addresses,
+    consent_proofs,
     consents,
     subscribers,
     suppressions,
     unsubscribes,
 )
+
+T = TypeVar("T")
 
 CHUNK = 500
 # With one parameter for all keys: as arguments of `in_` each would be looked at by SQLAlchemy.
@@ -45,6 +49,7 @@ class NewSubscriber:
     language: str = ""
     topics: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    rhythm: Rhythm | None = None
     line: int = 0
 
 
@@ -69,34 +74,86 @@ def add_subscribers(
     override_preferences: bool = False,
     given_at: datetime | None = None,
     consent_text: str = "",
+    today: date | None = None,
+    interval: DigestInterval | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> AddReport:
     """Add or update confirmed subscribers whose consent is documented by `source`.
 
     `language` is that of new subscribers without one; `progress` is called with how many more are
-    done. Language and topics that subscribers chose themselves stay unless `override_preferences`.
+    done. Language, topics and rhythm that subscribers chose themselves stay unless `override_preferences`.
+    A rhythm holds from the present period of the digest on for who is new, for others from the next one;
+    `today` and the digest's `interval` say which that is, and without them no rhythm is stored.
     `given_at` is when they consented (default: now), `consent_text` to which words, where that is known.
     Unsubscribed, suppressed and unconfirmed addresses are skipped. One transaction: a list is
     added whole or not at all.
     """
     report = AddReport()
+    chosen = _Rhythms(store, today, interval)
     consent = {"source": source, "given_at": given_at or now, "text": consent_text}
     with store.writing() as connection:
         newest = connection.scalar(select(func.max(subscribers.c.id))) or 0
         seen = _SeenAddresses(newest, now)
         for chunk in chunks(new):
-            fresh = _update_known(store, connection, chunk, seen, report, override_preferences)
+            fresh = _update_known(
+                store, connection, chunk, seen, report, override_preferences, chosen
+            )
             if fresh:
                 fresh = [
                     subscriber if subscriber.language else replace(subscriber, language=language)
                     for subscriber in fresh
                 ]
                 _insert(store, connection, fresh, consent, now=now)
+                chosen.store_of_new(connection, fresh)
                 report.added += len(fresh)
             progress(len(chunk))
         if dry_run:
             connection.rollback()
     return report
+
+
+@dataclass(frozen=True)
+class _Rhythms:
+    """Stores the rhythms that a list has; few statements where few are other than they were."""
+
+    store: Store
+    today: date | None
+    interval: DigestInterval | None
+
+    def store_of_new(self, connection: Connection, fresh: Sequence[NewSubscriber]) -> None:
+        """Store the rhythms of subscribers who were inserted just now."""
+        wanted = [one.email.key for one in fresh if one.rhythm is Rhythm.DIGEST]
+        if not wanted or self.today is None:
+            return
+        query = select(subscribers).where(subscribers.c.email_key.in_(wanted))
+        rows = connection.execute(query).all()
+        hashes = [row.hash_key for row in rows if row.hash_key]
+        proofs = select(consent_proofs.c.hash_key).where(consent_proofs.c.hash_key.in_(hashes))
+        had_before = set(connection.scalars(proofs))
+        known = {row.id for row in rows if row.hash_key in had_before}
+        rhythms.choose_digest_for_new(
+            connection, {row.id for row in rows} - known, today=self.today, interval=self.interval
+        )
+        for number in sorted(known):
+            self._choose(connection, number, Rhythm.DIGEST)
+
+    def update(self, connection: Connection, changed: Mapping[int, Rhythm]) -> frozenset[int]:
+        """Store the rhythms of known subscribers; returns the ids of those whose rhythm changes."""
+        if not changed or self.today is None or self.interval is None:
+            return frozenset()
+        known = rhythms.rhythms_in(connection, changed, self.today)
+        others = {
+            number
+            for number, rhythm in changed.items()
+            if known.get(number, ReaderRhythm()).chosen is not rhythm
+        }
+        for number in sorted(others):
+            self._choose(connection, number, changed[number])
+        return frozenset(others)
+
+    def _choose(self, connection: Connection, number: int, rhythm: Rhythm) -> None:
+        assert self.today is not None
+        rhythms.choose(connection, number, rhythm, today=self.today, interval=self.interval)
 
 
 class _SeenAddresses:
@@ -135,6 +192,7 @@ def _update_known(
     seen: _SeenAddresses,
     report: AddReport,
     override_preferences: bool,
+    chosen: _Rhythms,
 ) -> list[NewSubscriber]:
     """Update known subscribers, report skipped ones, and return new ones."""
     keys = [subscriber.email.key for subscriber in chunk]
@@ -143,6 +201,8 @@ def _update_known(
         connection, store, (subscriber.email for subscriber in chunk)
     )
     fresh: list[NewSubscriber] = []
+    updated: dict[int, bool] = {}
+    other_rhythms: dict[int, Rhythm] = {}
     seen.of_chunk.clear()
     for key, subscriber in zip(keys, chunk, strict=True):
         row = known.get(key)
@@ -154,9 +214,13 @@ def _update_known(
             fresh.append(subscriber)
         else:
             keep = row.preferences_set_at is not None and not override_preferences
-            changed = _update(connection, row, subscriber, keep_preferences=keep)
-            report.updated += changed
-            report.unchanged += not changed
+            updated[row.id] = _update(connection, row, subscriber, keep_preferences=keep)
+            if subscriber.rhythm is not None and not keep:
+                other_rhythms[row.id] = subscriber.rhythm
+    for number in chosen.update(connection, other_rhythms):
+        updated[number] = True
+    report.updated += sum(updated.values())
+    report.unchanged += len(updated) - sum(updated.values())
     return fresh
 
 
@@ -254,10 +318,10 @@ def new_row(
     }
 
 
-def chunks(new: Iterable[NewSubscriber]) -> Iterator[list[NewSubscriber]]:
+def chunks(people: Iterable[T]) -> Iterator[list[T]]:
     """Yield subscribers in lists of at most `CHUNK`, a statement each."""
-    chunk: list[NewSubscriber] = []
-    for subscriber in new:
+    chunk: list[T] = []
+    for subscriber in people:
         chunk.append(subscriber)
         if len(chunk) == CHUNK:
             yield chunk
@@ -407,30 +471,48 @@ def by_id(store: Store, number: int) -> Subscriber | None:
 
 
 def set_preferences(
-    store: Store, subscriber: Subscriber, *, language: str, topics: Sequence[str], now: datetime
+    store: Store,
+    subscriber: Subscriber,
+    *,
+    language: str,
+    topics: Sequence[str],
+    now: datetime,
+    rhythm: Rhythm | None = None,
+    today: date | None = None,
+    interval: DigestInterval | None = None,
 ) -> None:
-    """Store what a subscriber chose; no topics means all of them. No imported list replaces it."""
-    with store.writing() as connection:
-        connection.execute(
-            update(subscribers)
-            .where(subscribers.c.id == subscriber.id)
-            .values(language=language, topics=list(topics), preferences_set_at=now)
-        )
+    """Store what a subscriber chose, all or nothing; no topics means all of them. No imported list replaces it.
 
-
-def change(store: Store, number: int, values: Mapping[str, Any], *, now: datetime) -> bool:
-    """Change columns of a subscriber: name, language, topics, groups; False when there is none.
-
-    Language and topics count as chosen: no imported list replaces them.
+    A `rhythm` (None: as it is) holds from the period of the digest on that follows the one of `today`.
     """
-    if {"language", "topics"} & set(values):
+    values = {"language": language, "topics": list(topics)}
+    change(store, subscriber.id, values, now=now, rhythm=rhythm, today=today, interval=interval)
+
+
+def change(
+    store: Store,
+    number: int,
+    values: Mapping[str, Any],
+    *,
+    now: datetime,
+    rhythm: Rhythm | None = None,
+    today: date | None = None,
+    interval: DigestInterval | None = None,
+) -> bool:
+    """Change columns of a subscriber: name, language, topics, groups, and the rhythm; False when there is none.
+
+    Language, topics and rhythm count as chosen: no imported list replaces them. The rhythm is that of
+    `set_preferences`.
+    """
+    if {"language", "topics"} & set(values) or rhythm is not None:
         values = {**values, "preferences_set_at": now}
     with store.writing() as connection:
-        return bool(
-            connection.execute(
-                update(subscribers).where(subscribers.c.id == number).values(**values)
-            ).rowcount
-        )
+        changed = update(subscribers).where(subscribers.c.id == number).values(**values)
+        if not connection.execute(changed).rowcount:
+            return False
+        if rhythm is not None and today is not None:
+            rhythms.choose(connection, number, rhythm, today=today, interval=interval)
+    return True
 
 
 def page(

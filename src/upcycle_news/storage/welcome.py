@@ -11,7 +11,7 @@ from sqlalchemy import Row, exists, func, or_, select, update
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Choice, DeliveryState, SubscriberStatus
 from upcycle_news.models.welcome import SERIES, WelcomeRevision
-from upcycle_news.storage import packed_deliveries
+from upcycle_news.storage import packed_deliveries, rhythms
 from upcycle_news.storage.audience import VariantOf
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.dialect_insert import dialect_insert
@@ -158,8 +158,8 @@ def queue_due(
     """Queue a step for each reader for whom it is due; returns for how many.
 
     Readers who confirmed by a link, the step's time ago or longer, but so that it was due after `since`.
-    Nobody for whom it was queued before; with `issue` nobody in that issue's audience, and nobody for whose
-    choice `variant_of` has no variant of it.
+    Nobody for whom it was queued before; with `issue` nobody in that issue's audience or who gets it in a
+    digest, and nobody for whose choice `variant_of` has no variant of it.
     """
     confirmed = exists().where(
         consents.c.subscriber_id == subscribers.c.id,
@@ -194,6 +194,8 @@ def queue_due(
         .returning(welcome_deliveries.c.id)
     )
     with store.writing() as connection:
+        if period := rhythms.period_told(connection, issue):
+            query = query.where(subscribers.c.id.not_in(rhythms.digest_readers(period)))
         due = connection.execute(query.order_by(subscribers.c.id)).all()
         packed = packed_deliveries.of_subscribers(connection, issue, {row.id for row in due})
         got_it = {one.subscriber_id for one in packed}

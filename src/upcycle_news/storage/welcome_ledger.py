@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, exists, func, or_, select, update
 
 from upcycle_news.models import (
     ClaimResult,
@@ -23,6 +23,7 @@ from upcycle_news.models.welcome import SERIES
 from upcycle_news.storage import ledger_sql, packed_deliveries
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.quotas import Quotas, reserve
+from upcycle_news.storage.rhythms import digest_readers, period_told
 from upcycle_news.storage.schema import deliveries, subscribers, welcome_deliveries, workers
 from upcycle_news.storage.suppressions import suppression_reason_sql
 from upcycle_news.storage.workers import NO_WORKER, Worker
@@ -34,7 +35,8 @@ _PENDING = (DeliveryState.QUEUED, DeliveryState.DEFERRED)
 class WelcomeLedger:
     """The deliveries of one step and revision as one worker sees them. Every method is one transaction.
 
-    `issue` is the newest issue where the step is one: who has come into its audience since gets no second one.
+    `issue` is the newest issue where the step is one: who has come into its audience since, or gets it in a
+    digest, gets no second one.
     """
 
     guard_stop = None  # no wave is looked for: what is refused here suppresses nobody
@@ -51,6 +53,8 @@ class WelcomeLedger:
     ) -> None:
         """Deliver a step on behalf of `worker`."""
         self._store, self._worker, self._quotas, self._issue = store, worker, quotas, issue
+        with store.reading() as connection:
+            self._told_in = period_told(connection, issue)
         self._part = (
             _rows.series == SERIES,
             _rows.step == step,
@@ -88,10 +92,12 @@ class WelcomeLedger:
         return []
 
     def _select(self) -> Any:
-        in_audience = exists().where(
+        in_audience: ColumnElement[bool] = exists().where(
             deliveries.c.issue_id == self._issue,
             deliveries.c.subscriber_id == _rows.subscriber_id,
         )
+        if self._told_in is not None:
+            in_audience |= _rows.subscriber_id.in_(digest_readers(self._told_in))
         return (
             select(
                 _rows.id, _rows.subscriber_id, _rows.attempts, _rows.code, _rows.queued_at,

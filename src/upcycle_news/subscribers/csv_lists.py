@@ -13,11 +13,12 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from itertools import chain, islice
+from itertools import chain, islice, starmap
 
 from upcycle_news.errors import AddressError, ContentError, UpcycleError
 from upcycle_news.i18n.messages import LANGUAGES, LocalizedText, localized
 from upcycle_news.models import Subscriber
+from upcycle_news.models.digest import ReaderRhythm, Rhythm
 from upcycle_news.storage.subscribers import NewSubscriber
 from upcycle_news.subscribers.address_cells import AddressCell, bare_address, parse_address_cell
 from upcycle_news.subscribers.list_columns import COLUMNS, Column, Kind, read_header
@@ -54,6 +55,14 @@ _LANGUAGE_WORDS = {
     "en": ("en", "eng", "english", "englisch"),
 }
 
+_RHYTHM_WORDS = {
+    Rhythm.EVERY_ISSUE: ("every issue", "each issue", "jede ausgabe", "einzeln"),
+    Rhythm.DIGEST: (
+        "digest", "gesammelt", "sammlung", "woechentlich gesammelt", "monatlich gesammelt",
+        "vierteljaehrlich gesammelt",
+    ),
+}  # fmt: skip
+
 Note = tuple[int, LocalizedText]
 """The line of a list that something is said about, and what."""
 
@@ -88,7 +97,7 @@ def read_subscribers_csv(
 ) -> ParsedList:
     """Read a list whose first line names its columns; of a long one no row is held in memory.
 
-    Columns: email, name, language, topics (several joined by ; or ,), groups, and those of other systems
+    Columns: email, name, language, topics (several joined by ; or ,), groups, rhythm, and those of other systems
     that say who wants mail and who left. Without a name, first and last name are joined. `columns` maps
     names of another system to ours, `ignore` names columns that are not read, `take` holds further words
     (lower case) of a column that count as subscribed.
@@ -224,12 +233,19 @@ class _RowReader:
             self.parsed.notes.append(
                 (row.line, localized("list-language-unknown", language=_shown(written)))
             )
+        often = self._first(Kind.RHYTHM, row)
+        rhythm = rhythm_of(often)
+        if often and rhythm is None:
+            self.parsed.notes.append(
+                (row.line, localized("list-rhythm-unknown", rhythm=_shown(often)))
+            )
         return NewSubscriber(
             email=address.email,
             name=name,
             language=language,
             topics=split_words(self._first(Kind.TOPICS, row)),
             groups=split_words(self._first(Kind.GROUPS, row)),
+            rhythm=rhythm,
             line=row.line,
         )
 
@@ -302,6 +318,12 @@ def language_code(text: str) -> str:
     return ""
 
 
+def rhythm_of(text: str) -> Rhythm | None:
+    """Return the rhythm that a word means, ``digest`` or ``jede Ausgabe``; None for any other."""
+    words = words_of(text)
+    return next((rhythm for rhythm, known in _RHYTHM_WORDS.items() if words in known), None)
+
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -319,9 +341,12 @@ def split_words(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word.strip() for word in re.split("[;,|]", text) if word.strip()))
 
 
-def write_subscribers_csv(subscribers: Iterable[Subscriber]) -> str:
-    """Return the list as CSV (RFC 4180), with formulas escaped by an apostrophe."""
-    rows = chain([(*COLUMNS, "status", "groups")], map(_cells, subscribers))
+def write_subscribers_csv(subscribers: Iterable[tuple[Subscriber, ReaderRhythm]]) -> str:
+    """Return the list as CSV (RFC 4180), with formulas escaped by an apostrophe.
+
+    Its rhythm is what each chose last, also where that begins later.
+    """
+    rows = chain([(*COLUMNS, "status", "groups", "rhythm")], starmap(_cells, subscribers))
     parts = []
     while chunk := list(islice(rows, _ROWS_OF_A_PART)):  # `StringIO` takes four bytes a character
         out = io.StringIO(newline="")
@@ -330,7 +355,7 @@ def write_subscribers_csv(subscribers: Iterable[Subscriber]) -> str:
     return "".join(parts)
 
 
-def _cells(subscriber: Subscriber) -> list[str]:
+def _cells(subscriber: Subscriber, rhythm: ReaderRhythm) -> list[str]:
     return [
         escape_formula(cell)
         for cell in (
@@ -340,6 +365,7 @@ def _cells(subscriber: Subscriber) -> list[str]:
             ";".join(subscriber.topics),
             subscriber.status.value,
             ";".join(subscriber.groups),
+            rhythm.chosen.value,
         )
     ]
 

@@ -29,13 +29,14 @@ class Kind(StrEnum):
     LANGUAGE = "language"
     TOPICS = "topics"
     GROUPS = "groups"
+    RHYTHM = "rhythm"
     STATUS = "status"
     WANTS = "wants"
     LEFT = "left"
     UNREAD = "unread"
 
 
-MAPPABLE = (*COLUMNS, "groups", "status", "left")
+MAPPABLE = (*COLUMNS, "groups", "rhythm", "status", "left")
 """What a column of another system may be mapped to: `status` says who is subscribed, `left` who is not."""
 
 _NAMES = {
@@ -47,6 +48,7 @@ _NAMES = {
     Kind.LANGUAGE: ("language", "sprache", "lang", "locale", "preferred language"),
     Kind.TOPICS: ("topics", "themen"),
     Kind.GROUPS: ("groups",),
+    Kind.RHYTHM: ("rhythm", "rhythmus"),
 }  # fmt: skip
 _KIND_OF_NAME = {name: kind for kind, names in _NAMES.items() for name in names}
 _KIND_OF_SENSE = {Sense.STATUS: Kind.STATUS, Sense.WANTS: Kind.WANTS, Sense.LEFT: Kind.LEFT}

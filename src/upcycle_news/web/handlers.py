@@ -32,6 +32,7 @@ from upcycle_news.models import (
     SubscriberStatus,
     UnsubscribeMethod,
 )
+from upcycle_news.models.digest import Rhythm
 from upcycle_news.web.confirmation_mailer import ConfirmationMailer
 from upcycle_news.web.cross_origin import CrossOrigin
 from upcycle_news.web.rate_limit import NetworkRateLimit, read_form
@@ -74,6 +75,7 @@ class Handlers:
         language: str | None = None,
         *,
         chosen: Collection[str] = (),
+        rhythm: Rhythm | None = None,
         error: str = "",
     ) -> Response:
         language = language or self._language(request)
@@ -84,6 +86,8 @@ class Handlers:
             language,
             topics=tuple(self.app.subscribers.topic_labels(language)),
             chosen=chosen,
+            interval=self.app.settings.digest.interval,
+            chosen_rhythm=rhythm,
             error=error,
         )
 
@@ -101,7 +105,12 @@ class Handlers:
                 return JSONResponse({"ok": False, "error": "email"}, 422)
             chosen = form.get("topic", ())
             return self._signup_page(
-                request, 422, language, chosen=chosen, error="page_bad_address"
+                request,
+                422,
+                language,
+                chosen=chosen,
+                rhythm=_rhythm(form),
+                error="page_bad_address",
             )
         minutes = 0
         if not _first(form, "website"):  # a honeypot field: people do not see it and leave it empty
@@ -109,6 +118,7 @@ class Handlers:
                 "language": language,
                 # A form that asks for topics sends an empty one as well: none is then a choice, too.
                 "topics": form.get("topic"),
+                "rhythm": _rhythm(form),
                 "wording": _first(form, "wording"),
                 "ip": request.client.host if request.client else "",
             }
@@ -134,7 +144,15 @@ class Handlers:
         subscriber = confirmation.subscriber
         if confirmation.result is ConfirmationResult.NOW and subscriber is not None:
             path = self._path("confirm", token)
-            return self._page(request, "confirm", 200, subscriber.language, action=path)
+            return self._page(
+                request,
+                "confirm",
+                200,
+                subscriber.language,
+                action=path,
+                chosen_rhythm=confirmation.chosen_rhythm,
+                interval=self.app.settings.digest.interval,
+            )
         return self._confirmation_page(request, confirmation)
 
     async def confirm(self, request: Request) -> Response:
@@ -151,7 +169,14 @@ class Handlers:
         if confirmation.result is ConfirmationResult.EXPIRED:
             return self._page(request, "expired", 410, subscriber.language)
         path = self._path("preferences", confirmation.preferences_token)
-        return self._page(request, "confirmed", 200, subscriber.language, preferences=path)
+        return self._page(
+            request,
+            "confirmed",
+            200,
+            subscriber.language,
+            preferences=path,
+            rhythm=confirmation.rhythm,
+        )
 
     # --- unsubscribing
 
@@ -190,13 +215,13 @@ class Handlers:
     # --- preferences
 
     async def show_preferences(self, request: Request) -> Response:
-        """Return the form with topics and language as they are."""
+        """Return the form with topics, rhythm and language as they are."""
         token = request.path_params["token"]
         preferences = await self.run_in_thread(self.app.subscribers.preferences, token)
         return self._preferences_page(request, _known(preferences))
 
     async def preferences(self, request: Request) -> Response:
-        """Save topics and language, ask for another address or cancel that, or unsubscribe."""
+        """Save topics, rhythm and language, ask for another address or cancel that, or unsubscribe."""
         form = _whole(await read_form(request))
         token = request.path_params["token"]
         if _first(form, "do") == "address":
@@ -211,7 +236,10 @@ class Handlers:
 
         def save() -> Preferences | None:
             return self.app.subscribers.change_preferences(
-                token, language=_first(form, "language"), topics=form.get("topic", ())
+                token,
+                language=_first(form, "language"),
+                topics=form.get("topic", ()),
+                rhythm=_rhythm(form),
             )
 
         return self._preferences_page(request, _known(await self.run_in_thread(save)), saved=True)
@@ -237,6 +265,7 @@ class Handlers:
             action=self._path("preferences", request.path_params["token"]),
             topics=preferences.offered,
             chosen=subscriber.topics,
+            rhythm=preferences.rhythm,
             change_waiting=preferences.change_waiting,
             **values,
         )
@@ -368,6 +397,12 @@ def _minutes(delay: timedelta) -> int:
 
 def _first(form: dict[str, list[str]], name: str) -> str:
     return form.get(name, [""])[0]
+
+
+def _rhythm(form: dict[str, list[str]]) -> Rhythm | None:
+    """Return the rhythm that was chosen; None for a form that does not ask, and for none that we know."""
+    value = _first(form, "rhythm")
+    return Rhythm(value) if value in list(Rhythm) else None
 
 
 def _choice(form: dict[str, list[str]], name: str, default: str) -> str:

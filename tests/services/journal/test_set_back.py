@@ -9,9 +9,11 @@ from datetime import timedelta
 
 import pytest
 
-from upcycle_news.errors import IssueError, StoreMismatchError
+from upcycle_news.errors import IssueError, NothingNew, StoreMismatchError
 from upcycle_news.models import DeliveryState, IssueId
 from upcycle_news.services.delivery import send
+from upcycle_news.services.issues.digest import digest_id
+from upcycle_news.services.journal import settle
 from upcycle_news.services.runs.admission import admit_run, send_hold_result
 from upcycle_news.services.runs.pending import pending_issues
 from upcycle_news.storage import deliveries, issues
@@ -19,6 +21,7 @@ from upcycle_news.storage import deliveries, issues
 from ...delivery.memory_ledger import Clock
 from ...publications import Publication, approve_issue, issue_status, send_issue, today
 from ...transports.bad_relays import MisbehavingRelay
+from ..issues.digest_readers import add_reader, go_to, offer_digest, send_one
 from .machine import Machine, host_that_answers_everything, static_host
 
 ISSUE = IssueId.parse("2026-11-26")
@@ -45,6 +48,34 @@ def sent_once(machine: Machine) -> bool:
 
 
 # --- the journal's second place tells
+
+
+def test_a_digest_that_went_out_is_not_told_again(
+    publication: Publication, relay: MisbehavingRelay, clock: Clock
+) -> None:
+    share = publication.home.parent / "share"
+    share.mkdir()
+    machine = Machine(publication, relay, JOURNAL__SECOND=str(share))
+    offer_digest(publication)
+    go_to(clock, "2026-11-02")
+    add_reader(publication, "anna")
+    publication.write_essay(date="2026-11-02")
+    send_one(machine.context(), go_to(clock, "2026-11-05"))
+    go_to(clock, "2026-12-01")
+    machine.take_snapshot()
+    digest = digest_id(machine.context())
+    send_one(machine.context(), digest)
+    assert machine.recipients == ["anna@example.org"]
+    machine.set_back()
+    context = machine.context()
+    assert digest_id(context) == digest
+    with pytest.raises(StoreMismatchError):
+        send_one(context, digest)
+    _, settled, _ = settle.confirm(context, by="Anna")
+    assert settled.sent == (str(digest),)
+    with pytest.raises(NothingNew):
+        digest_id(context)
+    assert machine.recipients == ["anna@example.org"]
 
 
 def test_after_everything_was_set_back_nobody_gets_the_issue_again_by_hand(

@@ -16,7 +16,14 @@ from sqlalchemy import select, update
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import ContentError, IssueError, SendHoldError
-from upcycle_news.models import DeliveryState, EmailAddress, IssueId, IssueState
+from upcycle_news.models import (
+    ConfirmationResult,
+    DeliveryState,
+    EmailAddress,
+    IssueId,
+    IssueState,
+)
+from upcycle_news.models.digest import Rhythm
 from upcycle_news.scaffold.looks import bundled_templates
 from upcycle_news.services.subscribers import subscriptions
 from upcycle_news.services.welcome import send, steps
@@ -24,8 +31,8 @@ from upcycle_news.services.welcome.steps import WelcomeStep
 from upcycle_news.storage import (
     issues,
     packed_deliveries,
+    rhythms,
     send_hold,
-    signups,
     subscribers,
     suppressions,
 )
@@ -59,10 +66,12 @@ def approve(context: AppContext, *names: str) -> tuple[WelcomeStep, ...]:
     return steps.approve(context, names, by="Anna")
 
 
-def join(context: AppContext, address: str, language: str = "de") -> None:
+def join(
+    context: AppContext, address: str, language: str = "de", rhythm: Rhythm | None = None
+) -> None:
     """Sign up and confirm by the link; the confirmation mail itself is not sent."""
-    email, now = EmailAddress.parse(address), context.clock()
-    signup = subscriptions.sign_up(context, email, language=language)
+    email = EmailAddress.parse(address)
+    signup = subscriptions.sign_up(context, email, language=language, rhythm=rhythm)
     assert signup is not None
     token = context.link_signer.token(Purpose.CONFIRM, signup.subscriber, signup.consent % 2**24)
     with context.store.writing() as connection:
@@ -71,9 +80,8 @@ def join(context: AppContext, address: str, language: str = "de") -> None:
             .where(consents.c.id == signup.consent)
             .values(token_hash=double_opt_in.token_hash(token))
         )
-    signups.confirm(
-        context.store, double_opt_in.token_hash(token), now=now, valid_for=timedelta(days=7)
-    )
+    result = subscriptions.confirm(context, token).result
+    assert result is ConfirmationResult.NOW
 
 
 def mails(publication: Publication) -> Counter[tuple[str, str]]:
@@ -208,6 +216,60 @@ def test_the_newest_issue_welcomes_who_is_not_in_its_audience_and_changes_no_sum
     assert row is not None and row.closed_at is not None
     [step] = steps.steps(context)
     assert step.counts == {DeliveryState.SENT: 1}
+
+
+def test_the_newest_issue_welcomes_nobody_who_gets_it_in_a_digest(
+    publication: Publication, clock: Clock
+) -> None:
+    publication.write_essay("Bahnhof")
+    publication.add_subscribers("alt@example.org")
+    settings = {"DIGEST__INTERVAL": "monthly"}
+    context = publication.context(**settings)
+    write_step(publication, "1-hallo")
+    write_step(publication, "2-neueste", "---\nafter: 0 days\nnewest_issue: true\n---\n")
+    approve(context)
+    with MisbehavingRelay() as relay:
+        context = publication.context(**settings, **relay_variables(relay.controller.port))
+        send_issue(context)
+        join(context, "gesammelt@example.org", rhythm=Rhythm.DIGEST)
+        join(context, "einzeln@example.org", rhythm=Rhythm.EVERY_ISSUE)
+        assert send.send_due(context).sent == 3
+        welcomed = Counter(relay.recipients)
+        assert welcomed["gesammelt@example.org"] == 1  # the words of the first step
+        assert welcomed["einzeln@example.org"] == 2
+        clock.now += timedelta(days=10)  # in the next period that issue is still in their digest
+        assert send.queue_due(context) == 0
+        join(context, "spaeter@example.org", rhythm=Rhythm.DIGEST)
+        assert (
+            send.send_due(context).sent == 2
+        )  # no digest that they get tells the issue of November
+
+
+def test_a_newest_issue_that_waits_goes_to_nobody_who_gets_it_in_a_digest_since(
+    publication: Publication,
+) -> None:
+    publication.write_essay("Bahnhof")
+    publication.add_subscribers("alt@example.org")
+    settings = {"DIGEST__INTERVAL": "monthly"}
+    context = publication.context(**settings)
+    write_step(publication, "1-neueste", "---\nafter: 0 days\nnewest_issue: true\n---\n")
+    approve(context)
+    with MisbehavingRelay() as relay:
+        context = publication.context(**settings, **relay_variables(relay.controller.port))
+        send_issue(context)
+        join(context, "neu@example.org")
+        assert send.queue_due(context) == 1
+        reader = subscribers.find(context.store, EmailAddress("neu@example.org"))
+        assert reader is not None
+        with context.store.writing() as connection:
+            rhythms.choose(
+                connection, reader.id, Rhythm.DIGEST, today=context.today, interval="monthly",
+                is_new=True,
+            )  # fmt: skip
+        assert send.send_due(context).sent == 0
+        assert relay.recipients == ["alt@example.org"]
+    [step] = steps.steps(context)
+    assert step.counts == {DeliveryState.CANCELLED: 1}
 
 
 def test_the_newest_issue_welcomes_nobody_who_chose_other_topics(

@@ -12,8 +12,9 @@ from upcycle_news.models import EventKind
 from upcycle_news.services.delivery import send
 from upcycle_news.storage import confirmation_mails
 
+from ...delivery.memory_ledger import Clock
 from ...publications import Publication, add_confirmed_subscribers
-from .api_client import ALL_SCOPES, ANNA, BERT, ApiClient, problem
+from .api_client import ALL_SCOPES, ANNA, BERT, ApiClient, api_client, problem
 
 READ, WRITE = "subscribers:read", "subscribers:write"
 CONSENT = {
@@ -158,6 +159,41 @@ def test_a_subscriber_is_changed_found_listed_and_leaves(api_on_any_store: ApiCl
     assert [one["id"] for one in left["subscribers"]] == [number]
     [departure] = api.done("GET", f"/subscribers/{number}/history", READ)["departures"]
     assert departure["method"] == "api"
+
+
+def test_a_rhythm_is_set_where_topics_are_and_told_with_its_day(
+    publication: Publication, clock: Clock
+) -> None:
+    every = {"present": "every_issue", "coming": None, "from_day": None}
+    coming = {"present": "every_issue", "coming": "digest", "from_day": "2026-12-01"}
+    with api_client(publication.context(DIGEST__INTERVAL="monthly")) as api:
+        body = {"email": ANNA, "rhythm": "digest", "consent": CONSENT}
+        made = api.done("POST", "/subscribers/confirmed", "subscribers:confirm", json=body)
+        assert find(api, ANNA)["rhythm"] == {**every, "present": "digest"}
+        add_confirmed_subscribers(api.context, BERT)
+        number = find(api, BERT)["id"]
+        assert find(api, BERT)["rhythm"] == every
+        api.done("PATCH", f"/subscribers/{number}", WRITE, json={"rhythm": "digest"})
+        assert api.done("GET", f"/subscribers/{number}", READ)["rhythm"] == coming
+        listed = api.done("GET", "/subscribers", READ)["subscribers"]
+        assert [one["rhythm"]["present"] for one in listed] == ["digest", "every_issue"]
+        clock.now += timedelta(days=5)
+        assert find(api, BERT)["rhythm"] == {**every, "present": "digest"}
+        body["rhythm"] = "every_issue"
+        again = api.done("POST", "/subscribers/confirmed", "subscribers:confirm", json=body)
+        assert again == {"id": made["id"], "result": "updated"}
+        told = {"present": "digest", "coming": "every_issue", "from_day": "2027-01-01"}
+        assert find(api, ANNA)["rhythm"] == told
+        answer = api.ask("PATCH", f"/subscribers/{number}", WRITE, json={"rhythm": "hourly"})
+        assert problem(answer) == "invalid"
+        secret = api.token(WRITE)
+    with api_client(publication.context()) as api:
+        path = f"/subscribers/{number}"
+        answer = api.ask("PATCH", path, json={"rhythm": "digest"}, secret=secret)
+        assert problem(answer) == "invalid"
+        assert answer.json()["errors"][0]["pointer"] == "/rhythm"
+        answer = api.ask("PATCH", path, json={"rhythm": "every_issue"}, secret=secret)
+        assert answer.status_code == 204
 
 
 def test_what_the_api_changed_is_not_undone_by_a_list(api: ApiClient) -> None:

@@ -57,6 +57,8 @@ def print_status(app: App, status: IssueStatus, as_json: bool) -> None:
         for language, count in sorted(status.without.items()):
             text = localized("status-without", language=language, count=count)
             typer.echo(f"  {text.in_language(app.language)}")
+        if status.left_for_digest and status.digest_day:
+            say(localized("left-for-digest", count=status.left_for_digest, day=status.digest_day))
         if replies.replies or replies.auto_replies:
             say(
                 localized(

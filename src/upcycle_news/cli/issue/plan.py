@@ -21,7 +21,7 @@ from upcycle_news.cli.output import (
 from upcycle_news.i18n.messages import LocalizedText, localized
 
 if TYPE_CHECKING:
-    from upcycle_news.api.issues import PlannedIssue
+    from upcycle_news.api.issues import PlannedDigest, PlannedIssue
 
 
 def plan(
@@ -45,6 +45,8 @@ def plan(
     for planned in schedule.issues:
         for line in _lines(planned, schedule.zone):
             say(line)
+    for digest in schedule.digests:
+        say(_digest_line(digest, schedule.zone))
     for sentence in schedule.notes:
         note(sentence)
 
@@ -77,6 +79,20 @@ def _lines(planned: PlannedIssue, zone: ZoneInfo) -> Iterator[LocalizedText | st
         lead = related.story.lead
         yield localized("plan-item", title=lead.title, feed=lead.feed)
     yield from (f"  !      {problem}" for problem in planned.problems)
+
+
+def _digest_line(planned: PlannedDigest, zone: ZoneInfo) -> str:
+    """Return when a digest is due, of which days, and for how many."""
+    last = planned.day - timedelta(days=1)
+    parts: list[LocalizedText | str] = [
+        localized("plan-digest", day=planned.day, first=planned.start, last=last)
+    ]
+    if planned.at is not None and planned.schedule is not None:
+        at = format_time(planned.at.astimezone(zone))
+        parts += [localized("plan-digest-at", at=at), planned.schedule.deployment]
+    if planned.readers is not None:
+        parts.append(localized("plan-digest-readers", count=planned.readers))
+    return "  ".join(map(in_language, parts))
 
 
 def _offset(offset: timedelta | None) -> str:

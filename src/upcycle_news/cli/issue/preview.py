@@ -221,6 +221,8 @@ def _print_contents(shown: IssuePreview, language: str) -> None:
     typer.echo(title.in_language(language))
     if content.file is not None:
         _print_line(localized("preview-file"), content.file.source, language)
+    if content.digest_of:
+        _print_line(localized("preview-tells"), ", ".join(content.digest_of), language)
     for told in content.translations:
         in_this = localized("preview-language", language=told.language)
         _print_line(in_this, told.subject, language)
@@ -233,7 +235,7 @@ def _print_contents(shown: IssuePreview, language: str) -> None:
 
 
 def _print_variants(shown: IssuePreview, language: str) -> None:
-    """Print the variants of an issue that has several, with their keys and readers."""
+    """Print the variants of an issue that has several, with their keys and readers, and who gets it in a digest."""
     readers = shown.readers
     if len(readers.variants) > 1:
         for one in sorted(readers.variants, key=lambda one: (-one.readers, one.number)):
@@ -247,6 +249,9 @@ def _print_variants(shown: IssuePreview, language: str) -> None:
         typer.echo(f"  {others.in_language(language)}")
     for without, count_ in sorted(readers.without.items()):
         text = localized("request-without", language=language_name(without), count=count_)
+        typer.echo(f"  {text.in_language(language)}")
+    if readers.left_for_digest and readers.digest_day:
+        text = localized("left-for-digest", count=readers.left_for_digest, day=readers.digest_day)
         typer.echo(f"  {text.in_language(language)}")
 
 

@@ -58,6 +58,10 @@ def _print_statistics(statistics: ListStatistics, language: str) -> None:
         typer.echo(f"{status:<14} {count}")
     for topic, count in statistics.counts.by_topic.items():
         say(localized("stats-topic", topic=topic, readers=count))
+    if rhythms := statistics.counts.by_rhythm:
+        say(
+            localized("stats-rhythms", every_issue=rhythms["every_issue"], digest=rhythms["digest"])
+        )
     for reason, count in statistics.counts.suppressions.items():
         text = localized("stats-suppressed", reason=reason, addresses=count)
         typer.echo(text.in_language(language))

@@ -12,8 +12,10 @@ import typer
 from upcycle_news.cli.output import JsonOption, note, open_publication, print_json, progress_bar
 from upcycle_news.errors import UpcycleError
 from upcycle_news.i18n.messages import LocalizedText, localized
+from upcycle_news.models.digest import Rhythm
 
 if TYPE_CHECKING:
+    from upcycle_news.api import App
     from upcycle_news.api.subscribers import ImportReport, Progress
     from upcycle_news.models import Consent as ConsentRecord
     from upcycle_news.models import Subscriber
@@ -34,6 +36,13 @@ def add(
     group: Annotated[
         list[str] | None, typer.Option(help="A test group, such as 'redaktion'.")
     ] = None,
+    rhythm: Annotated[
+        Rhythm | None,
+        typer.Option(
+            metavar="every_issue|digest",
+            help="Each issue, or the digest; of known ones from its next period on.",
+        ),
+    ] = None,
 ) -> None:
     """Add one subscriber whose consent is documented.
 
@@ -48,6 +57,7 @@ def add(
             language=language or "",
             topics=topic or (),
             groups=group or (),
+            rhythm=rhythm,
         )
     typer.echo(_added(result.value).in_language(language_of_sentences))
 
@@ -63,7 +73,9 @@ def _added(result: str) -> LocalizedText:
 def import_(
     file: Annotated[
         Path,
-        typer.Argument(metavar="FILE.csv", help="Columns: email, name, language, topics, groups."),
+        typer.Argument(
+            metavar="FILE.csv", help="Columns: email, name, language, topics, groups, rhythm."
+        ),
     ],
     consent: Consent = "",
     ask: Annotated[
@@ -207,7 +219,7 @@ def list_(
     """
     with open_publication() as app:
         _print_subscribers(
-            app.subscribers.search(status=status, topic=topic, group=group), as_json=as_json
+            app, app.subscribers.search(status=status, topic=topic, group=group), as_json=as_json
         )
 
 
@@ -220,18 +232,20 @@ def find(
     Example: upcycle-news subscribers find arendt
     """
     with open_publication() as app:
-        if not _print_subscribers(app.subscribers.search(text), as_json=as_json):
+        if not _print_subscribers(app, app.subscribers.search(text), as_json=as_json):
             raise UpcycleError(localized("subscriber-none-matches"))
 
 
-def _print_subscribers(subscribers: Iterable[Subscriber], *, as_json: bool) -> int:
+def _print_subscribers(app: App, subscribers: Iterable[Subscriber], *, as_json: bool) -> int:
     count = 0
-    for subscriber in subscribers:
+    for subscriber, rhythm in app.subscribers.with_rhythms(subscribers):
         count += 1
         if as_json:
-            print_json(subscriber.as_dict())
+            print_json({**subscriber.as_dict(), "rhythm": rhythm.as_dict()})
             continue
-        parts = (subscriber.email.address, subscriber.name, ", ".join(subscriber.topics))
+        often = rhythm.chosen.value if rhythm.chosen is Rhythm.DIGEST else ""
+        topics = ", ".join(subscriber.topics)
+        parts = (subscriber.email.address, subscriber.name, topics, often)
         typer.echo(
             f"{subscriber.status:<12} {subscriber.language}  {'  '.join(filter(None, parts))}"
         )
@@ -250,6 +264,8 @@ def show(address: Address, as_json: JsonOption = False) -> None:
             _print_proofs(proofs, as_json=as_json)
             return
         record = app.subscribers.show(address).as_dict()
+        rhythm = app.subscribers.rhythm(record["id"]).rhythm
+        record["rhythm"] = rhythm.as_dict()
     if as_json:
         print_json(record)
         return
@@ -257,6 +273,9 @@ def show(address: Address, as_json: JsonOption = False) -> None:
         typer.echo(f"{key:<11} {record[key] or '-'}")
     for key in ("topics", "groups"):
         typer.echo(f"{key:<11} {', '.join(record[key]) or '-'}")
+    typer.echo(f"rhythm      {rhythm.present}")
+    if rhythm.coming is not None:
+        typer.echo(f"  from      {rhythm.changes_on} {rhythm.coming}")
     for consent in record["consents"]:
         _print_consent(consent)
     for change in record["address_changes"]:

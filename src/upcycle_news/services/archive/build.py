@@ -28,6 +28,7 @@ from upcycle_news.models.archive_paths import (
     file_of,
     in_folder,
     issue_path,
+    page_of,
     revision_path,
 )
 from upcycle_news.services.archive.atomic_folder import (
@@ -157,13 +158,13 @@ def with_issue_published(context: AppContext, revision: Revision, now: datetime)
     So its pages exist before the first mail is sent. Raises `IssueError`, also for hosted images or
     pages that cannot be loaded, and when the public archive shows the issue although this store never
     published it: then the issue must not be sent. A correction has no page of its own: that of the issue
-    that it corrects shows it, and is built once more.
+    that it corrects shows it, and is built once more. A digest leads to the start page.
     """
     issue, manifest = revision.issue, revision.manifest
-    if issue.correction:
+    if not issue.is_regular:
         _build(context, None, None)
         raise_if_images_unreachable(context, manifest)
-        raise_if_page_unreachable(context, issue.original, manifest)
+        raise_if_page_unreachable(context, issue, manifest)
         yield
         return
     raise_if_published_elsewhere(context, issue, manifest.publication)
@@ -186,7 +187,7 @@ def with_issue_published(context: AppContext, revision: Revision, now: datetime)
 
 def rebuild_if_missing(context: AppContext, issue: IssueId) -> None:
     """Build the archive if it lacks the page of an issue that is being sent, or corrected."""
-    if not (context.archive_folder / file_of(issue_path(str(issue.original)))).is_file():
+    if not (context.archive_folder / file_of(page_of(issue))).is_file():
         _build(context, None, None)
 
 

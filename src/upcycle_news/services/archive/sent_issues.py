@@ -46,7 +46,7 @@ class SentIssues:
         self._at = {
             row.id: (row, at)
             for row in self.rows
-            if not row.id.correction
+            if row.id.is_regular
             and (at := row.enqueued_at if is_shown(context, row) else elsewhere.get(str(row.id)))
             is not None
             and str(row.id) in self._stored

@@ -17,7 +17,7 @@ from upcycle_news.errors import StoreError, StoreMismatchError, UpcycleError
 from upcycle_news.fileio import os_reason, write_atomically
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import IssueId
-from upcycle_news.models.archive_paths import file_of, issue_path
+from upcycle_news.models.archive_paths import file_of, page_of
 from upcycle_news.models.journal import JournalEvent
 from upcycle_news.services.backup import archive_file as archive
 from upcycle_news.services.backup import create, existing
@@ -385,6 +385,6 @@ def _lost_pages(context: AppContext, sent: Iterable[str]) -> Iterator[Path]:
     """Yield the files of issues that went out without the store, and whose page is not here either."""
     for issue in sent:
         row = issues.get(context.store, IssueId.parse(issue))
-        page = context.archive_folder / file_of(issue_path(issue))
+        page = context.archive_folder / file_of(page_of(IssueId.parse(issue)))
         if not page.is_file() and (row is None or not row.revision_id):
             yield page

@@ -20,6 +20,7 @@ from upcycle_news.errors import ContentError, NothingNew, PlacedError, UpcycleEr
 from upcycle_news.fileio import did_you_mean, exists, files_below, line_of, read_text
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Essay, Finding, IssueId
+from upcycle_news.rendering.template_strings import catalogue_name, read_toml
 from upcycle_news.services.archive.static_files import static_findings
 from upcycle_news.services.checks.own_flows import check_flows
 from upcycle_news.services.checks.providers import check_providers
@@ -37,6 +38,7 @@ from upcycle_news.services.content.templates import publication_templates
 from upcycle_news.services.feeds.feed_findings import feed_findings
 from upcycle_news.services.feeds.pins import unknown_pins
 from upcycle_news.services.issues.compose import compose_manifest, frozen_revision
+from upcycle_news.services.issues.digest_words import WORDS
 from upcycle_news.services.issues.issue_file import check_issue_files
 from upcycle_news.services.issues.render import RefusedError, check_manifest, render_revision
 from upcycle_news.services.issues.settings_findings import privacy_findings, settings_findings
@@ -218,6 +220,8 @@ def _templates(check_input: PublicationInput) -> Iterator[Finding]:
         return check_templates(templates, extra)
 
     yield from kept_findings(context, "templates", [templates, extra], check)
+    if context.settings.digest.interval:
+        yield from _digest_words(context, templates)
     yield from _misspelt_fields(context, texts, templates)
 
 
@@ -231,6 +235,18 @@ def _design_pictures(check_input: PublicationInput) -> Iterator[Finding]:
         yield _finding("image-missing", error)
     except UpcycleError:
         return  # of templates and theme, which other checks tell
+
+
+def _digest_words(context: AppContext, templates: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield an error for each string of a digest that a catalogue of an older publication lacks."""
+    for language in context.publication.languages:
+        name = catalogue_name(language)
+        if name not in templates:
+            continue  # which other checks tell
+        missing = [key for key in WORDS if key not in read_toml(templates, name)]
+        for key in missing:
+            text = localized("words-missing", name=name, key=key)
+            yield Finding("error", "words-missing", f"templates/{name}", text)
 
 
 def _misspelt_fields(

@@ -10,7 +10,7 @@ from upcycle_news.feeds.results import Failed, Fetched
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.i18n.recognition import recognise
 from upcycle_news.models import Feed, IssueId, Manifest
-from upcycle_news.models.archive_paths import issue_path
+from upcycle_news.models.archive_paths import page_of
 
 
 def unreachable_urls(
@@ -39,13 +39,13 @@ def unreachable_urls(
 
 
 def raise_if_page_unreachable(context: AppContext, issue: IssueId, manifest: Manifest) -> None:
-    """Raise `IssueError` when the archive is hosted elsewhere and lacks the issue's page.
+    """Raise `IssueError` when the archive is hosted elsewhere and lacks the page that the issue leads to.
 
     Nothing is checked when no relay is configured: then mails go to the embedded mailbox only.
     """
     if not context.settings.archive.url or context.configured_relay is None:
         return
-    url = manifest.publication.site_address(issue_path(str(issue)))
+    url = manifest.publication.site_address(page_of(issue))
     for _, reason in unreachable_urls(context, [(url, None)]):
         raise IssueError(
             localized(

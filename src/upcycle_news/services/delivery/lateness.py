@@ -18,11 +18,11 @@ from upcycle_news.storage.revisions import Revision
 def raise_if_late(context: AppContext, revision: Revision) -> None:
     """Raise `IssueError` for an issue that is too old, such as an approved one of a restored backup.
 
-    A correction comes after its issue's day: it is of the day on which it was composed.
+    A correction comes after its issue's day, and a digest may: they are of the day on which they were composed.
     """
     hours, issue = context.settings.retry.max_lateness_hours, revision.issue
     zone = context.settings.publication.zone
-    day = revision.created_at.astimezone(zone).date() if issue.correction else issue.day
+    day = issue.day if issue.is_regular else revision.created_at.astimezone(zone).date()
     ended = datetime.combine(day + timedelta(days=1), time(), zone)
     if hours and context.clock() > ended + timedelta(hours=hours):
         raise IssueError(localized("issue-late", issue=str(issue), hours=hours))

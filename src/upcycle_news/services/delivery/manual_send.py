@@ -160,7 +160,10 @@ def _take_back(context: AppContext, issue: IssueId, approver: Approver) -> None:
 
     _raise_if_nobody_approves(issue, approver)
     raise_on_settings(context, issue)
-    if not audiences.count_audience(context.store, context.publication.readers_of, issue=issue):
+    topics, interval = context.publication.readers_of, context.settings.digest.interval or None
+    audience = audiences.count_audience(context.store, topics, issue=issue, interval=interval)
+    left, _ = audiences.count_left_for_digest(context.store, topics, issue, interval)
+    if not audience and not left:
         raise IssueError(issues.nobody_to_send_to(issue))
     take_back_if_unsent(context, issue, by=approver.name)
 
@@ -172,10 +175,13 @@ def _agreed(context: AppContext, revision: Revision, approver: Approver) -> Rend
 
     rendered = render_revision(context, revision)
     raise_on_errors(rendered)
-    readers = count_audience(context, revision)
-    if not readers:
+    from upcycle_news.services.issues.variants import readership
+
+    readers = readership(context, revision)
+    if not readers.audience and not readers.left_for_digest:
         raise IssueError(issues.nobody_to_send_to(revision.issue))
-    if approver.asks is not None and not approver.always and not approver.asks(revision, readers):
+    asks = None if approver.always else approver.asks
+    if asks is not None and not asks(revision, readers.audience):
         raise IssueError(localized("send-declined", issue=str(revision.issue)))
     return rendered
 

@@ -78,7 +78,13 @@ def enqueue(
     journal.raise_unless_writable(context)
     with build.with_issue_published(context, revision, now):
         audience = issues.enqueue(
-            context.store, revision, by=by, now=now, relay=relay, approval=approval
+            context.store,
+            revision,
+            by=by,
+            now=now,
+            relay=relay,
+            approval=approval,
+            interval=context.settings.digest.interval or None,
         )
     log.info("issue queued", issue=issue, revision=revision.revision_id[:12], audience=audience)
     return audience

@@ -9,7 +9,7 @@ from typing import Any
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.i18n.messages import localized
-from upcycle_news.models import Finding
+from upcycle_news.models import Finding, Issue
 from upcycle_news.models.language_names import language_name
 from upcycle_news.rendering.preview_page import LEVELS
 from upcycle_news.services.issues.changes_markdown import changes_since_last_request
@@ -74,6 +74,7 @@ def approval_page(
         ),
         translate(summary),
         "",
+        *_digest(translate, content),
         f"**[{translate(localized('request-look'))}]({link})** ({translate(localized('request-link'))})",
         "",
         *_pictures(translate, pictures),
@@ -101,6 +102,13 @@ def approval_page(
     return "\n".join(lines)
 
 
+def _digest(translate: Translator, content: Issue) -> list[str]:
+    """Return which issues a digest tells, and to whom; nothing about another issue."""
+    if not content.digest_of:
+        return []
+    return [translate(localized("request-digest", told=content.digest_of)), ""]
+
+
 LISTED_VARIANTS = 12
 """Variants that the form lists with links: those of most readers."""
 
@@ -108,7 +116,7 @@ LISTED_VARIANTS = 12
 def _variants(
     context: AppContext, translate: Translator, everybody: Readership, link: str
 ) -> list[str]:
-    """Return the variants with their readers as a list, and who gets none of their own, or nothing."""
+    """Return the variants with their readers as a list, and who gets none of their own, nothing, or a digest."""
     lines = []
     if len(everybody.variants) > 1:
         several = len({one.variant.language for one in everybody.variants}) > 1
@@ -131,6 +139,11 @@ def _variants(
             translate(localized("request-without", language=language_name(language), count=count)),
             "",
         ]
+    if everybody.left_for_digest and everybody.digest_day:
+        left = localized(
+            "left-for-digest", count=everybody.left_for_digest, day=everybody.digest_day
+        )
+        lines += [translate(left), ""]
     return lines
 
 

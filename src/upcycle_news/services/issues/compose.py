@@ -45,7 +45,7 @@ from upcycle_news.storage.revisions import Revision
 from upcycle_news.text.typography import base_language
 from upcycle_news.text.urls import canonical_link
 
-# Feeds and corrections are imported where they are asked for: composing alone needs neither.
+# Feeds, corrections and digests are imported where they are asked for: composing alone needs none.
 if TYPE_CHECKING:
     from upcycle_news.services.feeds.collect import FeedRunReport
 
@@ -76,7 +76,12 @@ def with_variants(context: AppContext, manifest: Manifest) -> Manifest:
         manifest,
         variants=variants_for(
             manifest.issue,
-            count_choices(context.store, manifest.publication.readers_of, issue=manifest.issue.id),
+            count_choices(
+                context.store,
+                manifest.publication.readers_of,
+                issue=manifest.issue.id,
+                interval=context.settings.digest.interval or None,
+            ),
             context.settings.audience.topics,
             limit=context.settings.issue.variants,
             languages=manifest.publication.languages,
@@ -120,7 +125,7 @@ def collect_and_compose(
 
 def select_essays(context: AppContext, issue: IssueId, essay_filter: EssayFilter) -> Sequence[str]:
     """Return the slugs that the filter allows, empty for all; raises `NothingNew` when none is left."""
-    if issue.correction or (not essay_filter.leave_out and not essay_filter.topics):
+    if not issue.is_regular or (not essay_filter.leave_out and not essay_filter.topics):
         return essay_filter.essays
     ready = [essay for essay in load_publication_essays(context) if essay.status == "ready"]
     published = issues.published_essays(
@@ -146,6 +151,10 @@ def edits_since(context: AppContext, revision: Revision) -> tuple[str, ...]:
     if old.issue.id.correction:
         now = _correction(context, old.issue.id)
         return tuple(diff_manifests(old, now).manual_changes())
+    if old.issue.id.digest:
+        from upcycle_news.services.issues.digest import digest_changes
+
+        return digest_changes(old, _digest(context, old.issue.id))
     known = load_publication_essays(context)
     published = issues.published_essays(
         context.store, [essay.slug for essay in known], apart_from=old.issue.id
@@ -171,6 +180,8 @@ def compose_manifest(
     """Return the manifest of the current content without storing it; raises as `compose_issue`."""
     if issue_id.correction:
         return _correction(context, issue_id, chosen)
+    if issue_id.digest:
+        return _digest(context, issue_id, chosen)
     inputs, _ = _inputs(context, issue_id, chosen)
     return _manifest(
         context,
@@ -207,6 +218,15 @@ def _correction(context: AppContext, issue: IssueId, chosen: Sequence[str] = ())
     if chosen:
         raise IssueError(localized("correction-essays", issue=str(issue)))
     manifest = correction_manifest(context, issue)
+    return replace(manifest, issue=_reworded(context, manifest.issue))
+
+
+def _digest(context: AppContext, issue: IssueId, chosen: Sequence[str] = ()) -> Manifest:
+    from upcycle_news.services.issues.digest import digest_manifest
+
+    if chosen:
+        raise IssueError(localized("digest-essays", issue=str(issue)))
+    manifest = digest_manifest(context, issue)
     return replace(manifest, issue=_reworded(context, manifest.issue))
 
 
@@ -255,11 +275,11 @@ def explain_issue(
 ) -> tuple[Candidate, ...]:
     """Return every candidate of an issue, best first, with the reasons; nothing is stored.
 
-    A correction has none.
+    A correction has none, and the items of a digest were chosen for the issues that it tells.
 
     What the issue itself used counts as new, so that a sent one can be explained too.
     """
-    if issue_id.correction:
+    if not issue_id.is_regular:
         return ()
     inputs, identities = _inputs(context, issue_id, essays, ages=2)
     return tuple(

@@ -30,8 +30,10 @@ MAX_CORRECTIONS = 9
 def correction_id(context: AppContext, issue: IssueId) -> IssueId:
     """Return the correction of an issue that is not sent yet, or the next one.
 
-    Raises `IssueError` when there are too many.
+    Raises `IssueError` when there are too many, and for a digest: what its issues say is corrected.
     """
+    if issue.digest:
+        raise IssueError(localized("correction-of-digest", issue=str(issue)))
     for number in range(1, MAX_CORRECTIONS + 1):
         candidate = replace(issue.original, correction=number)
         row = issues.get(context.store, candidate)

@@ -14,8 +14,11 @@ from upcycle_news.storage.issues import IssueRow
 
 
 def default_issue_id(today: date, known: Collection[IssueId], done: Collection[IssueId]) -> IssueId:
-    """Return today's last issue unless it is done, else the next id of today. Corrections do not count."""
-    todays = sorted(issue for issue in known if issue.day == today and not issue.correction)
+    """Return today's last issue unless it is done, else the next id of today.
+
+    Corrections and digests do not count.
+    """
+    todays = sorted(issue for issue in known if issue.day == today and issue.is_regular)
     if not todays:
         return IssueId(today)
     last = todays[-1]

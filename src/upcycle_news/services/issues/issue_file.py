@@ -107,13 +107,13 @@ def reserved(files: IssueFiles, issue: IssueId) -> dict[str, IssueId]:
 
 
 def read_file(context: AppContext, issue: IssueId) -> ReadIssueFile | None:
-    """Return the file of an issue; None without one, and for a correction, which has none."""
-    return None if issue.correction else load_issue_files(context).of(issue)
+    """Return the file of an issue; None without one, and for corrections and digests, which have none."""
+    return load_issue_files(context).of(issue) if issue.is_regular else None
 
 
 def read_translations(context: AppContext, issue: IssueId) -> Mapping[str, IssueFile]:
-    """Return the words of an issue's file in further languages; none of a correction's."""
-    return {} if issue.correction else load_issue_files(context).translations_of(issue)
+    """Return the words of an issue's file in further languages; none of a correction's or digest's."""
+    return load_issue_files(context).translations_of(issue) if issue.is_regular else {}
 
 
 def left_out_items(file: IssueFile | None, items: Sequence[FeedItem]) -> set[str]:
@@ -248,7 +248,8 @@ def unplanned(context: AppContext, issue: IssueId) -> LocalizedText | None:
     days = Counter(at.astimezone(zone).date() for at in times)
     if not days or issue.day > max(days):
         return None
-    sent = sum(row.frozen for row in issues.issues_of_day(context.store, issue.day))
+    rows = issues.issues_of_day(context.store, issue.day)
+    sent = sum(row.frozen and row.id.is_regular for row in rows)
     to_come = sum(at > now and at.astimezone(zone).date() == issue.day for at in times)
     if issue.ordinal <= max(days[issue.day], sent + to_come):
         return None
@@ -261,10 +262,12 @@ def unplanned(context: AppContext, issue: IssueId) -> LocalizedText | None:
 def new_issue_file(context: AppContext, issue: IssueId) -> Path:
     """Write an empty file of an issue and return its path; no file is overwritten.
 
-    Raises `ContentError` when it is there, `IssueError` for a correction or an issue that is frozen.
+    Raises `ContentError` when it is there, `IssueError` for a correction, a digest or an issue that is frozen.
     """
     if issue.correction:
         raise IssueError(localized("issue-file-correction", issue=str(issue)))
+    if issue.digest:
+        raise IssueError(localized("issue-file-digest", issue=str(issue)))
     row = issues.get(context.store, issue)
     if row is not None and row.frozen:
         raise IssueError(localized("issue-file-sent", issue=str(issue)))

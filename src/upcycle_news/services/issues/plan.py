@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,7 +13,7 @@ from zoneinfo import ZoneInfo
 from upcycle_news.app.context import AppContext
 from upcycle_news.content.essays import EssayCollection, read_essays
 from upcycle_news.curation.compose_issue import choose_essays
-from upcycle_news.errors import ContentError, UpcycleError
+from upcycle_news.errors import ContentError, NothingNew, UpcycleError
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import (
     Essay,
@@ -22,17 +23,19 @@ from upcycle_news.models import (
     IssueState,
     Related,
 )
+from upcycle_news.models.digest import DigestPeriod, interval_of
 from upcycle_news.prefect_api.schedules import (
     ClockChange,
     Schedule,
     clock_changes,
     next_times,
+    read_digest_schedules,
     read_schedules,
 )
 from upcycle_news.services.issues import ids
 from upcycle_news.services.issues.essay_filter import EssayFilter
 from upcycle_news.services.issues.issue_file import FileChoice, read_choice, unused_files
-from upcycle_news.storage import approvals, audience, issues, revisions
+from upcycle_news.storage import approvals, audience, issues, revisions, rhythms
 from upcycle_news.text.escaped_markdown import Translator
 
 HORIZON = 26  # scheduled times that `essay list` looks ahead: half a year of weekly issues
@@ -82,18 +85,49 @@ class PlannedIssue:
 
 
 @dataclass(frozen=True)
+class PlannedDigest:
+    """A digest to come: its day, and the days from `start` to the one before whose issues it tells.
+
+    `at` is None where no schedule makes it; `readers` is how many chose it, None where that is not known yet.
+    """
+
+    day: date
+    start: date
+    at: datetime | None
+    schedule: Schedule | None
+    readers: int | None = None
+
+    def as_dict(self, zone: ZoneInfo) -> dict[str, Any]:
+        """Return a digest of the JSON of `issue plan`, its time in `zone`."""
+        at = self.at.astimezone(zone).isoformat(timespec="minutes") if self.at else None
+        return {
+            "day": self.day.isoformat(),
+            "from": self.start.isoformat(),
+            "at": at,
+            "deployment": self.schedule.deployment if self.schedule else None,
+            "readers": self.readers,
+        }
+
+
+@dataclass(frozen=True)
 class IssuePlan:
-    """The next issues, notes that concern all of them, and the zone of their times."""
+    """The next issues and digests, notes that concern all of them, and the zone of their times."""
 
     issues: tuple[PlannedIssue, ...]
     notes: tuple[str, ...]
     zone: ZoneInfo
+    digests: tuple[PlannedDigest, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON object of `issue plan`."""
         return {
             "timezone": str(self.zone),
             "issues": [planned.as_dict(self.zone) for planned in self.issues],
+            **(
+                {"digests": [planned.as_dict(self.zone) for planned in self.digests]}
+                if self.digests
+                else {}
+            ),
             "notes": list(self.notes),
         }
 
@@ -137,9 +171,9 @@ class EssayStatus:
 
 
 def plan_issues(context: AppContext, count: int) -> IssuePlan:
-    """Return the next `count` issues of the schedule in prefect.yaml; raises `SettingsError`.
+    """Return the next `count` issues of the schedule in prefect.yaml, and the digests up to the one after them.
 
-    Without a schedule there is one: today's issue, started by hand.
+    Raises `SettingsError`. Without a schedule there is one: today's issue, started by hand.
     """
     collection = _read_essays(context)
     schedules = read_schedules(context.settings.home)
@@ -148,7 +182,12 @@ def plan_issues(context: AppContext, count: int) -> IssuePlan:
     if index is not None:
         planned[index] = _with_details(context, collection, planned[index])
     notes = [note.in_language(context.language) for note in _notes(context, collection, schedules)]
-    return IssuePlan(tuple(planned), tuple(notes), context.settings.publication.zone)
+    return IssuePlan(
+        tuple(planned),
+        tuple(notes),
+        context.settings.publication.zone,
+        tuple(_digests(context, planned)),
+    )
 
 
 def essay_statuses(
@@ -257,6 +296,36 @@ def _planned(
     return planned
 
 
+def _digests(context: AppContext, planned: Sequence[PlannedIssue]) -> Iterator[PlannedDigest]:
+    """Yield the digests that are due after today, up to the first one that tells the last planned issue."""
+    interval = context.settings.digest.interval or None
+    day = context.today
+    last = max((one.issue.day for one in planned), default=day)
+    schedules = read_digest_schedules(context.settings.home)
+    for _ in range(HORIZON):
+        period = rhythms.period_on(context.store, day, interval)
+        if period is not None:
+            yield _planned_digest(context, period, schedules)
+            day = period.end
+        elif interval is not None:  # an issue of today went to all before the digest was set
+            day = interval_of(day, interval).end
+        if interval is None or day > last:
+            return
+
+
+def _planned_digest(
+    context: AppContext, period: DigestPeriod, schedules: Sequence[Schedule]
+) -> PlannedDigest:
+    zone = context.settings.publication.zone
+    begins = datetime.combine(period.end, time(), zone) - timedelta(seconds=1)
+    at, schedule = next(next_times(schedules, begins), (None, None))
+    readers: int | None = None
+    if period.start <= context.today:
+        topics, digest = context.publication.readers_of, IssueId(period.end, digest=1)
+        readers = audience.count_audience(context.store, topics, issue=digest)
+    return PlannedDigest(period.end, period.start, at, schedule, readers)
+
+
 def _choice(
     context: AppContext,
     collection: EssayCollection,
@@ -327,6 +396,13 @@ def _notes(
     yield from unused_files(context)
     if context.configured_relay is None:
         yield localized("plan-no-relay")
+    from upcycle_news.services.issues.digest import digest_id
+
+    interval = context.settings.digest.interval
+    if interval and schedules and not read_digest_schedules(context.settings.home):
+        yield localized("plan-no-digest-schedule")
+    with suppress(NothingNew):
+        yield localized("plan-digest-due", issue=str(digest_id(context)))
     yield from (_clock_note(change) for change in clock_changes(schedules, context.clock()))
     if drafts := sum(essay.status == "draft" for essay in collection.essays):
         yield localized("plan-drafts", count=drafts)

@@ -10,6 +10,7 @@ from typing import Any
 from upcycle_news.app.context import AppContext
 from upcycle_news.fileio import write_atomically
 from upcycle_news.models import Finding, IssueId
+from upcycle_news.models.delivery import digest_fields
 from upcycle_news.rendering.preview_page import standalone_html
 from upcycle_news.services.browser.pictures import issue_pictures, write_pictures
 from upcycle_news.services.issues.render import (
@@ -70,6 +71,8 @@ class IssuePreview:
             "items": len(content.all_related),
             "bytes": self.rendered.html_bytes,
             **self._variants(),
+            **digest_fields(self.readers.left_for_digest, self.readers.digest_day),
+            **({"digest_of": list(content.digest_of)} if content.digest_of else {}),
             "files": {kind: str(path) for kind, path in self.files.items() if kind != "preview"},
             "findings": [
                 {

@@ -235,7 +235,7 @@ def _of_language(
 def _unsent_findings(context: AppContext, manifest: Manifest) -> Iterator[Finding]:
     """Yield findings that matter until deliveries begin: after that the issue has used its contents."""
     row = issues.get(context.store, manifest.issue.id)
-    if (row is None or not row.frozen) and not manifest.issue.id.correction:
+    if (row is None or not row.frozen) and manifest.issue.id.is_regular:
         yield from _already_sent(context, manifest.issue)
         yield from unknown_pins(context, manifest.issue.all_essays)
         yield from withdrawn_findings(context, manifest.issue)

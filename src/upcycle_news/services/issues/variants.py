@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any
 
 from upcycle_news.app.context import AppContext
@@ -28,8 +29,8 @@ from upcycle_news.models.variants import (
 )
 from upcycle_news.rendering.preview_page import VariantLink
 from upcycle_news.services.issues.revisions import find_revision, newest_revision
-from upcycle_news.storage import deliveries, issues, subscribers
-from upcycle_news.storage.audience import count_choices, may_receive, wants
+from upcycle_news.storage import deliveries, issues, rhythms, subscribers
+from upcycle_news.storage.audience import count_choices, count_left_for_digest, may_receive, wants
 from upcycle_news.storage.revisions import Revision
 
 
@@ -63,12 +64,15 @@ class Readership:
     """Who gets a revision, or has it in the queue. `variants` are all of it, at least one.
 
     `others`: so many get a variant without a choice of topics because their own choice has none.
-    `without` counts by language those who get nothing, since the issue has nothing in it.
+    `without` counts by language those who get nothing, since the issue has nothing in it; `left_for_digest`
+    get it in the digest of `digest_day`, which is None where nobody can have chosen one.
     """
 
     variants: tuple[VariantReaders, ...]
     others: int = 0
     without: Mapping[str, int] = field(default_factory=dict)
+    left_for_digest: int = 0
+    digest_day: date | None = None
 
     @property
     def audience(self) -> int:
@@ -84,9 +88,21 @@ def readership(context: AppContext, revision: Revision) -> Readership:
         sums = issues.variant_sums(context.store, revision.issue)
         queued = {one.number: one.audience for one in sums} or {0: row.audience}
         status = issues.status(context.store, revision.issue)
-        return Readership(_readers(manifest, queued), without=status.without if status else {})
-    choices = count_choices(context.store, manifest.publication.readers_of, issue=revision.issue)
-    return _expected(manifest, choices)
+        assert status is not None, "a row without a status"
+        return Readership(
+            _readers(manifest, queued),
+            without=status.without,
+            left_for_digest=status.left_for_digest,
+            digest_day=status.digest_day,
+        )
+    topics, interval = manifest.publication.readers_of, context.settings.digest.interval or None
+    choices = count_choices(context.store, topics, issue=revision.issue, interval=interval)
+    left, period = count_left_for_digest(context.store, topics, revision.issue, interval)
+    return replace(
+        _expected(manifest, choices),
+        left_for_digest=left,
+        digest_day=period.end if period is not None else None,
+    )
 
 
 def _expected(manifest: Manifest, choices: Mapping[Choice, int]) -> Readership:
@@ -259,9 +275,11 @@ def explain_reader(context: AppContext, issue_id: IssueId, number: int) -> Reade
     if reader is None:
         raise IssueError(localized("reader-unknown", subscriber=number))
     if frozen:
-        return ReaderExplanation(issue_id, number, None, "", localized("reader-not-queued"))
-    if not may_receive(context.store, number, issue_id):
-        return ReaderExplanation(issue_id, number, None, "", localized("reader-no-mail"))
+        why = _digest_instead(context, issue_id, number) or localized("reader-not-queued")
+        return ReaderExplanation(issue_id, number, None, "", why)
+    if not may_receive(context.store, number, issue_id, context.settings.digest.interval or None):
+        why = _digest_instead(context, issue_id, number) or localized("reader-no-mail")
+        return ReaderExplanation(issue_id, number, None, "", why)
     topics = manifest.publication.readers_of
     if topics and not wants(reader.topics, topics):
         why = localized("reader-other-topics", topics=", ".join(topics))
@@ -277,6 +295,15 @@ def explain_reader(context: AppContext, issue_id: IssueId, number: int) -> Reade
     if manifest.variants and own.topics != manifest.variants.all[chosen].topics:
         why = localized("reader-without-variant", chose=why)
     return _explanation(manifest, number, chosen, why)
+
+
+def _digest_instead(context: AppContext, issue: IssueId, number: int) -> LocalizedText | None:
+    """Return that a reader gets an issue in a digest, and of which day; None for any other."""
+    interval = context.settings.digest.interval or None
+    period = rhythms.period_on(context.store, issue.day, interval) if issue.is_regular else None
+    if period is not None and may_receive(context.store, number, IssueId(period.end, digest=1)):
+        return localized("reader-digest", day=period.end)
+    return None
 
 
 def _explanation(

@@ -44,7 +44,7 @@ def record_start(context: AppContext, row: IssueRow) -> None:
         files.append(context, None)
         return
     revision = revisions.load_revision(context.store, row.id, row.revision_id)
-    essays = revision.manifest.issue.all_essays if revision is not None else ()
+    content = revision.manifest.issue if revision is not None else None
     files.append(
         context,
         JournalEntry(
@@ -54,7 +54,8 @@ def record_start(context: AppContext, row: IssueRow) -> None:
             issue=issue,
             number=row.number,
             revision_id=row.revision_id,
-            essays=tuple(essay.slug for essay in essays),
+            essays=tuple(essay.slug for essay in content.all_essays) if content else (),
+            digest_of=content.digest_of if content else (),
             counts={"audience": row.audience},
         ),
     )

@@ -98,7 +98,11 @@ def outside_issues(context: AppContext) -> list[OutsideIssue]:
     ]
     found = {
         entry.issue: OutsideIssue(
-            IssueId.parse(entry.issue), entry.number, entry.revision_id, entry.essays
+            IssueId.parse(entry.issue),
+            entry.number,
+            entry.revision_id,
+            entry.essays,
+            entry.digest_of,
         )
         for entry in entries
     }

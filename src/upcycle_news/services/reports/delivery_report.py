@@ -56,6 +56,9 @@ def delivery_report(
         if counts.get(state)
     ]
     lines += [translate(localized("report-audience", audience=status.audience)), ""]
+    if status.left_for_digest and status.digest_day:
+        left = localized("left-for-digest", count=status.left_for_digest, day=status.digest_day)
+        lines += [translate(left), ""]
     lines += [
         translate(localized("report-closes") if status.closed else localized("report-closes-not")),
         "",
@@ -92,10 +95,12 @@ _STATES = {
 
 
 def _issue_file(translate: Translator, issue: Issue) -> list[str]:
-    """Return which file the issue followed, which keys of it were overruled, or what it corrects."""
+    """Return which file the issue followed, which keys of it were overruled, what it corrects, or tells as a digest."""
     said: list[LocalizedText] = []
     if issue.told:
         said.append(localized("report-correction", issue=str(issue.id.original)))
+    if issue.digest_of:
+        said.append(localized("report-digest", told=issue.digest_of))
     if issue.file is not None:
         said.append(localized("report-file", file=issue.file.source))
     if issue.overruled:

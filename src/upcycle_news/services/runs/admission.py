@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.errors import SendHoldError, StoreMismatchError
+from upcycle_news.errors import NothingNew, SendHoldError, StoreMismatchError
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import IssueId, IssueState
 from upcycle_news.models.runs import RunResult
@@ -21,6 +21,8 @@ from upcycle_news.storage import approvals, issues, scheduled_runs
 from upcycle_news.text.escaped_markdown import Translator
 
 NEXT = "next"
+DIGEST = "digest"
+"""What runs are told to make: the next issue, or the digest that is due."""
 
 
 @dataclass(frozen=True)
@@ -45,34 +47,49 @@ def send_hold_result(context: AppContext) -> RunResult | None:
 
 def name_of_issue(context: AppContext, wanted: str, planned_at: datetime) -> str:
     """Return the id of the issue that a run is about, as `admit_run` decides; records nothing."""
-    if wanted != NEXT:
+    if wanted not in (NEXT, DIGEST):
         return wanted
-    scheduled = scheduled_runs.find_run(context.store, planned_at)
+    makes_digest = wanted == DIGEST
+    scheduled = scheduled_runs.find_run(context.store, planned_at, makes_digest=makes_digest)
     if scheduled is not None:
         return str(scheduled.issue)
-    return str(current_issue(context, _day(context, planned_at)))
+    return str(_wanted_issue(context, wanted, planned_at))
+
+
+def _wanted_issue(context: AppContext, wanted: str, planned_at: datetime) -> IssueId:
+    """Return the issue that a run is to make; raises `NothingNew` when no digest is due."""
+    if wanted == DIGEST:
+        from upcycle_news.services.issues.digest import digest_id
+
+        return digest_id(context, rejected=False)
+    if wanted == NEXT:
+        return current_issue(context, _day(context, planned_at))
+    return IssueId.parse(wanted)
 
 
 def admit_run(
     context: AppContext, wanted: str, *, planned_at: datetime, run: str, max_lateness_hours: float
 ) -> RunAdmission:
-    """Decide once per scheduled time which issue it is ('next' or an id) and whether it is too late.
+    """Decide once per scheduled time which issue it is ('next', 'digest' or an id) and whether it is too late.
 
     The decision is stored, so that a second run for the same time, a retry or a run that resumes
-    after a slow approval gets the same one. Another run at the same issue, a cancelled and a sent
-    issue end the run.
+    after a slow approval gets the same one. That no digest is due, another run at the same issue, a
+    cancelled and a sent issue end the run.
     """
     if hold := send_hold_result(context):
         return RunAdmission(wanted, hold)
-    scheduled = scheduled_runs.find_run(context.store, planned_at)
+    makes_digest = wanted == DIGEST
+    scheduled = scheduled_runs.find_run(context.store, planned_at, makes_digest=makes_digest)
     if scheduled is None:
         limit = timedelta(hours=max_lateness_hours)
         on_time = not max_lateness_hours or context.clock() - planned_at <= limit
-        day = _day(context, planned_at)
-        issue = current_issue(context, day) if wanted == NEXT else IssueId.parse(wanted)
-        scheduled = scheduled_runs.record_run(
-            context.store, scheduled_runs.ScheduledRun(planned_at, issue, on_time)
-        )
+        try:
+            issue = _wanted_issue(context, wanted, planned_at)
+        except NothingNew as error:
+            message = error.in_language(context.language)
+            return RunAdmission(wanted, RunResult("completed", "NothingDue", message))
+        new = scheduled_runs.ScheduledRun(planned_at, issue, on_time)
+        scheduled = scheduled_runs.record_run(context.store, new, makes_digest=makes_digest)
     issue = scheduled.issue
     if not scheduled.on_time:
         return RunAdmission(str(issue), _late(context, issue, planned_at))

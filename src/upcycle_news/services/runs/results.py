@@ -22,7 +22,10 @@ def publish_result(
     """
     counts, issue = status.as_dict(), str(status.issue)
     text = localized("result-sent", issue=issue, sent=counts["sent"], audience=status.audience)
-    message = ", ".join(each.in_language(language) for each in (text, *_others(counts)))
+    texts = [text, *_others(counts)]
+    if status.left_for_digest and status.digest_day:
+        texts.append(localized("result-left", count=status.left_for_digest, day=status.digest_day))
+    message = ", ".join(each.in_language(language) for each in texts)
     if status.in_mailbox:
         message += localized("result-in-mailbox").in_language(language)
     troubles = _troubles(collected, language) if collected else ""

@@ -25,12 +25,14 @@ from upcycle_news.models import (
     Rate,
     Relay,
 )
+from upcycle_news.models.digest import RhythmOnConfirmation
 from upcycle_news.observability.logging import Log
 from upcycle_news.rendering.render import render_transactional
 from upcycle_news.services.content.templates import publication_templates
 from upcycle_news.services.process_identity import process_start, this_host
 from upcycle_news.services.subscribers.mail_templates import TEMPLATES, complete_mail_templates
-from upcycle_news.storage import confirmation_mails, send_hold
+from upcycle_news.services.subscribers.topics import digest_interval
+from upcycle_news.storage import confirmation_mails, send_hold, signups
 from upcycle_news.storage.confirmation_mails import SCOPE_PREFIX, ClaimedMail, WaitingMail
 from upcycle_news.storage.quotas import FullScope, Scope
 from upcycle_news.subscribers import double_opt_in
@@ -349,6 +351,8 @@ class _Mailer:
             values={
                 "link": f"{url}/{purpose}/{self._token(mail)}" if purpose else "",
                 "days": context.settings.audience.confirm_days,
+                "chosen_rhythm": self._chosen_rhythm(mail),
+                "interval": digest_interval(context),
             },
         )
         # Ids are reused once their row is deleted, and servers drop a Message-ID they have seen. A mail
@@ -370,6 +374,15 @@ class _Mailer:
             # Without a delivery key: ids of sign-ups that expired are given again, and an event about one
             # that comes late must not speak of another person.
             relay_headers=outgoing.headers(),
+        )
+
+    def _chosen_rhythm(self, mail: WaitingMail) -> RhythmOnConfirmation | None:
+        """Return what a sign-up chose, and from when it holds if it is confirmed today."""
+        if not mail.kind.is_about_consent:
+            return None
+        context = self._context
+        return signups.rhythm_on_confirmation(
+            context.store, context.today, digest_interval(context), consent=mail.reference
         )
 
 

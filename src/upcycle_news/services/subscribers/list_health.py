@@ -7,6 +7,7 @@ from typing import Any
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.i18n.messages import LocalizedText, localized
+from upcycle_news.services.subscribers.topics import digest_interval
 from upcycle_news.storage import pending_suppressions, statistics
 from upcycle_news.storage.statistics import IssueFigures, ListCounts
 
@@ -67,6 +68,7 @@ class ListStatistics:
         return {
             "subscribers": dict(self.counts.by_status),
             "topics": dict(self.counts.by_topic),
+            "rhythms": dict(self.counts.by_rhythm),
             "suppressions": dict(self.counts.suppressions),
             "pending_suppressions": self.pending_suppressions,
             "issues": [issue.as_dict() for issue in self.issues],
@@ -76,7 +78,9 @@ class ListStatistics:
 def list_statistics(context: AppContext) -> ListStatistics:
     """Count subscribers and suppressions, and tell what each of the newest issues did to the list."""
     return ListStatistics(
-        statistics.count_subscribers(context.store),
+        statistics.count_subscribers(
+            context.store, today=context.today, interval=digest_interval(context)
+        ),
         list_health(context),
         pending_suppressions.count_pending(context.store),
     )

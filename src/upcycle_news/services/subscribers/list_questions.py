@@ -17,6 +17,7 @@ from upcycle_news.services.subscribers.lists import (
     import_report,
     no_progress,
     parse_list,
+    with_offered_rhythms,
 )
 from upcycle_news.services.subscribers.subscriptions import consent_wording
 from upcycle_news.storage import asked_addresses
@@ -45,7 +46,7 @@ def ask_list(
     with progress("adding", parsed.line_count) as advance:
         report = asked_addresses.ask_all(
             context.store,
-            parsed.subscribers,
+            with_offered_rhythms(context, parsed),
             source=f"list: {' '.join(origin.split()) or file.name}",
             wording={
                 language: consent_wording(context, language, of_list=True) for language in LANGUAGES

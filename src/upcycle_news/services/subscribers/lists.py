@@ -15,8 +15,10 @@ from upcycle_news.errors import ContentError, UpcycleError, UsageError
 from upcycle_news.fileio import os_reason, read_given_file, write_atomically
 from upcycle_news.i18n.messages import LANGUAGES, localized
 from upcycle_news.models import EmailAddress, Subscriber, SubscriberStatus
+from upcycle_news.models.digest import ReaderRhythm, Rhythm
 from upcycle_news.services.journal.consistency import raise_if_contradicted
-from upcycle_news.storage import personal_data, subscribers
+from upcycle_news.services.subscribers.topics import digest_interval
+from upcycle_news.storage import personal_data, rhythms, subscribers
 from upcycle_news.storage.subscribers import NewSubscriber, add_subscribers
 from upcycle_news.subscribers.csv_lists import (
     Note,
@@ -103,6 +105,7 @@ def add_subscriber(
     language: str = "",
     topics: Iterable[str] = (),
     groups: Iterable[str] = (),
+    rhythm: Rhythm | None = None,
     given_at: datetime | None = None,
     consent_text: str = "",
 ) -> AddResult:
@@ -110,12 +113,14 @@ def add_subscriber(
 
     `given_at` is when it was given (default: now), `consent_text` the words that were agreed to.
 
-    Language and topics replace those that the subscriber chose: perhaps they asked for it. Raises
+    Language, topics and rhythm replace what the subscriber chose: perhaps they asked for it. A rhythm holds
+    at once for who is new, from the digest's next period on for others. Raises
     `UpcycleError` for an address that is suppressed, has unsubscribed or has not confirmed yet,
     `UsageError` without a consent or for an unknown language, and `StoreMismatchError` as `import_list`.
     """
     if language and language not in LANGUAGES:
         raise UsageError(localized("language-unknown", languages=LANGUAGES))
+    raise_unless_offered(context, rhythm)
     raise_if_contradicted(context, context.store)
     subscriber = NewSubscriber(
         email=email,
@@ -123,6 +128,7 @@ def add_subscriber(
         language=language,
         topics=tuple(topics),
         groups=tuple(groups),
+        rhythm=rhythm,
     )
     report = add_subscribers(
         context.store,
@@ -134,12 +140,20 @@ def add_subscriber(
         override_preferences=True,
         given_at=given_at,
         consent_text=consent_text,
+        today=context.today,
+        interval=digest_interval(context),
     )
     if report.skipped:
         raise UpcycleError(localized("subscriber-not-added", reason=report.skipped[0][1]))
     if report.added:
         return AddResult.ADDED
     return AddResult.UPDATED if report.updated else AddResult.UNCHANGED
+
+
+def raise_unless_offered(context: AppContext, rhythm: Rhythm | None) -> None:
+    """Raise `UsageError` for the digest where the publication offers none."""
+    if rhythm is Rhythm.DIGEST and digest_interval(context) is None:
+        raise UsageError(localized("digest-not-set"))
 
 
 def consent_source(consent: str) -> str:
@@ -175,11 +189,13 @@ def import_list(
     with progress("adding", parsed.line_count) as advance:
         report = add_subscribers(
             context.store,
-            parsed.subscribers,
+            with_offered_rhythms(context, parsed),
             source=source,
             now=context.clock(),
             dry_run=dry_run,
             language=context.language,
+            today=context.today,
+            interval=digest_interval(context),
             progress=advance,
         )
     return replace(
@@ -204,6 +220,15 @@ def parse_list(
         ignore=ignore,
         take={word.strip().lower() for word in take},
     )
+
+
+def with_offered_rhythms(context: AppContext, parsed: ParsedList) -> Iterator[NewSubscriber]:
+    """Yield the subscribers of a list, without the digest where none is offered, which is noted."""
+    offered = digest_interval(context) is not None
+    for subscriber in parsed.subscribers:
+        if subscriber.rhythm is Rhythm.DIGEST and not offered:
+            parsed.notes.append((subscriber.line, localized("digest-not-set")))
+        yield subscriber if offered else replace(subscriber, rhythm=None)
 
 
 def import_report(context: AppContext, parsed: ParsedList, skipped: Iterable[Note]) -> ImportReport:
@@ -235,7 +260,17 @@ def read_list(file: Path) -> bytes:
 
 def export_list(context: AppContext) -> str:
     """Return all subscribers as CSV, in the form that `import_list` reads."""
-    return write_subscribers_csv(subscribers.all_subscribers(context.store))
+    return write_subscribers_csv(with_rhythms(context, subscribers.all_subscribers(context.store)))
+
+
+def with_rhythms(
+    context: AppContext, people: Iterable[Subscriber]
+) -> Iterator[tuple[Subscriber, ReaderRhythm]]:
+    """Yield subscribers with their rhythms, which are looked up for many at a time."""
+    for chunk in subscribers.chunks(people):
+        known = rhythms.rhythms_of(context.store, [one.id for one in chunk], context.today)
+        for one in chunk:
+            yield one, known.get(one.id, ReaderRhythm())
 
 
 def write_private(text: str, file: Path | None) -> str:
@@ -279,11 +314,14 @@ def change_subscriber(
     language: str | None = None,
     topics: Iterable[str] | None = None,
     groups: Iterable[str] | None = None,
+    rhythm: Rhythm | None = None,
 ) -> Subscriber | None:
     """Change what is given of a subscriber, and return them; None when there is none with this id.
 
-    Raises `UsageError` for an unknown language, `UpcycleError` for a name with control characters.
+    A rhythm begins with the digest's next period. Raises `UsageError` for an unknown language and for the
+    digest where none is offered, `UpcycleError` for a name with control characters.
     """
+    raise_unless_offered(context, rhythm)
     if language is not None and language not in LANGUAGES:
         raise UsageError(localized("language-unknown", languages=LANGUAGES))
     values: dict[str, Any] = {}
@@ -295,8 +333,16 @@ def change_subscriber(
         values["topics"] = list(dict.fromkeys(topics))
     if groups is not None:
         values["groups"] = sorted(set(groups))
-    if values:
-        subscribers.change(context.store, number, values, now=context.clock())
+    if values or rhythm is not None:
+        subscribers.change(
+            context.store,
+            number,
+            values,
+            now=context.clock(),
+            rhythm=rhythm,
+            today=context.today,
+            interval=digest_interval(context),
+        )
     return subscribers.by_id(context.store, number)
 
 

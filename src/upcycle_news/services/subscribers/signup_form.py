@@ -10,7 +10,7 @@ from upcycle_news.rendering.template_strings import read_template_strings
 from upcycle_news.services.content.templates import publication_templates
 from upcycle_news.services.subscribers.mail_templates import complete_mail_templates
 from upcycle_news.services.subscribers.subscriptions import consent_wording
-from upcycle_news.services.subscribers.topics import topic_labels
+from upcycle_news.services.subscribers.topics import digest_interval, topic_labels
 
 
 def form_for_other_sites(context: AppContext, language: str = "") -> str:
@@ -30,6 +30,7 @@ def form_for_other_sites(context: AppContext, language: str = "") -> str:
         language=language,
         languages=LANGUAGES,
         topics=topic_labels(context, language),
+        interval=digest_interval(context),
         wording=consent_wording(context, language),
         days=context.settings.audience.confirm_days,
     )

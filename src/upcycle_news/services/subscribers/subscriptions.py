@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,13 +17,18 @@ from upcycle_news.models import (
     SubscriberStatus,
     UnsubscribeMethod,
 )
+from upcycle_news.models.digest import Rhythm, RhythmOnConfirmation, RhythmOutlook
 from upcycle_news.observability.logging import Log
 from upcycle_news.rendering.template_strings import read_template_strings
 from upcycle_news.services.content.templates import publication_templates
 from upcycle_news.services.subscribers import address_changes, confirmation_mails
 from upcycle_news.services.subscribers.lists import read_list
 from upcycle_news.services.subscribers.mail_templates import complete_mail_templates
-from upcycle_news.services.subscribers.topics import offered_of
+from upcycle_news.services.subscribers.topics import (
+    digest_interval,
+    offered_of,
+    offered_rhythm,
+)
 from upcycle_news.storage import (
     bounces,
     dmarc_reports,
@@ -32,6 +37,7 @@ from upcycle_news.storage import (
     personal_data,
     provider_events,
     replies,
+    rhythms,
     send_hold,
     signups,
     subscribers,
@@ -97,12 +103,15 @@ class LinkCounts:
 class Confirmation:
     """What following a confirmation link did; `preferences_token` is for the next link.
 
-    No `subscriber`, no token: the link is not ours, or its subscriber was erased.
+    No `subscriber`, no token: the link is not ours, or its subscriber was erased. `chosen_rhythm` is what an
+    unconfirmed sign-up chose, `rhythm` what holds once it is confirmed; each None otherwise.
     """
 
     result: ConfirmationResult
     subscriber: Subscriber | None
     preferences_token: str = ""
+    chosen_rhythm: RhythmOnConfirmation | None = None
+    rhythm: RhythmOutlook | None = None
 
 
 @dataclass(frozen=True)
@@ -118,12 +127,14 @@ class SubscriberLink:
 class Preferences:
     """A subscriber with the topics that the publication offers; they have chosen some of them.
 
-    `change_waiting`: a new address of theirs can be confirmed.
+    `change_waiting`: a new address of theirs can be confirmed. `rhythm` says how often they get mail, what
+    comes and from when.
     """
 
     subscriber: Subscriber
     offered: tuple[str, ...]
     change_waiting: bool = False
+    rhythm: RhythmOutlook = field(default_factory=RhythmOutlook)
 
 
 def sign_up(
@@ -132,14 +143,15 @@ def sign_up(
     *,
     language: str,
     topics: Collection[str] | None = None,
+    rhythm: Rhythm | None = None,
     wording: str = "",
     source: str = "",
     ip: str = "",
 ) -> Signup | None:
     """Store a sign-up; None if no confirmation mail may be sent. Nothing is sent yet.
 
-    Language and topics hold from the confirmation on; of `topics` those that are offered count, none of
-    them means all, and None that the form did not ask. `wording` is the version of the consent that a form
+    Language, topics and rhythm hold from the confirmation on; of `topics` those that are offered count, none of
+    them means all, and None that the form did not ask. A `rhythm` counts where the digest is offered. `wording` is the version of the consent that a form
     elsewhere shows (default: that of our own page), `source` says where the form stands; `ip` is stored only if the settings say so.
     """
     now = context.clock()
@@ -157,6 +169,7 @@ def sign_up(
         mailbox_since=now - cooldown,
         language=language,
         topics=None if topics is None else offered_of(context, topics),
+        rhythm=offered_rhythm(context, rhythm),
         source=source or f"web: {context.link_signer.public_url}/subscribe",
         wording=(
             wording
@@ -192,18 +205,39 @@ def confirm(context: AppContext, token: str, *, act: bool = True) -> Confirmatio
     parsed = context.link_signer.read(Purpose.CONFIRM, token)
     if parsed is None:
         return Confirmation(ConfirmationResult.UNKNOWN, None)
-    lookup = signups.confirm if act else signups.confirmation_status
-    result = lookup(
-        context.store,
-        double_opt_in.token_hash(trimmed(token)),
-        now=context.clock(),
-        valid_for=_valid_for(context),
-    )
+    token_hash, now = double_opt_in.token_hash(trimmed(token)), context.clock()
+    interval, valid_for = digest_interval(context), _valid_for(context)
+    chosen: RhythmOnConfirmation | None = None
+    if act:
+        result = signups.confirm(
+            context.store,
+            token_hash,
+            now=now,
+            valid_for=valid_for,
+            today=context.today,
+            interval=interval,
+        )
+    else:
+        result = signups.confirmation_status(
+            context.store, token_hash, now=now, valid_for=valid_for
+        )
+        chosen = signups.rhythm_on_confirmation(
+            context.store, context.today, interval, token_hash=token_hash
+        )
+    subscriber = subscribers.by_id(context.store, parsed.subscriber)
+    confirmed = subscriber is not None and subscriber.status is SubscriberStatus.CONFIRMED
     return Confirmation(
         result,
-        subscribers.by_id(context.store, parsed.subscriber),
+        subscriber,
         context.link_signer.token(Purpose.PREFERENCES, parsed.subscriber),
+        chosen_rhythm=chosen if result is ConfirmationResult.NOW else None,
+        rhythm=rhythm_outlook(context, parsed.subscriber) if confirmed else None,
     )
+
+
+def rhythm_outlook(context: AppContext, subscriber: int) -> RhythmOutlook:
+    """Return how often a subscriber gets mail today, what comes, and from which day."""
+    return rhythms.outlook(context.store, subscriber, context.today, digest_interval(context))
 
 
 def _valid_for(context: AppContext) -> timedelta:
@@ -285,17 +319,24 @@ def preferences(context: AppContext, token: str) -> Preferences | None:
         link.subscriber,
         context.settings.audience.topics,
         address_changes.is_change_waiting(context, link.subscriber),
+        rhythm_outlook(context, link.subscriber.id),
     )
 
 
 def change_preferences(
-    context: AppContext, token: str, *, language: str, topics: Collection[str]
+    context: AppContext,
+    token: str,
+    *,
+    language: str,
+    topics: Collection[str],
+    rhythm: Rhythm | None = None,
 ) -> Preferences | None:
     """Store what a subscriber chose by a preferences link; returns the preferences as they are then.
 
     Of `topics` those that are offered count; topics of the subscriber that are not offered (from a
-    list, or no longer) stay. An unknown `language` changes nothing of it. Nothing is stored for one
-    who is not confirmed; None as with `preferences`.
+    list, or no longer) stay. An unknown `language` changes nothing of it, and neither does a `rhythm` where
+    no digest is offered; one that is holds from the digest's next period on. Nothing is stored for one who
+    is not confirmed; None as with `preferences`.
     """
     before = preferences(context, token)
     if before is None or before.subscriber.status is not SubscriberStatus.CONFIRMED:
@@ -309,6 +350,9 @@ def change_preferences(
         language=language if language in LANGUAGES else subscriber.language,
         topics=chosen,
         now=context.clock(),
+        rhythm=offered_rhythm(context, rhythm),
+        today=context.today,
+        interval=digest_interval(context),
     )
     return preferences(context, token)
 

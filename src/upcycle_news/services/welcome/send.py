@@ -116,7 +116,7 @@ def _sent_issues(context: AppContext) -> tuple[IssueRow, ...]:
         row
         for row in issues.issues_in(context.store, IssueState.SENDING, IssueState.CLOSED)
         if row.enqueued_at is not None
-        and not row.id.correction
+        and row.id.is_regular
         and row.id not in withdrawn
         and not is_unsent(context, row.id)
     )

@@ -1,7 +1,8 @@
 """Merge newer data of a store that is replaced into the backup that replaces it.
 
 Only what protects subscribers and readers is merged: unsubscribes, suppressions, erasures, who was
-asked once, sent issues, corrections and withdrawals, and the results of deliveries. What a restore is
+asked once, sent issues, corrections and withdrawals, the results of deliveries, and who gets issues in a
+digest: what was sent since follows from it. What a restore is
 meant to undo (a list that should not have been imported) stays undone.
 """
 
@@ -50,6 +51,7 @@ from upcycle_news.storage.schema import (
     consents,
     corrections,
     deliveries,
+    digest_periods,
     issue_events,
     issue_relays,
     issues,
@@ -59,6 +61,7 @@ from upcycle_news.storage.schema import (
     quota_scopes,
     renderings,
     revisions,
+    rhythms,
     subscribers,
     suppressions,
     used_content,
@@ -135,6 +138,7 @@ def merge_newer_data(
     _merge_quotas(old, new)
     _merge_answers(old, new)
     _merge_welcome(old, new)
+    _merge_rhythms(old, new)
     joined = select(func.count()).where(subscribers.c.created_at > since)
     return MergeReport(
         suppressed=suppressed,
@@ -471,6 +475,26 @@ def _merge_welcome(old: Connection, new: Connection) -> None:
     )
     for rows in _rows(old, select(*_without_id(welcome_deliveries))):
         new.execute(newer, [dict(row._mapping) for row in rows])
+
+
+def _merge_rhythms(old: Connection, new: Connection) -> None:
+    """Take over the rhythms and the periods of the digest: who was left out of an issue gets it in that digest.
+
+    Of a reader both know, all rows are those of `old`: a choice that was taken back since stays so.
+    """
+    for rows in _rows(old, select(digest_periods)):
+        _add(new, digest_periods, rows)
+    known_to_old = set(old.scalars(select(subscribers.c.id)))
+    known = known_to_old & set(new.scalars(select(subscribers.c.id)))
+    stale = [
+        row.subscriber_id for row in new.execute(select(rhythms)) if row.subscriber_id in known
+    ]
+    for start in range(0, len(stale), BATCH):
+        batch = stale[start : start + BATCH]
+        new.execute(delete(rhythms).where(rhythms.c.subscriber_id.in_(batch)))
+    for rows in _rows(old, select(rhythms)):
+        if theirs := [row for row in rows if row.subscriber_id in known]:
+            _add(new, rhythms, theirs)
 
 
 def _merge_quotas(old: Connection, new: Connection) -> None:

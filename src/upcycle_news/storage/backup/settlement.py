@@ -28,13 +28,14 @@ from upcycle_news.storage.schema import issues
 class OutsideIssue:
     """An issue that went out and that the store does not know as sent.
 
-    `number` is 0 where nobody remembers it; `essays` are slugs.
+    `number` is 0 where nobody remembers it; `essays` are slugs, `digest_of` the issues that a digest told.
     """
 
     issue: IssueId
     number: int = 0
     revision_id: str = ""
     essays: tuple[str, ...] = ()
+    digest_of: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,8 @@ def _register(
     )
     if known is not None:
         issue_rows.record_used_content(connection, known.manifest)
+    if outside.digest_of:
+        issue_rows.record_told_issues(connection, outside.issue, outside.digest_of)
     issue_rows.record_used_essays(connection, outside.issue, outside.essays)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Index, Integer, String, Table, Text
+from sqlalchemy import Boolean, Column, Index, Integer, String, Table, Text, text
 
 from upcycle_news.storage.schema.base import UtcDateTime, metadata
 
@@ -12,6 +12,7 @@ scheduled_runs = Table(
     "scheduled_runs",
     metadata,
     Column("scheduled_at", UtcDateTime, primary_key=True),
+    Column("makes_digest", Boolean, primary_key=True, server_default=text("false")),
     Column("issue_id", String(16), nullable=False),
     Column("on_time", Boolean, nullable=False),
 )

@@ -23,6 +23,8 @@ from upcycle_news.storage.schema.base import UtcDateTime, metadata
 # Written by `storage.issue_lifecycle` only. From `closed_at` on the five sums are the deliveries by
 # their final states, and nothing counts these deliveries again. `left_without`: how many readers of each
 # language got nothing of a queued issue, since it has nothing in it; NULL where nobody was left out.
+# `digest_day` is the day of the digest that tells an issue, and `left_for_digest` for how many; NULL where
+# no digest does.
 issues = Table(
     "issues",
     metadata,
@@ -42,6 +44,8 @@ issues = Table(
     Column("suppressed", Integer, nullable=False),
     Column("cancelled", Integer, nullable=False),
     Column("left_without", JSON(none_as_null=True)),
+    Column("digest_day", Date, index=True),
+    Column("left_for_digest", Integer),
     Index("ix_issues_state", "state", "closed_at"),
     Index("ix_issues_state_day", "state", "day"),
     CheckConstraint(
@@ -186,6 +190,14 @@ used_content = Table(
     Column("kind", String(8), primary_key=True),
     Column("value", Text, primary_key=True),
     Column("issue_id", ForeignKey("issues.id", ondelete="CASCADE"), primary_key=True, index=True),
+)
+
+# The days of the issues that a digest tells, from `start` to the day before `end`, which is the digest's.
+digest_periods = Table(
+    "digest_periods",
+    metadata,
+    Column("start", Date, primary_key=True),
+    Column("end", Date, nullable=False, unique=True),
 )
 
 # Corrections and withdrawals after an issue was sent; `essay` is a slug, or empty for the whole

@@ -6,6 +6,7 @@ from sqlalchemy import (
     JSON,
     Boolean,
     Column,
+    Date,
     Float,
     ForeignKey,
     Index,
@@ -70,6 +71,7 @@ consents = Table(
     # anybody may enter an address. NULL: nothing was chosen, and what is known of the subscriber stays.
     Column("chosen_language", String(8)),
     Column("chosen_topics", JSON(none_as_null=True)),
+    Column("chosen_rhythm", String(16)),
     # What tidying looks for: few among many that were confirmed.
     Index(
         "ix_consents_unconfirmed",
@@ -77,6 +79,15 @@ consents = Table(
         sqlite_where=text("confirmed_at IS NULL"),
         postgresql_where=text("confirmed_at IS NULL"),
     ),
+)
+
+# From which day on a reader gets every issue, or the digest; without a row every issue.
+rhythms = Table(
+    "rhythms",
+    metadata,
+    Column("subscriber_id", ForeignKey("subscribers.id", ondelete="CASCADE"), primary_key=True),
+    Column("from_day", Date, primary_key=True),
+    Column("rhythm", String(16), nullable=False),
 )
 
 # New addresses that subscribers asked for. `new_email` is empty once the change was confirmed or has

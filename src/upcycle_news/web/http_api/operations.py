@@ -21,6 +21,7 @@ from upcycle_news.models import (
     SuppressionSource,
     UnsubscribeMethod,
 )
+from upcycle_news.models.digest import Rhythm
 from upcycle_news.web.http_api import schemas
 from upcycle_news.web.http_api.problems import Problem, invalid
 
@@ -107,6 +108,7 @@ def add_confirmed_subscriber(call: Call) -> BaseModel:
         language=body.language or "",
         topics=body.topics,
         groups=body.groups,
+        rhythm=_offered(app, body.rhythm),
     )
     subscriber = _found(app.subscribers.find(email))
     return schemas.Added(id=subscriber.id, result=result.value)
@@ -115,7 +117,7 @@ def add_confirmed_subscriber(call: Call) -> BaseModel:
 def find_subscriber(call: Call) -> BaseModel:
     """Find a subscriber by the address."""
     email = _address(call.body.email, "/email")
-    return schemas.SubscriberOut.of(_found(call.app.subscribers.find(email)))
+    return _shown(call, _found(call.app.subscribers.find(email)))
 
 
 def list_subscribers(call: Call) -> BaseModel:
@@ -124,20 +126,25 @@ def list_subscribers(call: Call) -> BaseModel:
     rows = call.app.subscribers.page(after=query.after, limit=query.limit + 1, status=query.status)
     shown = rows[: query.limit]
     return schemas.SubscriberList(
-        subscribers=[schemas.SubscriberOut.of(row) for row in shown],
+        subscribers=[
+            schemas.SubscriberOut.of(row, rhythm)
+            for row, rhythm in call.app.subscribers.with_rhythms(shown)
+        ],
         next=shown[-1].id if len(rows) > len(shown) else None,
     )
 
 
 def get_subscriber(call: Call) -> BaseModel:
     """Return a subscriber."""
-    return schemas.SubscriberOut.of(_subscriber(call))
+    return _shown(call, _subscriber(call))
 
 
 def change_subscriber(call: Call) -> None:
-    """Change name, language, topics or groups."""
+    """Change name, language, topics, groups or rhythm."""
     number = _number(call)
     values = call.body.model_dump(exclude_unset=True, exclude_none=True)
+    if "rhythm" in values:
+        values["rhythm"] = _offered(call.app, values["rhythm"])
     _found(call.app.subscribers.change(number, **values))
 
 
@@ -157,6 +164,17 @@ def forget(call: Call) -> None:
 def get_history(call: Call) -> BaseModel:
     """Return what happened to a subscriber."""
     return schemas.History.of(call.app.subscribers.show(_subscriber(call).email))
+
+
+def _shown(call: Call, subscriber: Subscriber) -> BaseModel:
+    return schemas.SubscriberOut.of(subscriber, call.app.subscribers.rhythm(subscriber.id).rhythm)
+
+
+def _offered(app: App, rhythm: str | None) -> Rhythm | None:
+    """Return a rhythm that was named; a `Problem` for the digest where the publication offers none."""
+    if rhythm == Rhythm.DIGEST and not app.settings.digest.interval:
+        raise invalid([{"pointer": "/rhythm", "detail": "this publication offers no digest"}])
+    return None if rhythm is None else Rhythm(rhythm)
 
 
 def _subscriber(call: Call) -> Subscriber:
@@ -325,7 +343,8 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "PATCH", "/subscribers/{id}", "changeSubscriber",
-        "Change name, language, topics or groups; no imported list replaces language and topics then.",
+        "Change name, language, topics, groups or rhythm; no imported list replaces language, topics and "
+        "rhythm then.",
         ApiScope.SUBSCRIBERS_WRITE, change_subscriber, None, 204,
         body=schemas.SubscriberChange, writes=True,
     ),

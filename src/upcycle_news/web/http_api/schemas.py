@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
@@ -17,6 +17,7 @@ from upcycle_news.models import (
     SubscriberStatus,
     Suppression,
 )
+from upcycle_news.models.digest import ReaderRhythm, Rhythm
 
 HIGHEST_ID = 2**31 - 1
 MOST = 500
@@ -43,6 +44,13 @@ Name = Annotated[str, StringConstraints(max_length=200, pattern=_LINE)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=_LINE)]
 Words = Annotated[list[Word], Field(max_length=50)]
 Language = Literal["de", "en"]
+RhythmName = Annotated[
+    Literal["every_issue", "digest"],
+    Field(
+        description="Every issue, or the digest where the publication offers one. For who is new it holds at "
+        "once, for others from the digest's next period on."
+    ),
+]
 Revision = Annotated[
     str,
     StringConstraints(pattern=r"^[0-9a-f]{64}$"),
@@ -109,6 +117,7 @@ class ConfirmedSubscriber(Body):
     language: Language | None = None
     topics: Words = Field(default_factory=list)
     groups: Words = Field(default_factory=list)
+    rhythm: RhythmName | None = None
     consent: ConsentGiven
 
 
@@ -132,6 +141,15 @@ class SubscriberChange(Body):
     language: Language | None = None
     topics: Words | None = None
     groups: Words | None = None
+    rhythm: RhythmName | None = None
+
+
+class RhythmOut(Answer):
+    """How often somebody gets mail. `coming` begins with the issues of `from_day`; both null where nothing changes."""
+
+    present: Rhythm
+    coming: Rhythm | None
+    from_day: date | None
 
 
 class SubscriberOut(Answer):
@@ -144,10 +162,11 @@ class SubscriberOut(Answer):
     status: SubscriberStatus
     topics: list[str]
     groups: list[str]
+    rhythm: RhythmOut
     created_at: datetime | None
 
     @classmethod
-    def of(cls, subscriber: Subscriber) -> SubscriberOut:
+    def of(cls, subscriber: Subscriber, rhythm: ReaderRhythm) -> SubscriberOut:
         """Return what is shown of a subscriber."""
         return cls(
             id=subscriber.id,
@@ -157,6 +176,9 @@ class SubscriberOut(Answer):
             status=subscriber.status,
             topics=list(subscriber.topics),
             groups=list(subscriber.groups),
+            rhythm=RhythmOut(
+                present=rhythm.present, coming=rhythm.coming, from_day=rhythm.changes_on
+            ),
             created_at=subscriber.created_at,
         )
 
@@ -339,6 +361,8 @@ class IssueOut(Answer):
     cancelled: int
     closed: bool
     in_mailbox: bool = Field(description="No reader has it: it lies in the embedded mailbox.")
+    left_for_digest: int = Field(0, description="Readers who get it in a digest, not by itself.")
+    digest_day: date | None = Field(None, description="The day of that digest.")
 
     @classmethod
     def of(cls, status: IssueStatus) -> IssueOut:

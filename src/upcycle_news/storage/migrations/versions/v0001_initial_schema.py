@@ -74,17 +74,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("report_key", name=op.f("uq_bounces_report_key")),
     )
     op.create_index(op.f("ix_bounces_issue_id"), "bounces", ["issue_id"], unique=False)
-    op.create_index(op.f("ix_bounces_kind"), "bounces", ["kind"], unique=False)
-    op.create_index(op.f("ix_bounces_received_at"), "bounces", ["received_at"], unique=False)
     op.create_index(op.f("ix_bounces_subscriber_id"), "bounces", ["subscriber_id"], unique=False)
-    op.create_index(
-        "ix_bounces_with_report",
-        "bounces",
-        ["received_at"],
-        unique=False,
-        sqlite_where=sa.text("raw IS NOT NULL"),
-        postgresql_where=sa.text("raw IS NOT NULL"),
-    )
     op.create_table(
         "collected_posts",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -292,7 +282,6 @@ def upgrade() -> None:
         sa.Column("at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_unsubscribes")),
     )
-    op.create_index(op.f("ix_unsubscribes_at"), "unsubscribes", ["at"], unique=False)
     op.create_index(
         op.f("ix_unsubscribes_issue_number"), "unsubscribes", ["issue_number"], unique=False
     )
@@ -357,16 +346,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_consents")),
     )
-    op.create_index(op.f("ix_consents_confirmed_at"), "consents", ["confirmed_at"], unique=False)
     op.create_index(op.f("ix_consents_subscriber_id"), "consents", ["subscriber_id"], unique=False)
-    op.create_index(
-        "ix_consents_unconfirmed",
-        "consents",
-        ["given_at"],
-        unique=False,
-        sqlite_where=sa.text("confirmed_at IS NULL"),
-        postgresql_where=sa.text("confirmed_at IS NULL"),
-    )
     op.create_table(
         "address_changes",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -564,39 +544,6 @@ def upgrade() -> None:
     )
     op.create_index("ix_issue_events_issue", "issue_events", ["issue_id", "id"], unique=False)
     op.create_table(
-        "packed_deliveries",
-        sa.Column("issue_id", sa.String(length=16), nullable=False),
-        sa.Column("block", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("state", sa.String(length=16), nullable=False),
-        sa.Column("variant", sa.SmallInteger(), autoincrement=False, nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("first_id", LongNumber, nullable=False),
-        sa.Column("last_id", LongNumber, nullable=False),
-        sa.Column("changed_at", UtcDateTime(), nullable=False),
-        sa.Column("data", sa.LargeBinary(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["issue_id"], ["issues.id"], name=op.f("fk_packed_deliveries_issue_id")
-        ),
-        sa.PrimaryKeyConstraint(
-            "issue_id", "block", "state", "variant", name=op.f("pk_packed_deliveries")
-        ),
-    )
-    op.create_index(
-        op.f("ix_packed_deliveries_block"), "packed_deliveries", ["block"], unique=False
-    )
-    op.create_table(
-        "packed_issues",
-        sa.Column("issue_id", sa.String(length=16), nullable=False),
-        sa.Column("packed_at", UtcDateTime(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["issue_id"],
-            ["issues.id"],
-            name=op.f("fk_packed_issues_issue_id"),
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("issue_id", name=op.f("pk_packed_issues")),
-    )
-    op.create_table(
         "pending_suppressions",
         sa.Column("subscriber_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("reason", sa.String(length=32), nullable=False),
@@ -712,7 +659,6 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("kind", "value", "issue_id", name=op.f("pk_used_content")),
     )
-    op.create_index(op.f("ix_used_content_issue_id"), "used_content", ["issue_id"], unique=False)
     op.create_table(
         "wordings",
         sa.Column("issue_id", sa.String(length=16), nullable=False),
