@@ -162,7 +162,7 @@ def candidate_pairs(items: Sequence[FeedItem]) -> Iterator[tuple[int, int]]:
         for feature in found:
             holders[feature].append(index)
     common = {feature: holding for feature, holding in holders.items() if len(holding) > 1}
-    sizes = list(map(len, features))
+    words, sizes = [found.keys() for found in features], list(map(len, features))
     languages = [base_language(item.language) for item in items]
     for index, found in enumerate(features):
         shared = [common[feature] for feature in found if feature in common]
@@ -180,7 +180,7 @@ def candidate_pairs(items: Sequence[FeedItem]) -> Iterator[tuple[int, int]]:
             smaller = min(sizes[index], sizes[other])
             if (
                 abs(items[other].date - date) <= WINDOW
-                and len(found.keys() & features[other].keys()) >= MIN_SHARE * smaller
+                and len(words[index] & words[other]) >= MIN_SHARE * smaller
             ):
                 yield min(index, other), max(index, other)
 
