@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from upcycle_news.curation.concept_matcher import ConceptMatcher
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Finding
 from upcycle_news.services import kept_results
-from upcycle_news.services.kept_results import kept_findings, kept_json
+from upcycle_news.services.issues import item_results
+from upcycle_news.services.kept_results import kept_each, kept_findings, kept_json
 
+from ..growth.grown import add_items, essay_text
 from ..publications import Publication
 
 FINDING = Finding(
@@ -132,3 +136,57 @@ def test_templates_are_checked_again_when_one_changes(publication: Publication) 
     assert "no_such_name" in publication.run("check", code=1).out
     template.write_text(text, encoding="utf-8")
     assert "no_such_name" not in publication.run("check").out
+
+
+def test_of_many_values_only_the_new_ones_are_made(
+    publication: Publication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_results, "MAX_UNUSED", 1)
+    context, made = publication.context(), list[str]()
+
+    def make(value: str) -> list[str]:
+        made.append(value)
+        return [value.upper()]
+
+    def ask(inputs: str, values: str) -> str:
+        del made[:]
+        assert kept_each(context, "sample", inputs, values, make) == [[v.upper()] for v in values]
+        return "".join(made)
+
+    assert ask("x", "abab") == "ab"
+    assert ask("x", "ba") == ""
+    assert ask("x", "bcd") == "cd"  # "a", which nobody asked for, is kept as one more
+    assert ask("x", "a") == ""
+    assert ask("x", "e") == "e"  # of the four others the last one is kept
+    assert ask("x", "de") == ""
+    assert ask("x", "a") == "a"
+    assert ask("y", "d") == "d"
+
+
+def test_a_damaged_file_of_many_values_is_made_anew(publication: Publication) -> None:
+    context = publication.context()
+    file = context.settings.state / "checks/sample.json"
+    kept_each(context, "sample", [], "a", str.upper)
+    file.write_text(file.read_text()[:-5])
+    assert kept_each(context, "sample", [], "a", str.upper) == ["A"]
+
+
+def test_a_preview_finds_the_concepts_of_its_items_once(
+    publication: Publication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime(2026, 11, 25, tzinfo=UTC)
+    add_items(publication, 2 * item_results.MIN_VALUES, now=now)
+    publication.write_essay(text=essay_text())
+    matched = []
+    match = ConceptMatcher.match
+
+    def counted(self: ConceptMatcher, *arguments: str) -> object:
+        matched.append(arguments)
+        return match(self, *arguments)
+
+    monkeypatch.setattr(ConceptMatcher, "match", counted)
+    first = publication.run("issue", "explain", "--json").out
+    many = len(matched)
+    assert publication.run("issue", "explain", "--json").out == first
+    assert many > item_results.MIN_VALUES
+    assert len(matched) - many < 20  # those of the essay

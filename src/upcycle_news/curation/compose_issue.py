@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
+from upcycle_news.curation.kept import NOTHING_KEPT, ItemResults
 from upcycle_news.errors import NothingNew
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import (
@@ -94,12 +95,14 @@ def compose(
     withheld: int = 0,
     rules: LanguageRules = LanguageRules(),
     files: Mapping[str, IssueFile] = {},
+    results: ItemResults = NOTHING_KEPT,
 ) -> Issue:
     """Choose essays and the items that belong to them; raises `NothingNew` when there is no issue.
 
     `published` are slugs, `used` keys and canonical links of items of earlier issues. `file` is what
     editors wrote for this issue; which essays it names is decided before, their order and lengths here.
     So many essays are `withheld` by the files of issues. `files` are the words of its file by further language.
+    `results` may keep what is found about the items.
     """
     from upcycle_news.curation.selection import select_candidates
 
@@ -120,6 +123,7 @@ def compose(
             excluded,
             rejections,
             pins,
+            results,
         )
         waiting = max(waiting, sum(_is_news(candidate) for candidate in decided))
         return tuple(
@@ -269,6 +273,7 @@ def explain(
     excluded: Collection[str] = (),
     rejections: Mapping[FeedItem, LocalizedText] | None = None,
     file: IssueFile | None = None,
+    results: ItemResults = NOTHING_KEPT,
 ) -> tuple[Candidate, ...]:
     """Return every candidate of an issue of `day`, the best first, with the decision and its reason."""
     from upcycle_news.curation.selection import select_candidates
@@ -285,6 +290,7 @@ def explain(
         excluded,
         rejections,
         file.pin if file else (),
+        results,
     )
     if chosen or limits.items_only:
         return decided

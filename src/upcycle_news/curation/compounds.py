@@ -44,12 +44,17 @@ class CompoundSplitter:
         """Words of fewer than `min_length` letters stay whole."""
         self._min_length = min_length
         self._known = known
+        self._parts: dict[str, tuple[str, ...]] = {}
 
-    def parts(self, word: str, language: str) -> frozenset[str]:
-        """Return the known stems that `word` begins or ends with."""
-        if base_language(language) != "de" or len(word) < self._min_length:
-            return frozenset()
-        return possible_parts(word.lower()) & self._known
+    def parts(self, word: str, language: str) -> tuple[str, ...]:
+        """Return the known stems that `word` begins or ends with, sorted."""
+        if len(word) < self._min_length or base_language(language) != "de":
+            return ()
+        found = self._parts.get(word)
+        if found is None:
+            found = tuple(sorted(possible_parts(word.lower()) & self._known))
+            self._parts[word] = found
+        return found
 
 
 @cache

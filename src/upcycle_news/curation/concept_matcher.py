@@ -93,7 +93,7 @@ class ConceptMatcher:
     """A vocabulary compiled into lookup tables. Words are compared by stems of the text's language."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
-        concepts = vocabulary.concepts
+        self.vocabulary, concepts = vocabulary, vocabulary.concepts
         self.names = tuple(concept.name for concept in concepts)
         self.outside = frozenset(concept.name for concept in concepts if concept.outside)
         self._english_names = {

@@ -13,11 +13,14 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from upcycle_news.curation.concept_matcher import ConceptEvidence, ConceptMatcher
+from upcycle_news.curation.concept_matcher import ConceptMatcher
+from upcycle_news.curation.kept import NOTHING_KEPT, ItemResults
 from upcycle_news.models import Essay, Story
+from upcycle_news.text.typography import base_language
 
 MIN_POOL_SIZE = 300  # in a pool of three document frequencies are chance
 MIN_TOPIC_WEIGHT = 0.5  # from here on a concept is what a topic of the essay means
@@ -51,15 +54,25 @@ class Signals:
 class StoryPool:
     """The stories as concept vectors; `rarity` is the IDF of each concept in the pool, 0 to 1."""
 
-    def __init__(self, stories: Sequence[Story], matcher: ConceptMatcher) -> None:
-        self.evidence = [
-            matcher.match(story.lead.title, story.lead.summary, story.lead.language)
+    def __init__(
+        self,
+        stories: Sequence[Story],
+        matcher: ConceptMatcher,
+        results: ItemResults = NOTHING_KEPT,
+    ) -> None:
+        """Match the stories with the vocabulary; what is found in each may be kept in `results`."""
+        texts = [
+            [story.lead.title, story.lead.summary, base_language(story.lead.language)]
             for story in stories
         ]
-        self.activations = [_activations(evidence) for evidence in self.evidence]
-        self.title_activations = [
-            matcher.activations(story.lead.title, story.lead.language) for story in stories
-        ]
+        found = results.each(
+            "concepts", repr(matcher.vocabulary), texts, lambda text: _found(matcher, *text)
+        )
+        self.activations: list[dict[str, float]] = [one["text"] for one in found]
+        self.title_activations: list[dict[str, float]] = [one["title"] for one in found]
+        #: the matched words of each story by concept, as written and the best first, and their stems
+        self.surfaces: list[dict[str, list[str]]] = [one["surfaces"] for one in found]
+        self.stems: list[dict[str, list[str]]] = [one["stems"] for one in found]
         document_frequency: dict[str, float] = defaultdict(float)
         for activations in self.activations:
             for concept, activation in activations.items():
@@ -69,17 +82,15 @@ class StoryPool:
             concept: math.log(count / (document_frequency[concept] + 1)) / math.log(count)
             for concept in matcher.names
         }
-        self._vectors = [
+        self.vectors = [
             {concept: value * self.rarity[concept] for concept, value in activations.items()}
             for activations in self.activations
         ]
-        self._lengths = [
-            math.hypot(*vector.values()) + LENGTH_SMOOTHING for vector in self._vectors
-        ]
+        self._lengths = [math.hypot(*vector.values()) + LENGTH_SMOOTHING for vector in self.vectors]
 
     def similarity(self, story: int, other: int) -> float:
         """Return the cosine similarity (smoothed) of two stories, 0 to 1, by their numbers."""
-        first, second = self._vectors[story], self._vectors[other]
+        first, second = self.vectors[story], self.vectors[other]
         shared = math.fsum(
             value * second[concept] for concept, value in first.items() if concept in second
         )
@@ -142,19 +153,13 @@ class EssayConcepts:
 
     def signals(self, number: int, pool: StoryPool) -> Signals:
         """Return the features of the story with this number in the pool."""
-        activations, rarity, evidence = pool.activations[number], pool.rarity, pool.evidence[number]
-        value = {
-            concept: activation * rarity[concept] for concept, activation in activations.items()
-        }
+        activations, rarity, stems = pool.activations[number], pool.rarity, pool.stems[number]
+        value = pool.vectors[number]
         wanted = {
             concept: self.topics.get(concept, 0.0) + 0.7 * self.text.get(concept, 0.0)
             for concept in value
         }
-        words = {
-            word
-            for concept in self.topics.keys() & evidence.keys()
-            for word in evidence[concept].stems
-        }
+        words = {word for concept in self.topics.keys() & stems.keys() for word in stems[concept]}
         return Signals(
             topics=math.fsum(w * value.get(c, 0.0) for c, w in self.topics.items()),
             central=math.fsum(
@@ -175,34 +180,41 @@ class EssayConcepts:
 
     def reasons(self, number: int, pool: StoryPool, most: int) -> tuple[str, ...]:
         """Name the concepts that count most, each with the story's matched words: "Leerstand (Laden)"."""
-        matches: Mapping[str, ConceptEvidence] = pool.evidence[number]
+        surfaces = pool.surfaces[number]
         value = {
             concept: (self.topics.get(concept, 0.0) + self.text.get(concept, 0.0))
             * pool.activations[number][concept]
             * pool.rarity[concept]
-            for concept in matches
+            for concept in surfaces
         }
         best = sorted(value, key=lambda concept: (-value[concept], concept))[:most]
         return tuple(
-            _reason(concept, matches[concept])
+            _reason(concept, surfaces[concept])
             for concept in best
             if value[concept] >= MIN_REASON_WEIGHT
         )
 
 
-def _activations(evidence: Mapping[str, ConceptEvidence]) -> dict[str, float]:
-    return {concept: match.activation for concept, match in evidence.items()}
+def _found(
+    matcher: ConceptMatcher, title: str, summary: str, language: str
+) -> dict[str, dict[str, Any]]:
+    """Return, by concept, its activation in a text and in its title, and the matched words: as JSON."""
+    evidence = matcher.match(title, summary, language)
+    return {
+        "text": {concept: match.activation for concept, match in evidence.items()},
+        "title": matcher.activations(title, language),
+        "surfaces": {concept: match.surfaces for concept, match in evidence.items()},
+        "stems": {concept: sorted(match.stems) for concept, match in evidence.items()},
+    }
 
 
-def _reason(concept: str, evidence: ConceptEvidence) -> str:
+def _reason(concept: str, surfaces: Sequence[str]) -> str:
     words = [
         word
-        for word in evidence.surfaces
+        for word in surfaces
         if word.casefold() != concept.casefold()
         and not any(
-            f" {word.casefold()} " in f" {other.casefold()} "
-            for other in evidence.surfaces
-            if other != word
+            f" {word.casefold()} " in f" {other.casefold()} " for other in surfaces if other != word
         )
     ]
     return f"{concept} ({', '.join(words[:MAX_REASON_WORDS])})" if words else concept

@@ -29,6 +29,7 @@ from upcycle_news.curation.bm25_index import BM25Index
 from upcycle_news.curation.compounds import CompoundSplitter, stems_of
 from upcycle_news.curation.concept_matcher import matcher_for
 from upcycle_news.curation.concept_score import EssayConcepts, Signals, StoryPool
+from upcycle_news.curation.kept import NOTHING_KEPT, ItemResults
 from upcycle_news.curation.term_score import (
     FIELDS,
     Document,
@@ -89,10 +90,11 @@ def score_stories(
     today: date,
     weights: Mapping[str, float] | None = None,
     vocabulary: Vocabulary | None = None,
+    results: ItemResults = NOTHING_KEPT,
 ) -> list[StoryScore]:
     """Score every story for every essay; without essays by the prior (freshness, feed weight) alone.
 
-    `weights` maps names of feeds to their weight.
+    `weights` maps names of feeds to their weight. The concepts of each story may be kept in `results`.
     """
     if not stories:
         return []  # without compiling the vocabulary
@@ -106,7 +108,7 @@ def score_stories(
     matcher = matcher_for(vocabulary or Vocabulary())
     compounds = CompoundSplitter(stems_of(_texts(essays, stories)))
     documents = [Document(story.lead, compounds) for story in stories]
-    pool = StoryPool(stories, matcher)
+    pool = StoryPool(stories, matcher, results)
     scored: list[StoryScore] = []
     with BM25Index([document.fields for document in documents], FIELDS) as index:
         for essay in essays:

@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any
 
 from upcycle_news.curation import ranking, story_clusters
+from upcycle_news.curation.kept import NOTHING_KEPT, ItemResults
 from upcycle_news.curation.vocabulary import Vocabulary
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import (
@@ -86,6 +87,7 @@ def select_candidates(
     excluded: Collection[str] = (),
     rejections: Mapping[FeedItem, LocalizedText] | None = None,
     issue_pins: Sequence[str] = (),
+    results: ItemResults = NOTHING_KEPT,
 ) -> tuple[Candidate, ...]:
     """Decide on every candidate; return the chosen ones in the order of the issue, then the others.
 
@@ -93,7 +95,7 @@ def select_candidates(
     decision and comes first, however old or unrelated. Without essays there is no floor. `used`
     and `excluded` hold keys and canonical links: of items in earlier issues, and of those that an
     editor left out of this one. `rejections` are items that are out for a reason of their own, `issue_pins` the
-    links that the issue itself pins, before those of its essays.
+    links that the issue itself pins, before those of its essays. `results` may keep what is found about the items.
 
     Leaving out an item, or banning it, takes away that item and nothing else: all are scored and chosen
     as if nobody had, what was chosen stays, and the places that become free are filled.
@@ -107,7 +109,7 @@ def select_candidates(
     rejected = list(sorted_out.rejected)
     shown: list[Story] = []  # as they would be without a person's choice
     rest: dict[Story, Story] = {}  # what a person's choice leaves of them
-    for story in story_clusters.cluster_stories(sorted_out.eligible, weights):
+    for story in story_clusters.cluster_stories(sorted_out.eligible, weights, results):
         sent = any(_is_used(item, used) for item in story.items)
         if sent or any(item in sorted_out.story_left_out for item in story.items):
             reason = (
@@ -124,7 +126,9 @@ def select_candidates(
             rest[story] = Story(left)
         if not sent and any(item not in sorted_out.recognised for item in story.items):
             shown.append(story)
-    scores = ranking.score_stories(essays, shown, today=day, weights=weights, vocabulary=vocabulary)
+    scores = ranking.score_stories(
+        essays, shown, today=day, weights=weights, vocabulary=vocabulary, results=results
+    )
     kept = frozenset[Story]()
     if any(rest.get(story) != story for story in shown):
         before = _choose(essays, scores, feeds, limits, pins)

@@ -14,11 +14,12 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from heapq import nsmallest
 from itertools import pairwise
 
+from upcycle_news.curation.kept import NOTHING_KEPT, ItemResults
 from upcycle_news.models import FeedItem, Story
 from upcycle_news.text.typography import base_language
 from upcycle_news.text.urls import page_key
@@ -35,11 +36,14 @@ MIN_SHARE = 0.2  # of the features of the item that has fewer
 
 
 def cluster_stories(
-    items: Sequence[FeedItem], weights: Mapping[str, float] | None = None
+    items: Sequence[FeedItem],
+    weights: Mapping[str, float] | None = None,
+    results: ItemResults = NOTHING_KEPT,
 ) -> tuple[Story, ...]:
     """Group items into stories, newest first; each is led by the item of the weightiest feed.
 
-    `weights` maps names of feeds to their weight. The order of `items` does not matter.
+    `weights` maps names of feeds to their weight. The order of `items` does not matter. Which texts are
+    similar may be kept in `results`.
     """
     weights = weights or {}
     ordered = sorted(
@@ -47,7 +51,12 @@ def cluster_stories(
     )
     groups = _DisjointSets(len(ordered))
     _join_same_page(ordered, groups)
-    _join_same_text(ordered, groups)
+    similar = results.whole(
+        "similar",
+        [[*_compared(item), item.date.timestamp()] for item in ordered],
+        lambda: similar_pairs(ordered),
+    )
+    _join_similar(ordered, groups, similar)
     stories: dict[int, list[FeedItem]] = defaultdict(list)
     for index, item in enumerate(ordered):
         stories[groups.root(index)].append(item)
@@ -103,7 +112,11 @@ def _join_same_page(items: Sequence[FeedItem], groups: _DisjointSets) -> None:
         groups.join(first.setdefault(page_key(item.canonical), index), index)
 
 
-def _join_same_text(items: Sequence[FeedItem], groups: _DisjointSets) -> None:
+def similar_pairs(items: Sequence[FeedItem]) -> list[list[int]]:
+    """Return the pairs of items that tell the same, the most similar first, as numbers of `items`.
+
+    These are sorted by date, newest first.
+    """
     compared = _ComparedTexts(items)
     pairs = [
         (-containment, first, second)
@@ -111,8 +124,19 @@ def _join_same_text(items: Sequence[FeedItem], groups: _DisjointSets) -> None:
         if (containment := compared.containment(first, second)) >= CONTAINMENT
         and not compared.contradict(first, second)
     ]
+    return [[first, second] for _, first, second in sorted(pairs)]
+
+
+def _compared(item: FeedItem) -> tuple[str, str, str]:
+    """Return what of an item, beside its date, decides what it is similar to."""
+    return item.feed, base_language(item.language), _text(item)
+
+
+def _join_similar(
+    items: Sequence[FeedItem], groups: _DisjointSets, pairs: Iterable[Sequence[int]]
+) -> None:
     # The most similar first: a joined item may keep a less similar one of the same feed out.
-    for _, first, second in sorted(pairs):
+    for first, second in pairs:
         if _may_join(items, groups, first, second):
             groups.join(first, second)
 
@@ -137,24 +161,26 @@ def candidate_pairs(items: Sequence[FeedItem]) -> Iterator[tuple[int, int]]:
     for index, found in enumerate(features):
         for feature in found:
             holders[feature].append(index)
+    common = {feature: holding for feature, holding in holders.items() if len(holding) > 1}
+    words, sizes = [found.keys() for found in features], list(map(len, features))
     languages = [base_language(item.language) for item in items]
     for index, found in enumerate(features):
-        shared = [holding for feature in found if len(holding := holders[feature]) > 1]
+        shared = [common[feature] for feature in found if feature in common]
         hits: Counter[int] = Counter()
         for holding in sorted(shared, key=len)[:PROBED_FEATURES]:
             place = bisect_left(holding, index)
             hits.update(holding[max(place - NEIGHBOURS, 0) : place + NEIGHBOURS + 1])
         feed, language, date = items[index].feed, languages[index], items[index].date
         others = [
-            (-count, abs(index - other), other)
+            (-count, (index - other) ** 2, other)
             for other, count in hits.items()
             if items[other].feed != feed and languages[other] == language
         ]
         for _, _, other in nsmallest(CANDIDATES, others):
-            smaller = min(len(found), len(features[other]))
+            smaller = min(sizes[index], sizes[other])
             if (
                 abs(items[other].date - date) <= WINDOW
-                and len(found.keys() & features[other].keys()) >= MIN_SHARE * smaller
+                and len(words[index] & words[other]) >= MIN_SHARE * smaller
             ):
                 yield min(index, other), max(index, other)
 
@@ -162,7 +188,7 @@ def candidate_pairs(items: Sequence[FeedItem]) -> Iterator[tuple[int, int]]:
 def _features(text: str) -> dict[str, None]:
     """Return the words of a text and its pairs of neighbouring words, in lower case and in order."""
     words = re.findall(r"[^\W_]+", text.casefold())
-    return dict.fromkeys((*words, *(f"{first} {second}" for first, second in pairwise(words))))
+    return dict.fromkeys([*words, *[f"{first} {second}" for first, second in pairwise(words)]])
 
 
 class _ComparedTexts:
@@ -198,7 +224,7 @@ def _text(item: FeedItem) -> str:
 def character_ngrams(text: str) -> frozenset[str]:
     """Return the character 4-grams of a text: lower case, letters and digits, single spaces."""
     plain = " ".join(re.findall(r"[^\W_]+", text.casefold()))
-    return frozenset(plain[start : start + 4] for start in range(len(plain) - 3))
+    return frozenset([plain[start : start + 4] for start in range(len(plain) - 3)])
 
 
 def _numbers(text: str) -> frozenset[str]:

@@ -52,11 +52,10 @@ class Document:
         whole: list[str] = []
         parts: list[str] = []
         for word in content_words(text):
-            for field, term in [
-                (whole, stem(word, language)),
-                *((parts, part) for part in sorted(compounds.parts(word, language))),
-            ]:
-                field.append(term)
+            root, found = stem(word, language), compounds.parts(word, language)
+            whole.append(root)
+            parts += found
+            for term in (root, *found):
                 self.surface.setdefault(term, word)
                 if word[0].isupper() or not german:
                     self.nouns.add(term)

@@ -1,7 +1,7 @@
-"""Results of checks that take long, kept in var/checks until what they depend on changes.
+"""Results that take long to find, kept in var/checks until what they depend on changes.
 
-A file holds one result as JSON below a SHA-256 of it, of its inputs, of the program and of the installed
-packages, so that a damaged one is none. The folder may be emptied at any time.
+A file holds one result, or one of each value, as JSON below a SHA-256 of it, of its inputs, of the program and
+of the installed packages, so that a damaged one is none. The folder may be emptied at any time.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 from hashlib import sha256
@@ -23,6 +23,7 @@ from upcycle_news.i18n.messages import LocalizedText
 from upcycle_news.models import Finding
 
 _PROGRAM = Path(__file__).parents[1]
+MAX_UNUSED = 5000
 
 
 def kept_json(context: AppContext, name: str, inputs: object, make: Callable[[], Any]) -> Any:
@@ -31,18 +32,62 @@ def kept_json(context: AppContext, name: str, inputs: object, make: Callable[[],
     The inputs must be all that the result depends on. Nothing is kept where the publication has no state
     yet, which looking does not begin, or the folder cannot be written to.
     """
-    path, key = context.settings.state / "checks" / f"{name}.json", _key(inputs)
-    with suppress(OSError, ValueError):
-        sha256_of_all, _, data = path.read_bytes().partition(b"\n")
-        if sha256_of_all == _sha256(key, data):
-            return json.loads(data)
+    path, key = _path(context, name), _key(inputs)
+    with suppress(OSError, ValueError, KeyError):
+        return _read(path, key)
     result = make()
-    if not context.settings.state.is_dir():
-        return result
-    data = json.dumps(result).encode()
+    _write(path, key, result)
+    return result
+
+
+def kept_each(
+    context: AppContext,
+    name: str,
+    inputs: object,
+    values: Sequence[Any],
+    make: Callable[[Any], Any],
+) -> list[Any]:
+    """Return what `make` returns for each of the values, of which only those that are new are made.
+
+    All is JSON; `make` may depend on `inputs`. Of the results that this call does not ask for, the file
+    keeps the last `MAX_UNUSED`.
+    """
+    path, key = _path(context, name), _key(inputs)
+    kept: dict[str, Any] = {}
+    with suppress(OSError, ValueError, KeyError):
+        kept = dict(_read(path, key))
+    names = [_hash(value) for value in values]
+    fresh = {
+        one: make(value) for one, value in dict(zip(names, values, strict=True)).items()
+        if one not in kept
+    }  # fmt: skip
+    found = kept | fresh
+    if fresh:
+        asked = frozenset(names)
+        unused = [one for one in kept if one not in asked][-MAX_UNUSED:]
+        _write(path, key, {one: found[one] for one in (*unused, *dict.fromkeys(names))})
+    return [found[one] for one in names]
+
+
+def _path(context: AppContext, name: str) -> Path:
+    return context.settings.state / "checks" / f"{name}.json"
+
+
+def _read(path: Path, key: bytes) -> Any:
+    """Return the result in a file; raises `KeyError` when it is damaged or of other inputs."""
+    sha256_of_all, _, data = path.read_bytes().partition(b"\n")
+    if sha256_of_all != _sha256(key, data):
+        raise KeyError(path.name)
+    return json.loads(data)
+
+
+def _write(path: Path, key: bytes, result: Any) -> None:
+    """Keep a result, unless there is no state yet or the folder cannot be written to."""
+    if not path.parents[1].is_dir():
+        return
+    data = json.dumps(result, separators=(",", ":")).encode()
     with suppress(UpcycleError):
         write_atomically(path, _sha256(key, data) + b"\n" + data, private=True)
-    return result
 
 
 def kept_findings(
@@ -53,10 +98,19 @@ def kept_findings(
     return tuple(_finding(record) for record in records)
 
 
+def short_hash(value: object) -> str:
+    """Return one of 16 names for a value."""
+    return _hash(value)[0]
+
+
 def _key(inputs: object) -> bytes:
     return json.dumps(
         [sys.version, _program(_PROGRAM), _packages(), inputs], sort_keys=True
     ).encode()
+
+
+def _hash(value: object) -> str:
+    return sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def _sha256(key: bytes, data: bytes) -> bytes:

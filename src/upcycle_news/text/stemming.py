@@ -80,4 +80,4 @@ def is_stop_word(word: str) -> bool:
 
 def content_words(text: str) -> list[str]:
     """Return the words of a text that are no stop words, as written, repetitions included."""
-    return [word for word in _WORD.findall(text) if not is_stop_word(word.lower())]
+    return [word for word in _WORD.findall(text) if word.lower() not in _STOP]

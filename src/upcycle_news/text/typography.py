@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from upcycle_news.text.sanitize import drop_stray_joiners
 from upcycle_news.text.smart_quotes import set_quotes
@@ -44,6 +45,7 @@ _BOUND = {
 }
 
 
+@lru_cache(maxsize=256)  # asked of every word
 def base_language(language: str) -> str:
     """Return the primary subtag of a language tag: ``de`` of ``de-AT``."""
     return language.replace("_", "-").partition("-")[0].lower()

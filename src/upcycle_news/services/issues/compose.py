@@ -36,6 +36,7 @@ from upcycle_news.services.issues.issue_file import (
     read_file,
     read_translations,
 )
+from upcycle_news.services.issues.item_results import KeptItemResults
 from upcycle_news.services.issues.mailbox import is_unsent
 from upcycle_news.storage import approvals, issues, manifest_json, revisions, wordings
 from upcycle_news.storage import feeds as feed_rows
@@ -344,6 +345,7 @@ def _inputs(
         "withheld": withheld,
         "rules": context.language_rules,
         "files": choice.translations,
+        "results": KeptItemResults(context),
     }
     return inputs, listed.identities
 
