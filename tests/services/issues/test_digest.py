@@ -427,7 +427,12 @@ def test_a_catalogue_that_lacks_its_words_is_found_by_check(publication: Publica
     make_bilingual(publication)
     assert "digest_quarter" not in publication.run("check").out
     offer_digest(publication)
-    assert "„digest_quarter“" in publication.run("check", code=1).out
+    found = publication.run("check", code=1).out
+    assert "„digest_quarter“" in found
+    assert "digest-no-choice" not in found
+    page = publication.home / "templates/page.html"
+    page.write_text(page.read_text("utf-8").replace("rhythm", "frequency"), encoding="utf-8")
+    assert "templates/page.html:1: warning digest-no-choice" in publication.run("check", code=1).out
 
 
 def test_a_reader_is_told_why_an_issue_does_not_come_by_itself(
