@@ -173,6 +173,8 @@ def _states(counts: Mapping[DeliveryState, int], *, in_mailbox: bool) -> tuple[L
 
 def _status_line(status: IssueStatus) -> LocalizedText:
     states = _states(status.counts, in_mailbox=status.in_mailbox)
+    if status.closed and not status.audience:
+        return localized("status-by-itself-nobody", issue=status.issue)
     return localized(
         "status-line",
         issue=status.issue,

@@ -80,14 +80,15 @@ def sent_issues(
 
 
 def _that_went_out(entries: Sequence[JournalEntry]) -> list[JournalEntry]:
-    """Return the entries of issues that were queued, without those that ended before anybody got them."""
+    """Return the entries of issues that were queued, without those that ended before anybody got them.
+
+    What a digest told went out with it, also where nobody got it by itself.
+    """
     outcomes = {entry.issue: entry for entry in entries if entry.event in _OUTCOMES}
-    return [
-        entry
-        for entry in entries
-        if entry.event is JournalEvent.QUEUED
-        and ((outcome := outcomes.get(entry.issue)) is None or not outcome.reached_nobody)
-    ]
+    queued = [entry for entry in entries if entry.event is JournalEvent.QUEUED]
+    reached_nobody = {issue for issue, outcome in outcomes.items() if outcome.reached_nobody}
+    told = {one for entry in queued if entry.issue not in reached_nobody for one in entry.digest_of}
+    return [entry for entry in queued if entry.issue not in reached_nobody - told]
 
 
 def _last(entries: Iterable[JournalEntry]) -> JournalEntry | None:

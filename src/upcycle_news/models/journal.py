@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
 from upcycle_news.errors import UpcycleError
 from upcycle_news.models.content import IssueId
+from upcycle_news.models.digest import DigestPeriod
 
 
 class JournalEvent(StrEnum):
@@ -33,7 +34,8 @@ class JournalEntry:
     """One entry. `keys` is the fingerprint of the publication's person key.
 
     `number`, `revision_id` and `essays` (their slugs) are an issue's, `counts` its audience and its
-    deliveries by state; `digest_of` are the issues that a digest tells; `about` is a backup's time or the kind of the new store.
+    deliveries by state; `digest_of` are the issues that a digest tells, `told_in` is the period of the digest that
+    tells an issue; `about` is a backup's time or the kind of the new store.
     """
 
     at: datetime
@@ -44,6 +46,7 @@ class JournalEntry:
     revision_id: str = ""
     essays: tuple[str, ...] = ()
     digest_of: tuple[str, ...] = ()
+    told_in: DigestPeriod | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     about: str = ""
 
@@ -67,6 +70,8 @@ class JournalEntry:
             values["essays"] = list(self.essays)
         if self.digest_of:
             values["digest_of"] = list(self.digest_of)
+        if self.told_in:
+            values["told_in"] = [self.told_in.start.isoformat(), self.told_in.end.isoformat()]
         values |= self.counts
         if self.about:
             values["about"] = self.about
@@ -82,6 +87,7 @@ class JournalEntry:
                 return None
             if values.get("issue"):
                 IssueId.parse(values["issue"])
+            told_in = values.pop("told_in", None)
             return cls(
                 at=at,
                 event=JournalEvent(values.pop("event")),
@@ -91,6 +97,7 @@ class JournalEntry:
                 revision_id=str(values.pop("revision", "")),
                 essays=tuple(map(str, values.pop("essays", ()))),
                 digest_of=tuple(map(str, values.pop("digest_of", ()))),
+                told_in=DigestPeriod(*map(date.fromisoformat, told_in)) if told_in else None,
                 about=str(values.pop("about", "")),
                 counts={name: int(count) for name, count in values.items()},
             )

@@ -400,11 +400,14 @@ def record_told_issues(connection: Connection, digest: IssueId, told: Collection
     connection.execute(insert(used_content), [{**values, "value": one} for one in sorted(told)])
 
 
+# Of issues that have a digest: queued and not cancelled, or cancelled here since it went out without this store.
+_WAS_SENT = issues.c.enqueued_at.is_not(None) == (issues.c.state != IssueState.CANCELLED)
+
+
 def digest_days(store: Store, *, until: date) -> tuple[date, ...]:
     """Return the days up to `until` whose digests have something to tell, oldest first.
 
-    That is an issue that was queued and not cancelled, and is told by no digest that was sent; or a digest
-    lies in the mailbox.
+    That is an issue that was sent, and is told by no digest that was; or a digest lies in the mailbox.
     """
     digests = issues.alias()
     told = (
@@ -414,8 +417,7 @@ def digest_days(store: Store, *, until: date) -> tuple[date, ...]:
     )
     untold = select(issues.c.digest_day).where(
         issues.c.digest_day <= until,
-        issues.c.enqueued_at.is_not(None),
-        issues.c.state != IssueState.CANCELLED,
+        _WAS_SENT,
         issues.c.id.not_in(told),
     )
     in_mailbox = (
@@ -433,14 +435,13 @@ def digest_days(store: Store, *, until: date) -> tuple[date, ...]:
 
 
 def issues_for_digest(store: Store, digest: IssueId) -> tuple[IssueRow, ...]:
-    """Return the queued issues that a digest has to tell: those of its day that no other digest told."""
+    """Return the issues that a digest has to tell: those of its day that no other digest told."""
     told = select(used_content.c.value).where(
         used_content.c.kind == "issue", used_content.c.issue_id != str(digest)
     )
     query = select(issues).where(
         issues.c.digest_day == digest.day,
-        issues.c.enqueued_at.is_not(None),
-        issues.c.state != IssueState.CANCELLED,
+        _WAS_SENT,
         issues.c.id.not_in(told),
     )
     return _select(store, query)

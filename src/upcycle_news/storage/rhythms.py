@@ -56,12 +56,27 @@ def begin_period(
     """
     period = _period_of(connection, day, interval)
     if period is not None:
-        connection.execute(
-            dialect_insert(connection.dialect.name, digest_periods)
-            .values(start=period.start, end=period.end)
-            .on_conflict_do_nothing()
-        )
+        _add_period(connection, period)
     return period
+
+
+def take_over_period(connection: Connection, period: DigestPeriod) -> bool:
+    """Store a period that another store began; return whether a digest of its end is made here."""
+    overlapping = select(digest_periods).where(
+        digest_periods.c.start < period.end, digest_periods.c.end > period.start
+    )
+    known = connection.execute(overlapping).all()
+    if not known:
+        _add_period(connection, period)
+    return all(row.end == period.end for row in known)
+
+
+def _add_period(connection: Connection, period: DigestPeriod) -> None:
+    connection.execute(
+        dialect_insert(connection.dialect.name, digest_periods)
+        .values(start=period.start, end=period.end)
+        .on_conflict_do_nothing()
+    )
 
 
 def lock_out_choices(connection: Connection) -> None:
@@ -205,6 +220,12 @@ def period_told(connection: Connection, issue: str) -> DigestPeriod | None:
     )
     row = connection.execute(query).first()
     return None if row is None else DigestPeriod(row.start, row.end)
+
+
+def period_that_tells(store: Store, issue: IssueId) -> DigestPeriod | None:
+    """Return what `period_told` returns, in a transaction of its own."""
+    with store.reading() as connection:
+        return period_told(connection, str(issue))
 
 
 def rhythm_in(connection: Connection, subscriber: int, today: date) -> ReaderRhythm:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.checks.html_inspector import inspect_html
+from upcycle_news.cli.output import format_status
 from upcycle_news.errors import IssueError, NothingNew
 from upcycle_news.models import IssueId, IssueState, RenderedIssue
 from upcycle_news.models.archive_paths import file_of
@@ -95,7 +96,7 @@ def test_it_tells_the_issues_of_its_period_to_those_who_chose_it(
     assert mail["Subject"] == "Umbaupost im November 2026"
     text = mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
     assert text.index("\nSchule\r") < text.index("\nTurm\r") < text.index("\nBahnhof\r")
-    assert "Alles, was in dieser Zeit erschienen ist" in text
+    assert "Was in dieser Zeit erschienen ist" in text
     assert "Umbaupost im November 2026" in text
     assert "Mit: Schule · Turm · Bahnhof" in mail.get_body(("html",)).get_content()  # type: ignore[union-attr]
     status = issue_status(context, DIGEST)
@@ -139,6 +140,7 @@ def test_an_issue_that_all_get_in_a_digest_is_closed_at_once(
     status = issue_status(context, FIRST)
     assert (status.state, status.audience, status.closed) == (IssueState.CLOSED, 0, True)
     assert status.as_dict()["left_for_digest"] == 1
+    assert format_status(status, "de") == "Ausgabe 2026-11-05: Einzeln geht sie an niemanden."
     assert ids.current_issue(context) == IssueId(FIRST.day, 2)
     go_to(clock, "2026-12-01")
     send_one(context, digest_id(context))
@@ -250,7 +252,7 @@ def test_its_words_can_be_changed_in_the_form(publication: Publication, clock: C
     content = rendered(context)
     assert content.subject == "Der November"
     assert "Guten Tag." in content.text
-    assert "Alles, was" not in content.text
+    assert "Was in dieser Zeit" not in content.text
 
 
 def test_items_come_from_all_issues_in_turn_and_can_be_left_out(
@@ -425,7 +427,12 @@ def test_a_catalogue_that_lacks_its_words_is_found_by_check(publication: Publica
     make_bilingual(publication)
     assert "digest_quarter" not in publication.run("check").out
     offer_digest(publication)
-    assert "„digest_quarter“" in publication.run("check", code=1).out
+    found = publication.run("check", code=1).out
+    assert "„digest_quarter“" in found
+    assert "digest-no-choice" not in found
+    page = publication.home / "templates/page.html"
+    page.write_text(page.read_text("utf-8").replace("rhythm", "frequency"), encoding="utf-8")
+    assert "templates/page.html:1: warning digest-no-choice" in publication.run("check", code=1).out
 
 
 def test_a_reader_is_told_why_an_issue_does_not_come_by_itself(

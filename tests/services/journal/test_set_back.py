@@ -11,7 +11,9 @@ import pytest
 
 from upcycle_news.errors import IssueError, NothingNew, StoreMismatchError
 from upcycle_news.models import DeliveryState, IssueId
+from upcycle_news.models.digest import Rhythm
 from upcycle_news.services.delivery import send
+from upcycle_news.services.issues import compose
 from upcycle_news.services.issues.digest import digest_id
 from upcycle_news.services.journal import settle
 from upcycle_news.services.runs.admission import admit_run, send_hold_result
@@ -75,6 +77,55 @@ def test_a_digest_that_went_out_is_not_told_again(
     assert settled.sent == (str(digest),)
     with pytest.raises(NothingNew):
         digest_id(context)
+    assert machine.recipients == ["anna@example.org"]
+
+
+def test_a_digest_tells_what_went_out_before_the_store_was_set_back(
+    publication: Publication, relay: MisbehavingRelay, clock: Clock
+) -> None:
+    share = publication.home.parent / "share"
+    share.mkdir()
+    machine = Machine(publication, relay, JOURNAL__SECOND=str(share))
+    offer_digest(publication)
+    go_to(clock, "2026-10-02")
+    add_reader(publication, "anna")
+    add_reader(publication, "bert", Rhythm.EVERY_ISSUE)
+    publication.write_essay(date="2026-11-02")
+    issue = go_to(clock, "2026-11-05")
+    compose.compose_issue(machine.context(), issue)
+    machine.take_snapshot()  # of a store that does not know the period of November yet
+    send_one(machine.context(), issue)
+    machine.set_back()
+    settle.confirm(machine.context(), by="Anna")
+    go_to(clock, "2026-12-01")
+    context = machine.context()
+    send_one(context, digest_id(context))
+    assert machine.recipients == ["anna@example.org", "bert@example.org"]
+    with pytest.raises(NothingNew):
+        digest_id(context)
+
+
+def test_an_issue_that_all_got_in_a_digest_is_not_offered_again(
+    publication: Publication, relay: MisbehavingRelay, clock: Clock
+) -> None:
+    share = publication.home.parent / "share"
+    share.mkdir()
+    machine = Machine(publication, relay, JOURNAL__SECOND=str(share))
+    offer_digest(publication)
+    go_to(clock, "2026-11-02")
+    add_reader(publication, "anna")
+    publication.write_essay(date="2026-11-02")
+    machine.take_snapshot()
+    send_one(machine.context(), go_to(clock, "2026-11-05"))
+    go_to(clock, "2026-12-01")
+    digest = digest_id(machine.context())
+    send_one(machine.context(), digest)
+    machine.set_back()
+    context = machine.context()
+    _, settled, _ = settle.confirm(context, by="Anna")
+    assert settled.sent == ("2026-11-05", str(digest))
+    with pytest.raises(NothingNew):
+        compose.compose_issue(context, go_to(clock, "2026-12-03"))
     assert machine.recipients == ["anna@example.org"]
 
 

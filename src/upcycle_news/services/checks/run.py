@@ -20,6 +20,7 @@ from upcycle_news.errors import ContentError, NothingNew, PlacedError, UpcycleEr
 from upcycle_news.fileio import did_you_mean, exists, files_below, line_of, read_text
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Essay, Finding, IssueId
+from upcycle_news.rendering.subscriber_pages import TEMPLATE as SUBSCRIBER_PAGE
 from upcycle_news.rendering.template_strings import catalogue_name, read_toml
 from upcycle_news.services.archive.static_files import static_findings
 from upcycle_news.services.checks.own_flows import check_flows
@@ -221,7 +222,7 @@ def _templates(check_input: PublicationInput) -> Iterator[Finding]:
 
     yield from kept_findings(context, "templates", [templates, extra], check)
     if context.settings.digest.interval:
-        yield from _digest_words(context, templates)
+        yield from _digest_in_templates(context, templates)
     yield from _misspelt_fields(context, texts, templates)
 
 
@@ -237,8 +238,11 @@ def _design_pictures(check_input: PublicationInput) -> Iterator[Finding]:
         return  # of templates and theme, which other checks tell
 
 
-def _digest_words(context: AppContext, templates: Mapping[str, str]) -> Iterator[Finding]:
-    """Yield an error for each string of a digest that a catalogue of an older publication lacks."""
+def _digest_in_templates(context: AppContext, templates: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield what the templates of an older publication lack: each string of a digest, and the choice of it."""
+    if "rhythm" not in templates.get(SUBSCRIBER_PAGE, "rhythm"):
+        location = f"templates/{SUBSCRIBER_PAGE}"
+        yield Finding("warning", "digest-no-choice", location, localized("digest-no-choice"))
     for language in context.publication.languages:
         name = catalogue_name(language)
         if name not in templates:

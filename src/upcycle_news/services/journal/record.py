@@ -14,7 +14,7 @@ from upcycle_news.models.journal import JournalEntry, JournalEvent
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.journal import files
 from upcycle_news.services.journal.files import JournalError
-from upcycle_news.storage import issues, revisions
+from upcycle_news.storage import issues, revisions, rhythms
 from upcycle_news.storage.issue_lifecycle import FINAL
 from upcycle_news.storage.issues import IssueRow
 from upcycle_news.subscribers.signing_keys import person_key_fingerprint
@@ -56,6 +56,7 @@ def record_start(context: AppContext, row: IssueRow) -> None:
             revision_id=row.revision_id,
             essays=tuple(essay.slug for essay in content.all_essays) if content else (),
             digest_of=content.digest_of if content else (),
+            told_in=rhythms.period_that_tells(context.store, row.id),
             counts={"audience": row.audience},
         ),
     )

@@ -103,6 +103,7 @@ def outside_issues(context: AppContext) -> list[OutsideIssue]:
             entry.revision_id,
             entry.essays,
             entry.digest_of,
+            entry.told_in,
         )
         for entry in entries
     }

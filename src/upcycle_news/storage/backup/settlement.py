@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, update
 
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import IssueId, IssueState
+from upcycle_news.models.digest import DigestPeriod
 from upcycle_news.storage import issue_lifecycle as lifecycle
 from upcycle_news.storage import issues as issue_rows
-from upcycle_news.storage import revisions, send_hold
+from upcycle_news.storage import revisions, rhythms, send_hold
 from upcycle_news.storage.backup import copy as copy_rows
 from upcycle_news.storage.backup import snapshot
 from upcycle_news.storage.database import Store
@@ -28,7 +29,8 @@ from upcycle_news.storage.schema import issues
 class OutsideIssue:
     """An issue that went out and that the store does not know as sent.
 
-    `number` is 0 where nobody remembers it; `essays` are slugs, `digest_of` the issues that a digest told.
+    `number` is 0 where nobody remembers it; `essays` are slugs, `digest_of` the issues that a digest told,
+    `told_in` is the period of the digest that tells it.
     """
 
     issue: IssueId
@@ -36,6 +38,7 @@ class OutsideIssue:
     revision_id: str = ""
     essays: tuple[str, ...] = ()
     digest_of: tuple[str, ...] = ()
+    told_in: DigestPeriod | None = None
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,9 @@ def _register(
     )
     if known is not None:
         issue_rows.record_used_content(connection, known.manifest)
+    if outside.told_in is not None and rhythms.take_over_period(connection, outside.told_in):
+        this = issues.c.id == issue
+        connection.execute(update(issues).where(this).values(digest_day=outside.told_in.end))
     if outside.digest_of:
         issue_rows.record_told_issues(connection, outside.issue, outside.digest_of)
     issue_rows.record_used_essays(connection, outside.issue, outside.essays)
