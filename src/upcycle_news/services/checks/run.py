@@ -20,7 +20,6 @@ from upcycle_news.errors import ContentError, NothingNew, PlacedError, UpcycleEr
 from upcycle_news.fileio import did_you_mean, exists, files_below, line_of, read_text
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Essay, Finding, IssueId
-from upcycle_news.rendering.subscriber_pages import TEMPLATE as SUBSCRIBER_PAGE
 from upcycle_news.rendering.template_strings import catalogue_name, read_toml
 from upcycle_news.services.archive.static_files import static_findings
 from upcycle_news.services.checks.own_flows import check_flows
@@ -240,6 +239,8 @@ def _design_pictures(check_input: PublicationInput) -> Iterator[Finding]:
 
 def _digest_in_templates(context: AppContext, templates: Mapping[str, str]) -> Iterator[Finding]:
     """Yield what the templates of an older publication lack: each string of a digest, and the choice of it."""
+    from upcycle_news.rendering.subscriber_pages import TEMPLATE as SUBSCRIBER_PAGE
+
     if "rhythm" not in templates.get(SUBSCRIBER_PAGE, "rhythm"):
         location = f"templates/{SUBSCRIBER_PAGE}"
         yield Finding("warning", "digest-no-choice", location, localized("digest-no-choice"))
