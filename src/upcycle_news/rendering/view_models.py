@@ -62,7 +62,7 @@ def reading_minutes(body: str) -> int:
 class Links:
     """Addresses below the issue; `online`, `archive` and `subscribe` are empty without a public address.
 
-    `reply` opens a mail to the editors with the issue's subject; empty without an address for answers.
+    `online` is empty in a digest, too, which has no page. `reply` opens a mail to the editors with the issue's subject; empty without an address for answers.
     """
 
     unsubscribe: str
@@ -283,7 +283,10 @@ def _links(manifest: Manifest, subject: str) -> Links:
     return Links(
         unsubscribe=Placeholder.UNSUBSCRIBE.value,
         preferences=Placeholder.PREFERENCES.value,
-        online=publication.site_address(page_of(manifest.issue.id, folder)),
+        # A digest has no page of its own: the pages of its essays are linked, and the archive.
+        online=""
+        if manifest.issue.id.digest
+        else publication.site_address(page_of(manifest.issue.id, folder)),
         archive=publication.site_address(in_folder(ARCHIVE, folder)),
         subscribe=(f"{form}?lang={folder}" if folder else form) if publication.public_url else "",
         reply=f"mailto:{quote(reply, safe='@')}?subject={quote(f'Re: {subject}')}" if reply else "",
