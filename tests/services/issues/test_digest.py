@@ -119,7 +119,9 @@ def test_no_link_of_its_mail_is_dead(publication: Publication, clock: Clock) -> 
         site = "https://umbaupost.example.net/"
         if link.startswith(site) and not link.startswith(f"{site}subscribe"):
             pages.append(file_of(link.removeprefix(site)))
-    assert {"archive/index.html", "essays/turm/index.html", "essays/bahnhof/index.html"} <= set(pages)
+    assert {"archive/index.html", "essays/turm/index.html", "essays/bahnhof/index.html"} <= set(
+        pages
+    )
     for page in pages:
         assert (context.archive_folder / page).is_file(), page
 
