@@ -177,10 +177,21 @@ class PostfixRelay:
         return [path.read_bytes() for path in (self.folder / "mail" / mailbox / "new").glob("*")]
 
     def recipients(self) -> Counter[str]:
-        """Return how many mails each reader got, by address."""
-        pattern = re.compile(rb"^Delivered-To: (.+)$", re.MULTILINE)
-        matches = (pattern.search(mail) for mail in self.mails("readers"))
-        return Counter(match[1].decode().strip() for match in matches if match)
+        """Return how many mails were handed over for each reader, by address.
+
+        Postfix may deliver one again that was on its way to the mailbox when it was stopped; it has the same
+        queue id then.
+        """
+        to = re.compile(rb"^Delivered-To: (.+)$", re.MULTILINE)
+        taken = re.compile(
+            rb"^Received: [^\n]*(?:\n[ \t][^\n]*)*?\bid ([0-9A-F]{6,})\b", re.MULTILINE
+        )
+        pairs = {
+            (address[1].decode().strip(), queue_id[1])
+            for mail in self.mails("readers")
+            if (address := to.search(mail)) and (queue_id := taken.search(mail))
+        }
+        return Counter(address for address, _ in pairs)
 
     def is_idle(self) -> bool:
         """Return whether the queue is empty: everything was delivered, or has bounced."""
