@@ -88,6 +88,11 @@ def _restore_logging(request: pytest.FixtureRequest) -> Iterator[None]:
     root = logging.getLogger()
     loggers = [root, logging.getLogger("upcycle_news"), logging.getLogger("uvicorn")]
     before = [(logger, logger.level, logger.propagate, list(logger.handlers)) for logger in loggers]
+    logging.disable(logging.NOTSET)
+    for name, one in root.manager.loggerDict.items():
+        if name.partition(".")[0] == "upcycle_news" and isinstance(one, logging.Logger):
+            one.disabled = False  # as `dictConfig` of some library leaves those that exist
+            one.propagate = True
     if request.node.get_closest_marker("prefect") is None:
         for handler in [
             one for one in root.handlers if type(one).__module__.startswith("prefect.")

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -707,6 +707,11 @@ def stored_sums(row: Row[Any]) -> dict[DeliveryState, int]:
 
 
 # --- a store that is restored
+
+
+def record_digest_day(connection: Connection, issue: str, day: date) -> None:
+    """Record which digest tells an issue that went out before the store was set back."""
+    connection.execute(update(issues).where(issues.c.id == issue).values(digest_day=day))
 
 
 def adopt(

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, func, select
 
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import IssueId, IssueState
@@ -111,8 +111,7 @@ def _register(
     if known is not None:
         issue_rows.record_used_content(connection, known.manifest)
     if outside.told_in is not None and rhythms.take_over_period(connection, outside.told_in):
-        this = issues.c.id == issue
-        connection.execute(update(issues).where(this).values(digest_day=outside.told_in.end))
+        lifecycle.record_digest_day(connection, issue, outside.told_in.end)
     if outside.digest_of:
         issue_rows.record_told_issues(connection, outside.issue, outside.digest_of)
     issue_rows.record_used_essays(connection, outside.issue, outside.essays)
