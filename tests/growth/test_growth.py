@@ -6,6 +6,7 @@ virtual machine: each row or index entry takes at least one, and other work on t
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -150,8 +151,13 @@ def costs(publication: Publication) -> Mapping[str, Cost]:
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Cost]:
-    with grow(tmp_path_factory.mktemp("growth") / "small", SMALL) as publication:
-        return costs(publication)
+    ours = logging.getLogger("upcycle_news")
+    level = ours.level  # which commands set, and which stays for the tests of other modules
+    try:
+        with grow(tmp_path_factory.mktemp("growth") / "small", SMALL) as publication:
+            return costs(publication)
+    finally:
+        ours.setLevel(level)
 
 
 @pytest.mark.parametrize("kind", SMALL)
