@@ -17,12 +17,19 @@ import pytest
 
 from upcycle_news.api import App
 from upcycle_news.app.context import AppContext
-from upcycle_news.models import EmailAddress
+from upcycle_news.feeds.parser import parse_feed
+from upcycle_news.models import EmailAddress, Feed
+from upcycle_news.services.feeds.collect import collect_feeds
+from upcycle_news.services.feeds.item_recognition import marking
+from upcycle_news.storage import feeds
+from upcycle_news.storage.feeds import FeedState
 from upcycle_news.storage.subscribers import NewSubscriber, group_members
 
 from ..bounces.inbox_folder import make_inbox
+from ..feeds.feed_site import site
 from ..publications import Publication, create_publication, today
-from ..storage.query_cost import query_cost
+from ..services.feeds.weekly import rss
+from ..storage.query_cost import QueryCost, query_cost
 from ..web.http_api.api_client import api_client
 from .grown import add_history, add_items, essay_text
 
@@ -183,6 +190,48 @@ def _too_much(name: str, small: Cost, large: Cost, kind: str, allowed: int) -> s
     if large.statements > small.statements + chunks:
         return f"{name}: {small.statements} statements became {large.statements}"
     return ""
+
+
+@pytest.mark.parametrize("age_days", [3, None], ids=["dated", "undated"])
+def test_an_item_that_a_feed_brought_once_costs_a_collection_nothing(
+    tmp_path: Path, age_days: int | None
+) -> None:
+    """Its links differ in their query alone, and every fifth title is the same."""
+    few, many = (collection_cost(tmp_path / str(old), old, age_days=age_days) for old in (150, 450))
+    assert len(many.statements) == len(few.statements)
+    assert many.instructions - few.instructions < 30, "a tenth of an instruction for each item"
+
+
+def collection_cost(home: Path, old: int, *, age_days: int | None) -> QueryCost:
+    """Return what it costs to collect a feed of thirty items, one of them new, after so many old ones."""
+    publication = Publication(create_publication(home), lambda: now)
+    with site() as server, publication.context(FEEDS__ALLOW_PRIVATE="true") as context:
+        feed = Feed("Rathaus", f"{server.url}/feed.xml")
+        (publication.home / "content/feeds.toml").write_text(
+            f'[[feeds]]\nname = "{feed.name}"\nurl = "{feed.url}"\n', encoding="utf-8"
+        )
+        entries = [
+            {
+                "title": f"Beschluss {number}" if number % 5 else "Aus dem Rathaus",
+                "link": f"https://rathaus.example/index.php?id={number}",
+                "guid": f"meldung-{number}",
+                "text": f"Im Saal {number} fiel der Beschluss. Gezählt wurden {number} Stimmen.",
+                "age_days": age_days and age_days + number,
+            }
+            for number in range(old + 31)  # the newest first
+        ]
+        now = datetime.combine(date.fromisoformat(today()), time(6, 30), UTC)
+        body = parse_feed(
+            rss(entries[31:], now), url=feed.url, content_type="text/xml", feed=feed, now=now
+        )
+        state = FeedState(feed.url, feed.name, succeeded_at=now)
+        feeds.record(context.store, state, body.items, now=now, marking=marking())
+        for shown in (entries[1:31], entries[:30]):
+            server.pages["/feed.xml"] = rss(shown, now)
+            with query_cost() as cost:
+                report = collect_feeds(context, everything=True)
+        assert (report.failed, report.items) == ((), 1)
+    return cost
 
 
 def test_what_is_counted_grows_where_a_command_reads_everything(small: Mapping[str, Cost]) -> None:

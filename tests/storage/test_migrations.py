@@ -119,6 +119,7 @@ def test_numbers_that_large_lists_outgrow_have_eight_bytes_in_postgres(empty_pos
     store.close()
     assert {tuple(row) for row in eight_bytes} == {
         ("deliveries", "id"),
+        ("feed_item_marks", "mark"),
         ("packed_deliveries", "first_id"),
         ("packed_deliveries", "last_id"),
         ("bounces", "delivery_id"),

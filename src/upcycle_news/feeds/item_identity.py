@@ -20,10 +20,20 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Container,
+    Hashable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
+from itertools import count, islice
 from urllib.parse import urlsplit
 
 from upcycle_news.feeds.boilerplate import folded
@@ -109,7 +119,7 @@ def distinct_items(bodies: Sequence[BodyItem], page: str = "") -> tuple[BodyItem
     by_guid: dict[str, list[int]] = defaultdict(list)
     by_text: dict[Hashable, list[int]] = defaultdict(list)
     for body in bodies:
-        guid, text = _guid_key(body.item.guid), _text_key(body.item)
+        guid, text = guid_key(body.item.guid), _text_key(body.item)
         same = next(
             (n for n in by_guid[guid] if guid and _is_same_entry(kept[n].item, body.item)), None
         )
@@ -119,7 +129,7 @@ def distinct_items(bodies: Sequence[BodyItem], page: str = "") -> tuple[BodyItem
             by_guid[guid].append(len(kept))
             by_text[text].append(len(kept))
             kept.append(body)
-        elif guid and guid == _guid_key(kept[same].item.guid):
+        elif guid and guid == guid_key(kept[same].item.guid):
             if kept[same].updated < body.updated:
                 kept[same] = body  # RFC 4287, 4.1.1: the newest of those with one id
         elif guid:
@@ -132,16 +142,16 @@ def _is_same_entry(first: FeedItem, second: FeedItem) -> bool:
     """Tell whether two entries of a body that share their guid are one."""
     if folded(first.title) == folded(second.title):
         return True
-    return _link_key(first) == _link_key(second) and not is_new_content(first, second)
+    return link_key(first) == link_key(second) and not is_new_content(first, second)
 
 
 def _is_repeated(first: FeedItem, second: FeedItem) -> bool:
     """Tell whether two entries of a body with the same title are one: of one text, and of one day."""
-    if _link_key(first) == _link_key(second) and not (first.guid and second.guid):
+    if link_key(first) == link_key(second) and not (first.guid and second.guid):
         return _texts(first, second) in ("same", "missing")
     if not has_same_text(first, second):
         return False
-    return not _is_dated(first) or not _is_dated(second) or first.date.date() == second.date.date()
+    return not is_dated(first) or not is_dated(second) or first.date.date() == second.date.date()
 
 
 def _with_own_keys(bodies: Sequence[BodyItem]) -> list[BodyItem]:
@@ -152,7 +162,8 @@ def _with_own_keys(bodies: Sequence[BodyItem]) -> list[BodyItem]:
     for body in bodies:
         item = body.item
         if shared[item.key] > 1:
-            item = replace(item, key=_free_key(item, keys, with_link=True))
+            free = (key for key in islice(possible_keys(item), 1, None) if key not in keys)
+            item = replace(item, key=next(free))
         keys.add(item.key)
         result.append(replace(body, item=item))
     return result
@@ -173,13 +184,13 @@ def _with_own_page(item: FeedItem) -> FeedItem:
     return replace(item, canonical=f"{item.page}#item-{_hash(item.key)}")
 
 
-def _free_key(item: FeedItem, taken: Collection[str], *, with_link: bool = False) -> str:
-    """Return a key that is not taken: the item's, with its link, and with its title and text."""
+def possible_keys(item: FeedItem) -> Iterator[str]:
+    """Yield the keys that an item may get: its own, with its link, with title and text, numbered."""
+    yield item.key
     link = _short(f"{item.key} {item.page}")
     text = _short(f"{link} {_hash(f'{folded(item.title)} {folded(item.summary)}')}")
-    candidates = [*([] if with_link else [item.key]), link, text]
-    candidates += [_short(f"{text} {number}") for number in range(2, 1000)]
-    return next(key for key in candidates if key not in taken)
+    yield from (link, text)
+    yield from (_short(f"{text} {number}") for number in count(2))
 
 
 # --- from one collection to the next -------------------------------------------------------------
@@ -190,11 +201,13 @@ def resolve_items(
     known: Sequence[FeedItem],
     guids: GuidStability,
     other_guids: Mapping[str, Sequence[str]] | None = None,
+    stored_keys: Container[str] = (),
 ) -> Resolution:
     """Recognise the items of a body among the stored ones of its feed; the others get keys of their own.
 
     A recognised item has the stored key, and its page as long as it stays on it. `other_guids` are, by
-    the key of an item, those of its repetitions in the body.
+    the key of an item, those of its repetitions in the body. `known` need not be more than
+    `item_marks.sought_items` asks for; then `stored_keys` are those of all.
     """
     matching = _Matching(items, known, guids, other_guids or {})
     matching.run()
@@ -212,7 +225,8 @@ def resolve_items(
             elif pages[page_key(item.page)] - {stored.key}:
                 item = _with_own_page(item)
         else:
-            item = replace(item, key=_free_key(item, taken))
+            keys = (key for key in possible_keys(item) if key not in taken)
+            item = replace(item, key=next(key for key in keys if key not in stored_keys))
             if "#item-" in item.canonical or pages[page_key(item.page)]:
                 item = _with_own_page(item)
             identity = _identity_of(item, guids)
@@ -231,8 +245,8 @@ def _identity_of(item: FeedItem, guids: GuidStability) -> str:
 def _changes(stored: FeedItem, item: FeedItem) -> str:
     """Return what of an item is not as it was, as the end of a sentence."""
     pairs = {
-        "guid": (_guid_key(stored.guid), _guid_key(item.guid)),
-        "link": (_link_key(stored), _link_key(item)),
+        "guid": (guid_key(stored.guid), guid_key(item.guid)),
+        "link": (link_key(stored), link_key(item)),
         "title": (folded(stored.title), folded(item.title)),
     }
     changed = [name for name, (before, now) in pairs.items() if before != now]
@@ -254,26 +268,26 @@ class _Matching:
 
     def run(self) -> None:
         """Match by guid, text, link and coincidence."""
-        by_guid = _index(self.known, lambda item: _guid_key(item.guid))
+        by_guid = _index(self.known, lambda item: guid_key(item.guid))
         by_text = _index(self.known, _text_key)
-        by_link = _index(self.known, _link_key)
-        by_date = _index(self.known, lambda item: item.date if _is_dated(item) else None)
+        by_link = _index(self.known, link_key)
+        by_date = _index(self.known, lambda item: item.date if is_dated(item) else None)
         shared = {link for link, items in by_link.items() if len(items) > 1}
-        shared |= {link for link, count in Counter(map(_link_key, self.items)).items() if count > 1}
+        shared |= {link for link, count in Counter(map(link_key, self.items)).items() if count > 1}
 
         def all_guids(item: FeedItem) -> Sequence[Hashable]:
-            return [_guid_key(guid) for guid in (item.guid, *self.other_guids.get(item.key, ()))]
+            return [guid_key(guid) for guid in (item.guid, *self.other_guids.get(item.key, ()))]
 
         self._match(by_guid, all_guids, _is_exact, BY_GUID)
         self._match(by_guid, all_guids, self._is_same_by_guid, BY_GUID)
         self._match(by_text, _single(_text_key), _is_exact_date, BY_TEXT)
         self._match(by_text, _single(_text_key), self._is_same_by_text, BY_TEXT)
         self._match(
-            by_link, _single(_link_key), lambda a, b: self._is_same_by_link(a, b, shared), BY_LINK
+            by_link, _single(link_key), lambda a, b: self._is_same_by_link(a, b, shared), BY_LINK
         )
         self._match(by_date, _single(lambda item: item.date), self._is_coincident, BY_DATE)
-        by_path = _index(self.known, _path_key)
-        self._match(by_path, _single(_path_key), self._is_same_by_path, BY_PATH)
+        by_path = _index(self.known, path_key)
+        self._match(by_path, _single(path_key), self._is_same_by_path, BY_PATH)
         self._count_reused(by_guid)
 
     def _match(
@@ -295,7 +309,7 @@ class _Matching:
 
     def _count(self, stored: FeedItem, item: FeedItem) -> None:
         if _is_opaque(stored.guid) and _is_opaque(item.guid):
-            if _guid_key(stored.guid) == _guid_key(item.guid):
+            if guid_key(stored.guid) == guid_key(item.guid):
                 self.kept += 1
             else:
                 self.changed += 1
@@ -304,7 +318,7 @@ class _Matching:
         """Count guids that are on something new although what they stood for is known."""
         for number, item in enumerate(self.items):
             if number not in self.found and _is_opaque(item.guid):
-                self.changed += bool(by_guid.get(_guid_key(item.guid)))
+                self.changed += bool(by_guid.get(guid_key(item.guid)))
 
     def stability(self) -> GuidStability:
         """Return what is known of the feed's guids after this body."""
@@ -314,9 +328,7 @@ class _Matching:
         """Tell whether two items have guids that identify items in this feed, and different ones."""
         opaque = _is_opaque(first.guid) and _is_opaque(second.guid)
         # What this body has shown so far counts as well.
-        return (
-            opaque and self.stability().stable and _guid_key(first.guid) != _guid_key(second.guid)
-        )
+        return opaque and self.stability().stable and guid_key(first.guid) != guid_key(second.guid)
 
     def _is_same_by_guid(self, stored: FeedItem, item: FeedItem) -> bool:
         if not self.stability().stable and _is_opaque(item.guid):
@@ -332,10 +344,10 @@ class _Matching:
         self, stored: FeedItem, item: FeedItem, shared: Collection[Hashable]
     ) -> bool:
         """Apply the rule of guids to a link, for items without a guid or with another one than before."""
-        texts, is_shared = _texts(stored, item), _link_key(item) in shared
+        texts, is_shared = _texts(stored, item), link_key(item) in shared
         same_title = folded(stored.title) == folded(item.title)
         if self._decides(stored, item):
-            same_date = _is_dated(stored) and _is_dated(item) and stored.date == item.date
+            same_date = is_dated(stored) and is_dated(item) and stored.date == item.date
             given_another = same_title or texts == "same" or (texts == "shared" and same_date)
             return given_another and not is_shared and not _has_new_date(stored, item)
         if is_shared or (stored.guid and item.guid):
@@ -347,7 +359,7 @@ class _Matching:
 
     def _is_coincident(self, stored: FeedItem, item: FeedItem) -> bool:
         """Tell whether something took the place of what vanished: with its date and some of its text."""
-        if not _is_dated(item):
+        if not is_dated(item):
             return False
         texts = _texts(stored, item)
         same_title = folded(stored.title) == folded(item.title)
@@ -372,9 +384,9 @@ def is_new_content(stored: FeedItem, item: FeedItem) -> bool:
     if stored.summary or item.summary:
         if _texts(stored, item) != "different":
             return False
-    elif _link_key(stored) == _link_key(item):
+    elif link_key(stored) == link_key(item):
         return False
-    return not _is_dated(stored) or not _is_dated(item) or stored.date != item.date
+    return not is_dated(stored) or not is_dated(item) or stored.date != item.date
 
 
 def has_same_text(first: FeedItem, second: FeedItem) -> bool:
@@ -382,7 +394,7 @@ def has_same_text(first: FeedItem, second: FeedItem) -> bool:
     if folded(first.title) != folded(second.title):
         return False
     if not first.summary and not second.summary:
-        return _is_dated(first) and _is_dated(second) and first.date == second.date
+        return is_dated(first) and is_dated(second) and first.date == second.date
     return _texts(first, second) == "same"
 
 
@@ -405,7 +417,7 @@ def _texts(first: FeedItem, second: FeedItem) -> str:
     """Compare two texts: "same", "shared" (a sentence of theirs), "different", or "missing"."""
     if not first.summary or not second.summary:
         return "missing"
-    short, long = sorted((_folded(first.summary), _folded(second.summary)), key=len)
+    short, long = sorted((folded_once(first.summary), folded_once(second.summary)), key=len)
     if short == long or (
         long.startswith(f"{short} ") and len(short) >= max(MIN_COMMON, len(long) // 2)
     ):
@@ -414,25 +426,27 @@ def _texts(first: FeedItem, second: FeedItem) -> str:
 
 
 def _sentences(item: FeedItem) -> frozenset[str]:
-    return _sentences_of(item.summary)
+    return sentences_of(item.summary)
 
 
 # The same texts are compared many times over where a feed has one title for all.
-_folded = lru_cache(maxsize=4096)(folded)
+folded_once = lru_cache(maxsize=4096)(folded)
 
 
 @lru_cache(maxsize=4096)
-def _sentences_of(text: str) -> frozenset[str]:
+def sentences_of(text: str) -> frozenset[str]:
+    """Return the sentences that two texts can share, as they are compared."""
     sentences = map(folded, split_sentences(text))
     return frozenset(sentence for sentence in sentences if len(sentence.split()) >= MIN_SENTENCE)
 
 
-def _is_dated(item: FeedItem) -> bool:
+def is_dated(item: FeedItem) -> bool:
+    """Tell whether an item's date is the feed's."""
     return item.date_source in ("feed", "german")
 
 
 def _has_new_date(stored: FeedItem, item: FeedItem) -> bool:
-    return _is_dated(stored) and _is_dated(item) and stored.date != item.date
+    return is_dated(stored) and is_dated(item) and stored.date != item.date
 
 
 def _is_opaque(guid: str) -> bool:
@@ -440,18 +454,20 @@ def _is_opaque(guid: str) -> bool:
     return bool(guid) and not re.match(r"https?://", guid.strip(), re.IGNORECASE)
 
 
-def _guid_key(guid: str) -> str:
+def guid_key(guid: str) -> str:
+    """Return a guid as it is compared: an address like a link, empty without one."""
     guid = normalise_whitespace(guid)
     if not guid or _is_opaque(guid):
         return guid
     return f"{page_key(canonical_link(guid))}#{fragment_of(guid)}"
 
 
-def _link_key(item: FeedItem) -> Hashable:
+def link_key(item: FeedItem) -> Hashable:
+    """Return an item's page as links to it are compared, with the fragment of its own link."""
     return f"{page_key(item.page)}#{fragment_of(item.link)}"
 
 
-def _path_key(item: FeedItem) -> Hashable:
+def path_key(item: FeedItem) -> Hashable:
     """Return the path of an item's link, nothing for a front page."""
     return urlsplit(item.page).path.strip("/")
 

@@ -11,6 +11,13 @@ from sqlalchemy import Connection, Row, delete, func, insert, or_, select, updat
 
 from upcycle_news.models import FeedItem
 from upcycle_news.storage.database import Store
+from upcycle_news.storage.feed_item_marks import (
+    Marking,
+    chunks,
+    mark_anew,
+    marked_items,
+    two_marked_items,
+)
 from upcycle_news.storage.schema import (
     feed_bodies,
     feed_items,
@@ -76,23 +83,23 @@ def record(
     now: datetime,
     identities: Mapping[str, str] | None = None,
     missing: Mapping[str, str] | None = None,
+    marking: Marking | None = None,
 ) -> int:
     """Store a feed's state and the items of its body together; returns how many items are new.
 
     An item that is known already is updated in place: that is an update, not news, and it keeps
     the time it was first seen. `identities` says by key what an item was recognised by, `missing`
-    how items that are gone left the feed.
+    how items that are gone left the feed. Without `marking` the items are not marked, and
+    `items_sought` returns all.
     """
     identities, missing = identities or {}, missing or {}
+    keys = list(dict.fromkeys(item.key for item in items))
     with store.writing() as connection:
         _write(connection, [state])
-        known = {
-            row.item_key: row
-            for row in connection.execute(
-                select(feed_items).where(feed_items.c.feed_url == state.url)
-            )
-        }
+        marked = _marking(connection, state.url)
+        known = {row.item_key: row for row in _by_keys(connection, state.url, {*keys, *missing})}
         fresh: dict[str, dict[str, Any]] = {}
+        changed: list[int] = []
         for item in items:
             row = known.get(item.key)
             if row is None:
@@ -105,6 +112,7 @@ def record(
                     "missing": "",
                 }
             elif changes := _changes(row, item, identities.get(item.key, row.identity)):
+                changed.append(row.id)
                 connection.execute(
                     update(feed_items).where(feed_items.c.id == row.id).values(**changes)
                 )
@@ -115,9 +123,17 @@ def record(
                 connection.execute(
                     update(feed_items).where(feed_items.c.id == known[key].id).values(missing=how)
                 )
-        keys = list(dict.fromkeys(item.key for item in items))
         connection.execute(delete(feed_bodies).where(feed_bodies.c.feed_url == state.url))
-        connection.execute(insert(feed_bodies).values(feed_url=state.url, item_keys=keys))
+        connection.execute(
+            insert(feed_bodies).values(
+                feed_url=state.url, item_keys=keys, marking=marking.name if marking else ""
+            )
+        )
+        if marking is not None and marked == marking.name:
+            rows = (*_by_ids(connection, changed), *_by_keys(connection, state.url, fresh))
+            _mark(connection, state.url, rows, marking)
+        elif marking is not None:
+            _mark(connection, state.url, _of_feed(connection, state.url), marking)
     return len(fresh)
 
 
@@ -160,13 +176,72 @@ def _changes(row: Row[Any], item: FeedItem, identity: str) -> dict[str, Any]:
 
 def known_items(store: Store, url: str) -> tuple[FeedItem, ...]:
     """Return every stored item of one feed, the newest first."""
-    query = (
-        select(feed_items)
-        .where(feed_items.c.feed_url == url)
-        .order_by(feed_items.c.date.desc(), feed_items.c.id.desc())
-    )
     with store.reading() as connection:
-        return tuple(_item(row) for row in connection.execute(query))
+        return _newest_first(_of_feed(connection, url))
+
+
+def items_sought(
+    store: Store,
+    url: str,
+    marking: Marking,
+    *,
+    marks: Collection[str],
+    shared: Collection[str],
+    keys: Collection[str],
+) -> tuple[FeedItem, ...]:
+    """Return the stored items of a feed with one of these marks or keys, the newest first.
+
+    Of those with one of the `shared` marks two are enough. Every item, where they are not marked by these rules.
+    """
+    with store.reading() as connection:
+        if _marking(connection, url) != marking.name:
+            return _newest_first(_of_feed(connection, url))
+        ids = marked_items(connection, url, marks) | two_marked_items(connection, url, shared)
+        rows = {row.id: row for row in _by_keys(connection, url, keys)}
+        found = [row for row in _by_ids(connection, ids - rows.keys()) if row.feed_url == url]
+    return _newest_first([*rows.values(), *found])
+
+
+def has_item(store: Store, url: str, key: str) -> bool:
+    """Tell whether an item of a feed is stored under this key."""
+    with store.reading() as connection:
+        return bool(_by_keys(connection, url, [key]))
+
+
+def _marking(connection: Connection, url: str) -> str:
+    """Return the name of the rules by which all items of a feed are marked, empty where they are not."""
+    query = select(feed_bodies.c.marking).where(feed_bodies.c.feed_url == url)
+    return connection.scalar(query) or ""
+
+
+def _mark(connection: Connection, url: str, rows: Iterable[Row[Any]], marking: Marking) -> None:
+    mark_anew(connection, url, [(row.id, _item(row)) for row in rows], marking)
+
+
+def _of_feed(connection: Connection, url: str) -> Sequence[Row[Any]]:
+    return connection.execute(select(feed_items).where(feed_items.c.feed_url == url)).all()
+
+
+def _by_keys(connection: Connection, url: str, keys: Collection[str]) -> list[Row[Any]]:
+    query = select(feed_items).where(feed_items.c.feed_url == url)
+    return [
+        row
+        for chunk in chunks(sorted(keys))
+        for row in connection.execute(query.where(feed_items.c.item_key.in_(chunk)))
+    ]
+
+
+def _by_ids(connection: Connection, ids: Collection[int]) -> list[Row[Any]]:
+    return [
+        row
+        for chunk in chunks(sorted(ids))
+        for row in connection.execute(select(feed_items).where(feed_items.c.id.in_(chunk)))
+    ]
+
+
+def _newest_first(rows: Sequence[Row[Any]]) -> tuple[FeedItem, ...]:
+    ordered = sorted(rows, key=lambda row: (row.date, row.id), reverse=True)
+    return tuple(map(_item, ordered))
 
 
 def last_body(store: Store, url: str) -> tuple[str, ...]:
@@ -204,8 +279,12 @@ def move_feed(store: Store, old: str, new: str) -> bool:
                 stopped=False,
             )
         )
-        for table in (feed_items, feed_bodies):
-            connection.execute(update(table).where(table.c.feed_url == old).values(feed_url=new))
+        moved = {"feed_url": new}
+        connection.execute(update(feed_items).where(feed_items.c.feed_url == old).values(**moved))
+        # Marks are those of the address: its items are marked anew with the next body.
+        connection.execute(
+            update(feed_bodies).where(feed_bodies.c.feed_url == old).values(**moved, marking="")
+        )
     return True
 
 

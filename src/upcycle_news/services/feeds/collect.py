@@ -27,6 +27,7 @@ from upcycle_news.services.content.git_sync import pull
 from upcycle_news.services.feeds import health
 from upcycle_news.services.feeds.item_recognition import (
     follow_moved_feeds,
+    marking,
     recognise_body,
     without_private_links,
 )
@@ -230,6 +231,7 @@ class _Collection:
             now=self.now,
             identities=body.identities,
             missing=body.missing,
+            marking=marking(),
         )
         problems = tuple((feed.name, problem) for problem in (*parsed.problems, *body.problems))
         return replace(report, items=report.items + new, problems=(*report.problems, *problems))

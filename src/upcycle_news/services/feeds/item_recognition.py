@@ -21,13 +21,14 @@ from upcycle_news.services.content.files import load_publication_feeds
 from upcycle_news.storage import feeds as feed_rows
 from upcycle_news.storage import issues
 from upcycle_news.storage.database import Store
+from upcycle_news.storage.feed_item_marks import Marking
 from upcycle_news.storage.feeds import FeedState, StoredItem
 from upcycle_news.text.private_hosts import PrivateAccess
 from upcycle_news.text.urls import is_private_link
 
 # Reading feeds is imported where a body is: composing only asks which stored items are listed.
 if TYPE_CHECKING:
-    from upcycle_news.feeds.item_identity import GuidStability, ResolvedItem
+    from upcycle_news.feeds.item_identity import GuidStability, Resolution, ResolvedItem
     from upcycle_news.feeds.parser import ParsedFeed
 
 MIN_OVERLAP = 0.5  # of the items of a body that are those of another feed
@@ -81,16 +82,15 @@ def recognise_body(
     `orphans` are addresses of feeds that are listed no more: a feed that was never read before and
     brings mostly what one of them brought is that feed, under another name and address.
     """
-    from upcycle_news.feeds.item_identity import GuidStability, resolve_items
+    from upcycle_news.feeds.item_identity import GuidStability
 
     is_new = state.succeeded_at is None
     url = feed.url
     if is_new and (former := _former_feed(store, parsed, orphans)):
         url, is_new = former, False
-    known = feed_rows.known_items(store, url)
-    before = {item.key: item for item in known}
-    stability = GuidStability(state.guids_kept, state.guids_changed)
-    resolution = resolve_items(parsed.items, known, stability, parsed.other_guids)
+    last_body = feed_rows.last_body(store, url)
+    guids = GuidStability(state.guids_kept, state.guids_changed)
+    known, resolution = _resolve(store, url, parsed, guids, last_body, parsed.other_guids)
     items = [resolved.item for resolved in resolution.items]
     problems: tuple[str, ...] = ()
     if is_new:
@@ -101,11 +101,53 @@ def recognise_body(
     return RecognisedBody(
         tuple(items),
         {resolved.item.key: resolved.identity for resolved in resolution.items},
-        _missing(feed_rows.last_body(store, url), before, resolution.items, parsed),
+        _missing(last_body, known, resolution.items, parsed),
         resolution.guids,
         problems,
         moved_from=url if url != feed.url else "",
     )
+
+
+def marking() -> Marking:
+    """Return the rules by which items are marked, so that `recognise_body` finds them."""
+    from upcycle_news.feeds import item_marks
+
+    return Marking(item_marks.marking(), item_marks.marks_of)
+
+
+def _resolve(
+    store: Store,
+    url: str,
+    parsed: ParsedFeed,
+    guids: GuidStability,
+    last_body: Collection[str] = (),
+    other_guids: Mapping[str, Sequence[str]] | None = None,
+) -> tuple[Mapping[str, FeedItem], Resolution]:
+    """Recognise the items of a body; return by key the stored items that it may be about, with the last body's."""
+    from upcycle_news.feeds.item_identity import resolve_items
+    from upcycle_news.feeds.item_marks import sought_items
+
+    other_guids = other_guids or {}
+    sought = sought_items(parsed.items, other_guids)
+    keys = sought.keys.union(last_body)
+    known = feed_rows.items_sought(
+        store, url, marking(), marks=sought.marks, shared=sought.shared, keys=keys
+    )
+    stored_keys = _StoredKeys(store, url, keys)
+    resolution = resolve_items(parsed.items, known, guids, other_guids, stored_keys)
+    return {item.key: item for item in known}, resolution
+
+
+@dataclass(frozen=True)
+class _StoredKeys:
+    """The keys of a feed's items beside those that were `asked` for: numbered ones, which hardly any item has."""
+
+    store: Store
+    url: str
+    asked: Collection[str]
+
+    def __contains__(self, key: object) -> bool:
+        return key not in self.asked and feed_rows.has_item(self.store, self.url, str(key))
 
 
 def _missing(
@@ -131,13 +173,12 @@ def _archived(item: FeedItem) -> FeedItem:
 def _former_feed(store: Store, parsed: ParsedFeed, orphans: Sequence[str]) -> str | None:
     """Return the address of the orphan that most items of a body are from."""
     from upcycle_news.feeds.boilerplate import folded
-    from upcycle_news.feeds.item_identity import GuidStability, resolve_items
+    from upcycle_news.feeds.item_identity import GuidStability
 
     for url in orphans:
-        known = feed_rows.known_items(store, url)
-        resolution = resolve_items(parsed.items, known, GuidStability())
+        known, resolution = _resolve(store, url, parsed, GuidStability())
         # A guid such as "1" is every feed's: the title has to be the same as well.
-        titles = {item.key: folded(item.title) for item in known}
+        titles = {key: folded(item.title) for key, item in known.items()}
         overlap = sum(
             resolved.known and titles[resolved.item.key] == folded(resolved.item.title)
             for resolved in resolution.items

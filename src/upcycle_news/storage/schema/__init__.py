@@ -21,6 +21,7 @@ from upcycle_news.storage.schema.events import events
 from upcycle_news.storage.schema.feeds import (
     collected_posts,
     feed_bodies,
+    feed_item_marks,
     feed_items,
     feed_reports,
     feeds,
@@ -100,6 +101,7 @@ __all__ = [
     "events",
     "excluded_items",
     "feed_bodies",
+    "feed_item_marks",
     "feed_items",
     "feed_reports",
     "feeds",

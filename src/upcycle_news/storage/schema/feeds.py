@@ -6,6 +6,7 @@ from sqlalchemy import (
     JSON,
     Boolean,
     Column,
+    ForeignKey,
     Integer,
     String,
     Table,
@@ -13,7 +14,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from upcycle_news.storage.schema.base import UtcDateTime, metadata
+from upcycle_news.storage.schema.base import LongNumber, UtcDateTime, metadata
 
 feeds = Table(
     "feeds",
@@ -47,11 +48,13 @@ feeds = Table(
 )
 
 # The keys of the items of a feed's last body, in its order: what disappears is judged by its neighbours.
+# `marking` names the rules by which all items of the feed are marked, empty while they are not.
 feed_bodies = Table(
     "feed_bodies",
     metadata,
     Column("feed_url", Text, primary_key=True),
     Column("item_keys", JSON, nullable=False),
+    Column("marking", String(64), nullable=False, server_default=""),
 )
 
 # The report of each collection, so that an approval hours later can still show it.
@@ -86,6 +89,18 @@ feed_items = Table(
     Column("missing", String(24), nullable=False),  # how it left its feed, empty while it is there
     UniqueConstraint("feed_url", "item_key"),
 )
+
+# What an item of a feed can be recognised by, as hashes: so those that a body may be about are found, and
+# the others are not read.
+feed_item_marks = Table(
+    "feed_item_marks",
+    metadata,
+    Column("mark", LongNumber, primary_key=True, autoincrement=False),
+    Column(
+        "item_id", Integer, ForeignKey("feed_items.id", ondelete="CASCADE"),
+        primary_key=True, index=True,
+    ),
+)  # fmt: skip
 
 # Posts of the organisation's own site, so that each becomes an essay once. `text` is the essay's file as it
 # was handed to the editors, `branch_commit` the last commit on its branch, empty without one.
