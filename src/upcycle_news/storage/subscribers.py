@@ -6,8 +6,9 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
@@ -364,6 +365,45 @@ def all_subscribers(store: Store) -> Iterator[Subscriber]:
         # Without this psycopg fetches the whole list before its first row.
         for row in connection.execute(query, execution_options={"yield_per": CHUNK}):
             yield _subscriber(row)
+
+
+class ListedSubscriber(NamedTuple):
+    """What a list says of a subscriber, whatever their status; the rhythm is what they chose last."""
+
+    email: str
+    name: str = ""
+    language: str = "de"
+    topics: tuple[str, ...] = ()
+    status: str = SubscriberStatus.CONFIRMED.value
+    groups: tuple[str, ...] = ()
+    rhythm: str = Rhythm.EVERY_ISSUE.value
+
+
+def listed_subscribers(store: Store) -> Iterator[ListedSubscriber]:
+    """Yield what a list says of all subscribers, oldest first; no more than it says is read."""
+    columns = subscribers.c
+    query = select(
+        columns.email,
+        columns.name,
+        columns.language,
+        cast(columns.topics, Text),
+        columns.status,
+        cast(columns.groups, Text),
+        func.coalesce(rhythms.last_chosen(columns.id), Rhythm.EVERY_ISSUE.value),
+    ).order_by(columns.id)
+    with store.reading() as connection:
+        rows = connection.execute(query, execution_options={"yield_per": CHUNK})
+        for part in rows.partitions():
+            for email, name, language, topics, status, groups, rhythm in part:
+                yield ListedSubscriber(
+                    email, name, language, _words(topics), status, _words(groups), rhythm
+                )
+
+
+@lru_cache(maxsize=1024)  # few choose what nobody else did
+def _words(stored: str) -> tuple[str, ...]:
+    """Return the topics or groups of a stored text in JSON."""
+    return tuple(json.loads(stored))
 
 
 def has_subscribers(store: Store) -> bool:

@@ -17,9 +17,8 @@ from itertools import chain, islice, starmap
 
 from upcycle_news.errors import AddressError, ContentError, UpcycleError
 from upcycle_news.i18n.messages import LANGUAGES, LocalizedText, localized
-from upcycle_news.models import Subscriber
-from upcycle_news.models.digest import ReaderRhythm, Rhythm
-from upcycle_news.storage.subscribers import NewSubscriber
+from upcycle_news.models.digest import Rhythm
+from upcycle_news.storage.subscribers import ListedSubscriber, NewSubscriber
 from upcycle_news.subscribers.address_cells import AddressCell, bare_address, parse_address_cell
 from upcycle_news.subscribers.list_columns import COLUMNS, Column, Kind, read_header
 from upcycle_news.subscribers.list_files import (
@@ -345,11 +344,8 @@ def split_words(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word.strip() for word in re.split("[;,|]", text) if word.strip()))
 
 
-def write_subscribers_csv(subscribers: Iterable[tuple[Subscriber, ReaderRhythm]]) -> str:
-    """Return the list as CSV (RFC 4180), with formulas escaped by an apostrophe.
-
-    Its rhythm is what each chose last, also where that begins later.
-    """
+def write_subscribers_csv(subscribers: Iterable[ListedSubscriber]) -> str:
+    """Return the list as CSV (RFC 4180), with formulas escaped by an apostrophe."""
     rows = chain([(*COLUMNS, "status", "groups", "rhythm")], starmap(_cells, subscribers))
     parts = []
     while chunk := list(islice(rows, _ROWS_OF_A_PART)):  # `StringIO` takes four bytes a character
@@ -359,24 +355,30 @@ def write_subscribers_csv(subscribers: Iterable[tuple[Subscriber, ReaderRhythm]]
     return "".join(parts)
 
 
-def _cells(subscriber: Subscriber, rhythm: ReaderRhythm) -> list[str]:
-    return [
-        escape_formula(cell)
-        for cell in (
-            subscriber.email.address,
-            subscriber.name,
-            subscriber.language,
-            ";".join(subscriber.topics),
-            subscriber.status.value,
-            ";".join(subscriber.groups),
-            rhythm.chosen.value,
-        )
-    ]
+def _cells(
+    email: str,
+    name: str,
+    language: str,
+    topics: tuple[str, ...],
+    status: str,
+    groups: tuple[str, ...],
+    rhythm: str,
+) -> tuple[str, ...]:
+    """Return the cells of a subscriber in the order of `COLUMNS`; status and rhythm are words of ours."""
+    return (
+        escape_formula(email),
+        escape_formula(name),
+        escape_formula(language),
+        escape_formula(";".join(topics)),
+        status,
+        escape_formula(";".join(groups)),
+        rhythm,
+    )
 
 
 def escape_formula(cell: str) -> str:
     """Return the cell with an apostrophe if a spreadsheet would run it; reading undoes it."""
-    return f"'{cell}" if cell and cell[0] in _ESCAPED else cell
+    return f"'{cell}" if cell.startswith(_ESCAPED) else cell
 
 
 def unescape_formula(cell: str) -> str:

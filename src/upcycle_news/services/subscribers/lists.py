@@ -263,7 +263,7 @@ def read_list(file: Path) -> bytes:
 
 def export_list(context: AppContext) -> str:
     """Return all subscribers as CSV, in the form that `import_list` reads."""
-    return write_subscribers_csv(with_rhythms(context, subscribers.all_subscribers(context.store)))
+    return write_subscribers_csv(subscribers.listed_subscribers(context.store))
 
 
 def with_rhythms(
