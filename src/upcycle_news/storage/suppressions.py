@@ -2,7 +2,7 @@
 
 They outlive the subscriber and always win. `suppress_several` is the one function that writes the table and
 `lift` the one that deletes from it, whatever the suppression came from; `suppression_reason_sql` is
-the one expression that queueing, claiming and every other query share.
+the one expression that claiming and every other query share (`is_not_suppressed_sql` where all are asked about).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from sqlalchemy import (
     Row,
     ScalarSelect,
     Select,
+    and_,
     delete,
     func,
     or_,
@@ -92,6 +93,19 @@ def suppression_reason_sql() -> ScalarSelect[str]:
         .correlate(subscribers)
         .scalar_subquery()
     )
+
+
+def is_not_suppressed_sql(dialect: str) -> ColumnElement[bool]:
+    """Return SQL that is true where `suppression_reason_sql` is NULL, for a query about all subscribers.
+
+    SQLite takes a third of the time to look into the index for each key by `NOT IN`. Postgres would read all
+    suppressions for each subscriber where they are many.
+    """
+    if dialect != "sqlite":
+        return suppression_reason_sql().is_(None)
+    suppressed = select(suppressions.c.email_key)
+    keys = (subscribers.c.email_key, subscribers.c.domain_key, subscribers.c.hash_key)
+    return and_(*(key.not_in(suppressed) for key in keys))
 
 
 @cache
