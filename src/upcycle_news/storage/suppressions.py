@@ -53,16 +53,15 @@ _WEAKER_THAN_COMPLAINT = (*LIFTED_BY_CONSENT, HARD_BOUNCE, REFUSED, SOFT_BOUNCES
 _CHUNK = 500
 
 
-def domain_key(email: EmailAddress) -> str:
-    """Return the key of a suppression of the address's whole domain."""
-    return f"@{email.domain}"
-
-
 def hash_key(store: Store, email: EmailAddress) -> str:
     """Return the keyed hash that is kept of an erased address; empty without a key."""
+    return _hash_key(store, email.key)
+
+
+def _hash_key(store: Store, key: str) -> str:
     if not store.erasure_key:
         return ""
-    mac = hmac.digest(store.erasure_key, b"upcycle_news/person/" + email.key.encode(), "sha256")
+    mac = hmac.digest(store.erasure_key, b"upcycle_news/person/" + key.encode(), "sha256")
     return f"#{mac.hex()}"
 
 
@@ -77,7 +76,8 @@ class SuppressionKeys(NamedTuple):
 
 def suppression_keys(store: Store, email: EmailAddress) -> SuppressionKeys:
     """Return every key under which an address may be suppressed."""
-    return SuppressionKeys(email.key, domain_key(email), hash_key(store, email))
+    key = email.key
+    return SuppressionKeys(key, f"@{key.rpartition('@')[2]}", _hash_key(store, key))
 
 
 def suppression_reason_sql() -> ScalarSelect[str]:

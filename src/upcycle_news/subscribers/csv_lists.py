@@ -282,8 +282,11 @@ class _RowReader:
 
 def _filled(columns: list[Column], row: ListRow) -> list[tuple[Column, str]]:
     """Return the cells of these columns that hold something that may be an address."""
-    cells = [(column, column.cell(row)) for column in columns]
-    return [(column, unescape_formula(text)) for column, text in cells if bare_address(text)]
+    filled = []
+    for column in columns:
+        if bare_address(text := column.cell(row)):
+            filled.append((column, unescape_formula(text)))
+    return filled
 
 
 def _first(columns: list[Column], row: ListRow) -> str:
