@@ -1,27 +1,42 @@
-"""Conditions with many keys as one parameter: as arguments of `in_` each is named, looked at and sent apart."""
+"""Many keys or rows as one parameter, in JSON: as parameters of their own each is named, looked at and sent apart."""
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from sqlalchemy import (
-    ARRAY,
     JSON,
     ColumnElement,
     Connection,
+    Dialect,
     Text,
-    any_,
     bindparam,
+    cast,
     func,
     select,
     text,
 )
+from sqlalchemy.types import TypeDecorator
+
+
+class JsonText(TypeDecorator[Any]):
+    """A parameter that is sent as JSON, with characters as they are: a server without an encoding knows no escapes."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str:
+        """Return the JSON of a value."""
+        return json.dumps(value, ensure_ascii=False)
 
 
 def is_one_of_keys(column: ColumnElement[str], dialect: str) -> ColumnElement[bool]:
     """Return that a column is one of the texts of the parameter ``keys``, a list, in this dialect's SQL."""
+    keys = bindparam("keys", type_=JsonText)
     if dialect == "postgresql":
-        return column == any_(bindparam("keys", type_=ARRAY(Text)))
-    keys = func.json_each(bindparam("keys", type_=JSON)).table_valued("value")
-    return column.in_(select(keys.c.value))
+        return column.in_(select(func.json_array_elements_text(cast(keys, JSON))))
+    return column.in_(select(func.json_each(keys).table_valued("value").c.value))
 
 
 def plan_each_time(connection: Connection) -> None:
