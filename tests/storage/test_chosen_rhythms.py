@@ -322,6 +322,7 @@ def come_and_go(store: Store, seed: int) -> None:
             queue_digests(store, day, interval)
         if (now := subscribers.find(store, email)) is not None:
             who[now.id] = email
+        assert_listed_as_chosen(store, day)
     queue_digests(store, day + timedelta(days=400), interval)
     by_address: dict[EmailAddress, Counter[str]] = defaultdict(Counter)
     for number, got in received(store).items():
@@ -329,6 +330,15 @@ def come_and_go(store: Store, seed: int) -> None:
     assert by_address
     for got in by_address.values():
         assert set(got.values()) <= {1}
+
+
+def assert_listed_as_chosen(store: Store, day: date) -> None:
+    """A list says what each reader chose last, also where that begins later."""
+    people = list(subscribers.all_subscribers(store))
+    known = rhythms.rhythms_of(store, [one.id for one in people], day)
+    assert [(one.email, one.rhythm) for one in subscribers.listed_subscribers(store)] == [
+        (one.email.address, known.get(one.id, ReaderRhythm()).chosen) for one in people
+    ]
 
 
 # --- another store

@@ -26,11 +26,17 @@ def test_a_database_without_a_locale_stores_names_unchanged(
     bare_postgres: str,
 ) -> None:
     store = open_store(bare_postgres)
-    new = NewSubscriber(EmailAddress.parse("jörg@example.org"), name="Jörg Groß 😀")
-    subscribers.add_subscribers(store, [new], source="paper list", now=NOW, dry_run=False)
+    email, topics = EmailAddress.parse("jörg@example.org"), ("Bäume", 'a"b\\', "😀")
+    new = NewSubscriber(email, name="Jörg Groß 😀", topics=topics)
+    for added in (1, 0):
+        report = subscribers.add_subscribers(
+            store, [new], source="paper list", now=NOW, dry_run=False
+        )
+        assert (report.added, report.unchanged) == (added, 1 - added)
     store.close()
     again = open_store(bare_postgres)
-    assert [subscriber.name for subscriber in subscribers.all_subscribers(again)] == [
-        "Jörg Groß 😀"
-    ]
+    [stored] = subscribers.all_subscribers(again)
+    assert (stored.email, stored.name, stored.topics) == (email, "Jörg Groß 😀", topics)
+    [listed] = subscribers.listed_subscribers(again)
+    assert (listed.name, listed.topics) == (stored.name, topics)
     again.close()

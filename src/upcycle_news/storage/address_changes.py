@@ -223,12 +223,7 @@ def give_address(connection: Connection, store: Store, subscriber: int, new: Ema
     connection.execute(
         update(subscribers)
         .where(subscribers.c.id == subscriber)
-        .values(
-            email=new.address,
-            email_key=new.key,
-            domain_key=suppressions.domain_key(new),
-            hash_key=suppressions.hash_key(store, new),
-        )
+        .values(email=new.address, **suppressions.suppression_keys(store, new)._asdict())
     )
 
 

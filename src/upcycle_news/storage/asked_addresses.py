@@ -7,7 +7,7 @@ They become pending subscribers with an unconfirmed consent, whose mail is queue
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection, insert, select
@@ -17,14 +17,22 @@ from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import ConfirmationMailKind, SubscriberStatus
 from upcycle_news.storage import suppressions
 from upcycle_news.storage.database import Store
+from upcycle_news.storage.key_lists import is_one_of_keys, plan_each_time
 from upcycle_news.storage.schema import (
     asked_addresses,
     confirmation_mails,
     consents,
-    subscribers,
 )
 from upcycle_news.storage.signups import PURPOSE
-from upcycle_news.storage.subscribers import NewSubscriber, chunks, new_row, skip_reason
+from upcycle_news.storage.subscribers import (
+    NewSubscriber,
+    chunks,
+    insert_rows,
+    new_row,
+    skip_reason,
+    with_keys,
+)
+from upcycle_news.storage.suppressions import SuppressionKeys
 
 
 @dataclass
@@ -58,13 +66,17 @@ def ask_all(
     seen: set[str] = set()
     now = now.replace(microsecond=0)
     with store.writing() as connection:
+        plan_each_time(connection)
         for chunk in chunks(new):
-            fresh = [
-                replace(subscriber, language=subscriber.language or language)
-                for subscriber in _unknown(store, connection, chunk, seen, report)
-            ]
+            keys = [suppressions.suppression_keys(store, one.email) for one in chunk]
+            fresh = _unknown(connection, chunk, keys, seen, report)
             if fresh:
-                _insert(store, connection, fresh, source=source, wording=wording, now=now)
+                rows = [
+                    new_row(one, of_one, SubscriberStatus.PENDING, now, language=language)
+                    for one, of_one in fresh
+                ]
+                insert_rows(connection, rows)
+                _ask(connection, fresh, source=source, wording=wording, now=now)
                 report.asked += len(fresh)
             progress(len(chunk))
         if dry_run:
@@ -73,60 +85,45 @@ def ask_all(
 
 
 def _unknown(
-    store: Store,
     connection: Connection,
     chunk: list[NewSubscriber],
+    keys: list[SuppressionKeys],
     seen: set[str],
     report: AskReport,
-) -> list[NewSubscriber]:
-    """Return those that may be asked; the others are reported."""
-    hashes = {new.email.key: suppressions.hash_key(store, new.email) for new in chunk}
-    rows = connection.execute(select(subscribers).where(subscribers.c.email_key.in_(list(hashes))))
-    known = {row.email_key: row for row in rows}
-    asked = frozenset(
-        connection.scalars(
-            select(asked_addresses.c.hash_key).where(
-                asked_addresses.c.hash_key.in_(list(hashes.values()))
-            )
-        )
-    )
-    suppressed = suppressions.suppressed_reasons(connection, store, (new.email for new in chunk))
+) -> list[tuple[NewSubscriber, SuppressionKeys]]:
+    """Return those that may be asked, with their keys; the others are reported."""
+    known = with_keys(connection, [of_one.email_key for of_one in keys])
+    were_asked = is_one_of_keys(asked_addresses.c.hash_key, connection.dialect.name)
+    query = select(asked_addresses.c.hash_key).where(were_asked)
+    asked = frozenset(connection.scalars(query, {"keys": [of_one.hash_key for of_one in keys]}))
+    suppressed = suppressions.suppressed_by_keys(connection, keys)
     fresh = []
-    for new in chunk:
-        key = new.email.key
+    for new, of_one in zip(chunk, keys, strict=True):
+        key = of_one.email_key
         reason = skip_reason(key, known.get(key), suppressed, is_twice=key in seen)
         if reason is None and key in known:
             reason = localized("list-confirmed")
-        if reason is None and hashes[key] in asked:
+        if reason is None and of_one.hash_key in asked:
             reason = localized("list-asked")
         seen.add(key)
         if reason is None:
-            fresh.append(new)
+            fresh.append((new, of_one))
         else:
             report.skipped.append((new.line, reason))
     return fresh
 
 
-def _insert(
-    store: Store,
+def _ask(
     connection: Connection,
-    new: list[NewSubscriber],
+    new: list[tuple[NewSubscriber, SuppressionKeys]],
     *,
     source: str,
     wording: Mapping[str, str],
     now: datetime,
 ) -> None:
-    connection.execute(
-        insert(subscribers),
-        [new_row(store, subscriber, SubscriberStatus.PENDING, now) for subscriber in new],
-    )
-    keys = [subscriber.email.key for subscriber in new]
-    chosen = {subscriber.email.key: subscriber.rhythm for subscriber in new}
-    inserted = connection.execute(
-        select(subscribers.c.id, subscribers.c.email_key, subscribers.c.language)
-        .where(subscribers.c.email_key.in_(keys))
-        .order_by(subscribers.c.id)
-    ).all()
+    """Store the consents that new subscribers are asked for, and queue the mails."""
+    chosen = {keys.email_key: subscriber.rhythm for subscriber, keys in new}
+    inserted = sorted(with_keys(connection, list(chosen)).values(), key=lambda row: row.id)
     connection.execute(
         insert(consents),
         [
@@ -169,8 +166,5 @@ def _insert(
     )
     connection.execute(
         insert(asked_addresses),
-        [
-            {"hash_key": suppressions.hash_key(store, subscriber.email), "asked_at": now}
-            for subscriber in new
-        ],
+        [{"hash_key": keys.hash_key, "asked_at": now} for _, keys in new],
     )

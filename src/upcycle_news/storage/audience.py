@@ -35,7 +35,7 @@ from upcycle_news.models.digest import DigestInterval, DigestPeriod
 from upcycle_news.storage import issue_relays, packed_deliveries, rhythms
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import deliveries, subscribers, used_content
-from upcycle_news.storage.suppressions import suppression_reason_sql
+from upcycle_news.storage.suppressions import is_not_suppressed_sql
 
 NO_MAIL = -1
 """Stands for the number of a variant where a subscriber gets no mail of the issue."""
@@ -112,7 +112,14 @@ def count_audience(
     interval: DigestInterval | None = None,
 ) -> int:
     """Return how many deliveries an issue on `topics` (empty: for all) would have now."""
-    return sum(count_choices(store, topics, issue=issue, interval=interval).values())
+    if topics:
+        return sum(count_choices(store, topics, issue=issue, interval=interval).values())
+    with store.reading() as connection:
+        period = rhythms.issue_period(connection, issue, interval) if issue else None
+        with _may_receive(connection, issue, period) as conditions:
+            # Not by choice: sorting the readers by it takes longer than finding them.
+            query = select(func.count()).select_from(subscribers).where(*conditions)
+            return connection.scalar(query) or 0
 
 
 def count_left_for_digest(
@@ -297,7 +304,7 @@ def _may_receive(
     """
     conditions = (
         subscribers.c.status == SubscriberStatus.CONFIRMED,
-        suppression_reason_sql().is_(None),
+        is_not_suppressed_sql(connection.dialect.name),
     )
     if issue is None:
         yield conditions

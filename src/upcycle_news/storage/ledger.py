@@ -39,7 +39,7 @@ from upcycle_news.storage.issue_lifecycle import correct_sums, settle_returned_d
 from upcycle_news.storage.ledger_fast_path import LedgerFastPath
 from upcycle_news.storage.quotas import FullScope, Quotas, reserve
 from upcycle_news.storage.refusal_guard import GuardStop, is_refusal
-from upcycle_news.storage.schema import deliveries, issues, workers
+from upcycle_news.storage.schema import deliveries, workers
 from upcycle_news.storage.suppressions import REFUSED, SubscriberSuppression, suppress_by_id
 from upcycle_news.storage.workers import NO_WORKER, Worker
 
@@ -90,8 +90,7 @@ class Ledger:
         or cancelled.
         """
         with self._store.writing() as connection:
-            query = select(issues.c.state, issues.c.enqueued_at).where(issues.c.id == self._issue)
-            row = connection.execute(query).first()
+            row = connection.execute(sql.SELECT_ISSUE, {"issue": self._issue}).first()
             if row is None or row.state != IssueState.SENDING:
                 return []
             if self._queued_at not in (None, row.enqueued_at):
@@ -113,10 +112,11 @@ class Ledger:
         rows: list[Row[Any]] = []
         if not self._fresh_only:
             # A quarter for those due again while the queue is long, and all of it afterwards.
-            rows += connection.execute(sql.SELECT_DUE, {**parameters, "limit": max(1, limit // 4)})
+            due = {**parameters, "limit": max(1, limit // 4)}
+            rows += connection.execute(sql.SELECT_DUE, due).all()
         query = sql.SELECT_NEVER_TRIED if self._fresh_only else sql.SELECT_QUEUED
         if len(rows) < limit:
-            rows += connection.execute(query, {**parameters, "limit": limit - len(rows)})
+            rows += connection.execute(query, {**parameters, "limit": limit - len(rows)}).all()
         return rows
 
     def _settle_refused(self, connection: Connection, row: Row[Any], now: datetime) -> bool:

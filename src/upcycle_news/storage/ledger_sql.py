@@ -30,6 +30,8 @@ LOCK_ISSUE_SHARED = (
     select(issues.c.id).where(issues.c.id == bindparam("issue")).with_for_update(read=True)
 )
 
+SELECT_ISSUE = select(issues.c.state, issues.c.enqueued_at).where(issues.c.id == bindparam("issue"))
+
 # As a literal, so that the planner sees that the partial index fits.
 IS_DEFERRED = deliveries.c.state == literal_column("'deferred'")
 

@@ -11,7 +11,18 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import date
 
-from sqlalchemy import Connection, Select, delete, exists, func, insert, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    ScalarSelect,
+    Select,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    text,
+)
 
 from upcycle_news.models import IssueId, SubscriberStatus
 from upcycle_news.models.digest import (
@@ -263,6 +274,17 @@ def rhythms_in(
             else:
                 found[row.subscriber_id] = replace(known, afterwards=rhythm)
     return found
+
+
+def last_chosen(subscriber: ColumnElement[int]) -> ScalarSelect[str]:
+    """Return SQL for the rhythm that a reader chose last, also where that begins later; NULL for none."""
+    return (
+        select(rhythms.c.rhythm)
+        .where(rhythms.c.subscriber_id == subscriber)
+        .order_by(rhythms.c.from_day.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
 
 
 def _start_of_present(connection: Connection, today: date) -> date:

@@ -155,9 +155,10 @@ def _insert(
     connection: Connection, store: Store, subscriber: NewSubscriber, now: datetime
 ) -> int | None:
     """Return the id of a new subscriber; None when another sign-up inserted them just now."""
+    keys = suppressions.suppression_keys(store, subscriber.email)
     number: int | None = connection.scalar(
         dialect_insert(store.dialect, subscribers)
-        .values(**new_row(store, subscriber, SubscriberStatus.PENDING, now))
+        .values(**new_row(subscriber, keys, SubscriberStatus.PENDING, now))
         .on_conflict_do_nothing()
         .returning(subscribers.c.id)
     )

@@ -4,11 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, TypeVar
+from functools import lru_cache
+from itertools import islice
+from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import Connection, Row, Text, bindparam, cast, func, insert, literal, select, update
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Connection,
+    Row,
+    Text,
+    bindparam,
+    cast,
+    column,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import (
@@ -21,7 +37,9 @@ from upcycle_news.models import (
 from upcycle_news.models.digest import DigestInterval, ReaderRhythm, Rhythm
 from upcycle_news.storage import event_log, rhythms
 from upcycle_news.storage import suppressions as suppression_rows
+from upcycle_news.storage.compiled_statement import CompiledStatement
 from upcycle_news.storage.database import Store
+from upcycle_news.storage.key_lists import JsonText, is_one_of_keys, plan_each_time
 from upcycle_news.storage.schema import (
     IN_A_GROUP,
     asked_addresses,
@@ -31,13 +49,25 @@ from upcycle_news.storage.schema import (
     suppressions,
     unsubscribes,
 )
+from upcycle_news.storage.suppressions import SuppressionKeys
 
 T = TypeVar("T")
 
 CHUNK = 500
-# With one parameter for all keys: as arguments of `in_` each would be looked at by SQLAlchemy.
-_IS_ONE_OF = subscribers.c.email_key.in_(bindparam("keys", expanding=True))
-_KNOWN = select(subscribers).where(_IS_ONE_OF)
+_ROW = (
+    "email", "email_key", "domain_key", "hash_key", "name", "language", "status", "topics", "groups",
+    "created_at",
+)  # fmt: skip
+_NEW_ROW = insert(subscribers).values({name: bindparam(name) for name in _ROW}).inline()
+# For Postgres, whose driver takes longer for the parameters of a row than all else about it takes.
+_IN_JSON = (
+    func.json_to_recordset(cast(bindparam("rows", type_=JsonText), JSON))
+    .table_valued(*(column(name, Text) for name in _ROW))
+    .render_derived(with_types=True)
+)
+_NEW_ROWS_IN_JSON = insert(subscribers).from_select(
+    _ROW, select(*(cast(_IN_JSON.c[name], subscribers.c[name].type) for name in _ROW))
+)
 
 
 @dataclass(frozen=True)
@@ -94,17 +124,20 @@ def add_subscribers(
     with store.writing() as connection:
         newest = connection.scalar(select(func.max(subscribers.c.id))) or 0
         seen = _SeenAddresses(newest, now)
+        plan_each_time(connection)
         for chunk in chunks(new):
+            keys = [suppression_rows.suppression_keys(store, one.email) for one in chunk]
             fresh = _update_known(
-                store, connection, chunk, seen, report, override_preferences, chosen
+                connection, chunk, keys, seen, report, override_preferences, chosen
             )
             if fresh:
-                fresh = [
-                    subscriber if subscriber.language else replace(subscriber, language=language)
-                    for subscriber in fresh
+                rows = [
+                    new_row(one, of_one, SubscriberStatus.CONFIRMED, now, language=language)
+                    for one, of_one in fresh
                 ]
-                _insert(store, connection, fresh, consent, now=now)
-                chosen.store_of_new(connection, fresh)
+                insert_rows(connection, rows)
+                _confirm(connection, [of_one.email_key for _, of_one in fresh], consent, now=now)
+                chosen.store_of_new(connection, [one for one, _ in fresh])
                 report.added += len(fresh)
             progress(len(chunk))
         if dry_run:
@@ -185,33 +218,41 @@ class _SeenAddresses:
             self.of_chunk.add(key)
 
 
+def with_keys(connection: Connection, keys: list[str]) -> dict[str, Row[Any]]:
+    """Return the rows of the subscribers with these addresses, by `EmailAddress.key`."""
+    query = select(subscribers).where(_is_one_of_keys(connection))
+    return {row.email_key: row for row in connection.execute(query, {"keys": keys})}
+
+
+def _is_one_of_keys(connection: Connection) -> ColumnElement[bool]:
+    return is_one_of_keys(subscribers.c.email_key, connection.dialect.name)
+
+
 def _update_known(
-    store: Store,
     connection: Connection,
     chunk: list[NewSubscriber],
+    keys: list[SuppressionKeys],
     seen: _SeenAddresses,
     report: AddReport,
     override_preferences: bool,
     chosen: _Rhythms,
-) -> list[NewSubscriber]:
-    """Update known subscribers, report skipped ones, and return new ones."""
-    keys = [subscriber.email.key for subscriber in chunk]
-    known = {row.email_key: row for row in connection.execute(_KNOWN, {"keys": keys})}
-    suppressed = suppression_rows.suppressed_reasons(
-        connection, store, (subscriber.email for subscriber in chunk)
-    )
-    fresh: list[NewSubscriber] = []
+) -> list[tuple[NewSubscriber, SuppressionKeys]]:
+    """Update known subscribers, report skipped ones, and return new ones with their keys."""
+    known = with_keys(connection, [of_one.email_key for of_one in keys])
+    suppressed = suppression_rows.suppressed_by_keys(connection, keys)
+    fresh: list[tuple[NewSubscriber, SuppressionKeys]] = []
     updated: dict[int, bool] = {}
     other_rhythms: dict[int, Rhythm] = {}
     seen.of_chunk.clear()
-    for key, subscriber in zip(keys, chunk, strict=True):
+    for subscriber, of_one in zip(chunk, keys, strict=True):
+        key = of_one.email_key
         row = known.get(key)
         reason = skip_reason(key, row, suppressed, is_twice=seen.holds(key, row))
         seen.add(key, row, is_skipped=reason is not None)
         if reason:
             report.skipped.append((subscriber.line, reason))
         elif row is None:
-            fresh.append(subscriber)
+            fresh.append((subscriber, of_one))
         else:
             keep = row.preferences_set_at is not None and not override_preferences
             updated[row.id] = _update(connection, row, subscriber, keep_preferences=keep)
@@ -266,19 +307,29 @@ def _update(
     return True
 
 
-def _insert(
-    store: Store,
-    connection: Connection,
-    new: list[NewSubscriber],
-    consent: Mapping[str, Any],
-    *,
-    now: datetime,
+def insert_rows(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    """Insert new subscribers of whom nothing is stored; `rows` are of `new_row`."""
+    if connection.dialect.name == "postgresql":
+        at = {row["created_at"]: row["created_at"].isoformat() for row in rows}
+        texts = [
+            {
+                **row,
+                "topics": _stored(row["topics"]),
+                "groups": _stored(row["groups"]),
+                "created_at": at[row["created_at"]],
+            }
+            for row in rows
+        ]
+        connection.execute(_NEW_ROWS_IN_JSON, {"rows": texts})
+        return
+    statement = CompiledStatement(_NEW_ROW, connection.dialect)
+    connection.exec_driver_sql(statement.sql, statement.rows(rows))
+
+
+def _confirm(
+    connection: Connection, keys: list[str], consent: Mapping[str, Any], *, now: datetime
 ) -> None:
-    connection.execute(
-        insert(subscribers),
-        [new_row(store, subscriber, SubscriberStatus.CONFIRMED, now) for subscriber in new],
-    )
-    keys = {"keys": [subscriber.email.key for subscriber in new]}
+    """Store the consent of new subscribers, and tell it as an event."""
     proof = {
         "purpose": "newsletter",
         "wording": "",
@@ -288,45 +339,46 @@ def _insert(
         **consent,
     }
     columns = [literal(value, consents.c[name].type) for name, value in proof.items()]
+    those = _is_one_of_keys(connection)
     connection.execute(
         insert(consents).from_select(
             ["subscriber_id", *proof],
-            select(subscribers.c.id, *columns).where(_IS_ONE_OF),
+            select(subscribers.c.id, *columns).where(those),
         ),
-        keys,
+        {"keys": keys},
     )
     event_log.append_for_each(
-        connection, EventKind.SUBSCRIBER_CONFIRMED, _IS_ONE_OF, at=now, parameters=keys
+        connection, EventKind.SUBSCRIBER_CONFIRMED, those, at=now, parameters={"keys": keys}
     )
 
 
 def new_row(
-    store: Store, subscriber: NewSubscriber, status: SubscriberStatus, now: datetime
+    subscriber: NewSubscriber,
+    keys: SuppressionKeys,
+    status: SubscriberStatus,
+    now: datetime,
+    *,
+    language: str = "",
 ) -> dict[str, Any]:
-    """Return the columns of a new subscriber."""
+    """Return the columns of a new subscriber with these keys; `language` is that of one without."""
     return {
         "email": subscriber.email.address,
-        "email_key": subscriber.email.key,
-        "domain_key": suppression_rows.domain_key(subscriber.email),
-        "hash_key": suppression_rows.hash_key(store, subscriber.email),
+        "email_key": keys.email_key,
+        "domain_key": keys.domain_key,
+        "hash_key": keys.hash_key,
         "name": subscriber.name,
-        "language": subscriber.language,
-        "status": status,
-        "topics": list(subscriber.topics),
-        "groups": list(subscriber.groups),
+        "language": subscriber.language or language,
+        "status": status.value,
+        "topics": subscriber.topics,
+        "groups": subscriber.groups,
         "created_at": now,
     }
 
 
 def chunks(people: Iterable[T]) -> Iterator[list[T]]:
     """Yield subscribers in lists of at most `CHUNK`, a statement each."""
-    chunk: list[T] = []
-    for subscriber in people:
-        chunk.append(subscriber)
-        if len(chunk) == CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
+    rest = iter(people)
+    while chunk := list(islice(rest, CHUNK)):
         yield chunk
 
 
@@ -337,6 +389,51 @@ def all_subscribers(store: Store) -> Iterator[Subscriber]:
         # Without this psycopg fetches the whole list before its first row.
         for row in connection.execute(query, execution_options={"yield_per": CHUNK}):
             yield _subscriber(row)
+
+
+class ListedSubscriber(NamedTuple):
+    """What a list says of a subscriber, whatever their status; the rhythm is what they chose last."""
+
+    email: str
+    name: str = ""
+    language: str = "de"
+    topics: tuple[str, ...] = ()
+    status: str = SubscriberStatus.CONFIRMED.value
+    groups: tuple[str, ...] = ()
+    rhythm: str = Rhythm.EVERY_ISSUE.value
+
+
+def listed_subscribers(store: Store) -> Iterator[ListedSubscriber]:
+    """Yield what a list says of all subscribers, oldest first; no more than it says is read."""
+    columns = subscribers.c
+    query = select(
+        columns.email,
+        columns.name,
+        columns.language,
+        cast(columns.topics, Text),
+        columns.status,
+        cast(columns.groups, Text),
+        func.coalesce(rhythms.last_chosen(columns.id), Rhythm.EVERY_ISSUE.value),
+    ).order_by(columns.id)
+    with store.reading() as connection:
+        rows = connection.execute(query, execution_options={"yield_per": CHUNK})
+        for part in rows.partitions():
+            for email, name, language, topics, status, groups, rhythm in part:
+                yield ListedSubscriber(
+                    email, name, language, _words(topics), status, _words(groups), rhythm
+                )
+
+
+@lru_cache(maxsize=1024)  # few choose what nobody else did, here and in the next
+def _stored(words: tuple[str, ...]) -> str:
+    """Return topics or groups as they are stored, in JSON."""
+    return json.dumps(words)
+
+
+@lru_cache(maxsize=1024)
+def _words(stored: str) -> tuple[str, ...]:
+    """Return the topics or groups of a stored text in JSON."""
+    return tuple(json.loads(stored))
 
 
 def has_subscribers(store: Store) -> bool:

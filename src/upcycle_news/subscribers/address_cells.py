@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from upcycle_news.models import EmailAddress
@@ -16,8 +16,7 @@ _PLAIN = re.compile(
 _QUOTES = (('"', '"'), ("'", "'"), ("„", "“"), ("“", "”"), ("‚", "‘"), ("‘", "’"))
 
 
-@dataclass(frozen=True)
-class AddressCell:
+class AddressCell(NamedTuple):
     """An address, and the name that stands before it (``Anna <anna@example.org>``), if any does."""
 
     email: EmailAddress

@@ -12,14 +12,13 @@ import io
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import chain, islice, starmap
 
 from upcycle_news.errors import AddressError, ContentError, UpcycleError
 from upcycle_news.i18n.messages import LANGUAGES, LocalizedText, localized
-from upcycle_news.models import Subscriber
-from upcycle_news.models.digest import ReaderRhythm, Rhythm
-from upcycle_news.storage.subscribers import NewSubscriber
+from upcycle_news.models.digest import Rhythm
+from upcycle_news.storage.subscribers import ListedSubscriber, NewSubscriber
 from upcycle_news.subscribers.address_cells import AddressCell, bare_address, parse_address_cell
 from upcycle_news.subscribers.list_columns import COLUMNS, Column, Kind, read_header
 from upcycle_news.subscribers.list_files import (
@@ -148,12 +147,20 @@ class _RowReader:
         self.parsed = parsed
         self._where, self._take, self._width = where, take, len(header)
         self._rows = rows
-        self._columns: dict[Kind, list[Column]] = {kind: [] for kind in Kind}
-        for column in header:
-            self._columns[column.kind].append(column)
+        of_kind = {kind: [one for one in header if one.kind is kind] for kind in Kind}
+        # By name: an enum as a key is hashed anew for each of a million rows.
+        self._emails, self._second_emails = of_kind[Kind.EMAIL], of_kind[Kind.SECOND_EMAIL]
+        self._names, self._languages = of_kind[Kind.NAME], of_kind[Kind.LANGUAGE]
+        self._first_names, self._last_names = of_kind[Kind.FIRST_NAME], of_kind[Kind.LAST_NAME]
+        self._topics, self._groups = of_kind[Kind.TOPICS], of_kind[Kind.GROUPS]
+        self._rhythms, self._unread_columns = of_kind[Kind.RHYTHM], of_kind[Kind.UNREAD]
+        self._statuses, self._left = of_kind[Kind.STATUS], of_kind[Kind.LEFT]
+        self._wants = of_kind[Kind.WANTS]
+        # A row that is shifted would hide a no.
+        self._permits = bool(self._statuses or self._wants or self._left)
         self._answers = {
             column.index: frozenset(answer_of(column.cell(row)) for row in islice(rows, 1, None))
-            for column in self._columns[Kind.WANTS]
+            for column in self._wants
         }
         self._used_second = False
 
@@ -169,13 +176,11 @@ class _RowReader:
         """Return the columns that told nothing."""
         labels = [
             column
-            for column in self._columns[Kind.WANTS]
+            for column in self._wants
             if not self._answers[column.index] - {Answer.OTHER, Answer.BLANK}
         ]
-        second = [] if self._used_second else self._columns[Kind.SECOND_EMAIL]
-        return sorted(
-            [*self._columns[Kind.UNREAD], *labels, *second], key=lambda column: column.index
-        )
+        second = [] if self._used_second else self._second_emails
+        return sorted([*self._unread_columns, *labels, *second], key=lambda column: column.index)
 
     def _read(self, row: ListRow) -> NewSubscriber | None:
         """Return a row's subscriber, or None with what is said of it in the result."""
@@ -184,7 +189,7 @@ class _RowReader:
             parsed.invalid.append((line, localized("list-row-broken")))
         elif self._permits and any(cell.strip() for cell in row.cells[self._width :]):
             parsed.invalid.append((line, localized("list-row-too-long", count=self._width)))
-        elif reason := self._skip_reason(row):
+        elif self._permits and (reason := self._skip_reason(row)):
             parsed.skipped.append((line, reason))
         else:
             try:
@@ -195,18 +200,13 @@ class _RowReader:
                 parsed.invalid.append((line, error.localized_text))
         return None
 
-    @cached_property
-    def _permits(self) -> bool:
-        """Whether a column speaks of permission: a row that is shifted would hide a no."""
-        return any(self._columns[kind] for kind in (Kind.STATUS, Kind.WANTS, Kind.LEFT))
-
     def _skip_reason(self, row: ListRow) -> LocalizedText | None:
-        for column in self._columns[Kind.STATUS]:
+        for column in self._statuses:
             word = column.cell(row)
             if word and not self._takes(word) and words_of(word) not in _SUBSCRIBED_WORDS:
                 self.parsed.unknown_status = True
                 return localized("list-listed-as", word=_shown(word))
-        for column in self._columns[Kind.WANTS]:
+        for column in self._wants:
             value, answers = column.cell(row), self._answers[column.index]
             empty_is_no = empty_means_no(column.title, answers)
             if self._takes(value) or wants_mail(answer_of(value), answers, empty_is_no=empty_is_no):
@@ -215,7 +215,7 @@ class _RowReader:
                 return localized("list-column-empty", column=column.title)
             self.parsed.unknown_status |= answer_of(value) not in (Answer.NO, Answer.ENDED)
             return localized("list-column-says", column=column.title, value=_shown(value))
-        for column in self._columns[Kind.LEFT]:
+        for column in self._left:
             value = column.cell(row)
             if answer_of(value) not in (Answer.BLANK, Answer.NO):
                 return localized("list-left", column=column.title, value=_shown(value))
@@ -227,14 +227,14 @@ class _RowReader:
     def _subscriber(self, row: ListRow) -> NewSubscriber:
         address = self._address(row)
         name = clean_name(self._name(row) or address.name)
-        written = self._first(Kind.LANGUAGE, row)
+        written = _first(self._languages, row)
         language = language_code(written)
         if written and not language:
             self.parsed.notes.append(
                 (row.line, localized("list-language-unknown", language=_shown(written)))
             )
-        often = self._first(Kind.RHYTHM, row)
-        rhythm = rhythm_of(often)
+        often = _first(self._rhythms, row)
+        rhythm = rhythm_of(often) if often else None
         if often and rhythm is None:
             self.parsed.notes.append(
                 (row.line, localized("list-rhythm-unknown", rhythm=_shown(often)))
@@ -243,16 +243,16 @@ class _RowReader:
             email=address.email,
             name=name,
             language=language,
-            topics=split_words(self._first(Kind.TOPICS, row)),
-            groups=split_words(self._first(Kind.GROUPS, row)),
+            topics=split_words(_first(self._topics, row)),
+            groups=split_words(_first(self._groups, row)),
             rhythm=rhythm,
             line=row.line,
         )
 
     def _address(self, row: ListRow) -> AddressCell:
         """Return the row's one address; raises `ContentError` when two columns hold different ones."""
-        filled = self._filled(Kind.EMAIL, row)
-        if not filled and (filled := self._filled(Kind.SECOND_EMAIL, row)):
+        filled = _filled(self._emails, row)
+        if not filled and (filled := _filled(self._second_emails, row)):
             self._used_second = True
         if len(filled) < 2:
             return parse_address_cell(filled[0][1] if filled else "")
@@ -272,23 +272,29 @@ class _RowReader:
         return address
 
     def _name(self, row: ListRow) -> str:
-        name, first = self._first(Kind.NAME, row), self._first(Kind.FIRST_NAME, row)
-        last = self._first(Kind.LAST_NAME, row)
+        name, first = _first(self._names, row), _first(self._first_names, row)
         if not name:
-            return f"{first} {last}".strip()
+            return f"{first} {_first(self._last_names, row)}".strip()
         # "Vorname;Name" is how German lists part the two.
-        is_last = bool(first) and not self._columns[Kind.LAST_NAME] and first not in name
+        is_last = bool(first) and not self._last_names and first not in name
         return f"{first} {name}" if is_last else name
 
-    def _filled(self, kind: Kind, row: ListRow) -> list[tuple[Column, str]]:
-        cells = [(column, column.cell(row)) for column in self._columns[kind]]
-        return [(column, unescape_formula(text)) for column, text in cells if bare_address(text)]
 
-    def _first(self, kind: Kind, row: ListRow) -> str:
-        for column in self._columns[kind]:
-            if cell := unescape_formula(column.cell(row)):
-                return cell
-        return ""
+def _filled(columns: list[Column], row: ListRow) -> list[tuple[Column, str]]:
+    """Return the cells of these columns that hold something that may be an address."""
+    filled = []
+    for column in columns:
+        if bare_address(text := column.cell(row)):
+            filled.append((column, unescape_formula(text)))
+    return filled
+
+
+def _first(columns: list[Column], row: ListRow) -> str:
+    """Return the first cell of these columns that holds something."""
+    for column in columns:
+        if cell := unescape_formula(column.cell(row)):
+            return cell
+    return ""
 
 
 def _shown(value: str) -> str:
@@ -330,7 +336,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 def clean_name(text: str) -> str:
     """Return a name on one line; raises `UpcycleError` when it holds control characters."""
     name = " ".join(text.split())
-    if _CONTROL.search(name):
+    if not name.isprintable() and _CONTROL.search(name):
         raise UpcycleError(localized("name-control"))
     return name
 
@@ -341,11 +347,8 @@ def split_words(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word.strip() for word in re.split("[;,|]", text) if word.strip()))
 
 
-def write_subscribers_csv(subscribers: Iterable[tuple[Subscriber, ReaderRhythm]]) -> str:
-    """Return the list as CSV (RFC 4180), with formulas escaped by an apostrophe.
-
-    Its rhythm is what each chose last, also where that begins later.
-    """
+def write_subscribers_csv(subscribers: Iterable[ListedSubscriber]) -> str:
+    """Return the list as CSV (RFC 4180), with formulas escaped by an apostrophe."""
     rows = chain([(*COLUMNS, "status", "groups", "rhythm")], starmap(_cells, subscribers))
     parts = []
     while chunk := list(islice(rows, _ROWS_OF_A_PART)):  # `StringIO` takes four bytes a character
@@ -355,24 +358,30 @@ def write_subscribers_csv(subscribers: Iterable[tuple[Subscriber, ReaderRhythm]]
     return "".join(parts)
 
 
-def _cells(subscriber: Subscriber, rhythm: ReaderRhythm) -> list[str]:
-    return [
-        escape_formula(cell)
-        for cell in (
-            subscriber.email.address,
-            subscriber.name,
-            subscriber.language,
-            ";".join(subscriber.topics),
-            subscriber.status.value,
-            ";".join(subscriber.groups),
-            rhythm.chosen.value,
-        )
-    ]
+def _cells(
+    email: str,
+    name: str,
+    language: str,
+    topics: tuple[str, ...],
+    status: str,
+    groups: tuple[str, ...],
+    rhythm: str,
+) -> tuple[str, ...]:
+    """Return the cells of a subscriber in the order of `COLUMNS`; status and rhythm are words of ours."""
+    return (
+        escape_formula(email),
+        escape_formula(name),
+        escape_formula(language),
+        escape_formula(";".join(topics)),
+        status,
+        escape_formula(";".join(groups)),
+        rhythm,
+    )
 
 
 def escape_formula(cell: str) -> str:
     """Return the cell with an apostrophe if a spreadsheet would run it; reading undoes it."""
-    return f"'{cell}" if cell and cell[0] in _ESCAPED else cell
+    return f"'{cell}" if cell.startswith(_ESCAPED) else cell
 
 
 def unescape_formula(cell: str) -> str:

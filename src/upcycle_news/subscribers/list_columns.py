@@ -11,7 +11,7 @@ from itertools import islice
 from upcycle_news.errors import ContentError, UpcycleError
 from upcycle_news.i18n.messages import localized
 from upcycle_news.subscribers.list_files import ListRow
-from upcycle_news.subscribers.list_words import visible, without_blanks, words_of
+from upcycle_news.subscribers.list_words import BLANKS, visible, words_of
 from upcycle_news.subscribers.permission_columns import Sense, sense_of
 
 COLUMNS = ("email", "name", "language", "topics")
@@ -81,7 +81,8 @@ class Column:
 
     def cell(self, row: ListRow) -> str:
         """Return the column's cell of a row, without blanks at its ends; empty where the row is short."""
-        return without_blanks(row.cells[self.index]) if self.index < len(row.cells) else ""
+        cells = row.cells
+        return cells[self.index].strip(BLANKS) if self.index < len(cells) else ""
 
 
 def read_header(

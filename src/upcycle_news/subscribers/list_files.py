@@ -10,7 +10,7 @@ import re
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import overload
+from typing import NamedTuple, overload
 
 DELIMITERS = ",;\t|"
 _LINE = re.compile(r"\r\n|\n|\r")
@@ -34,8 +34,7 @@ class ListText:
     guessed_lines: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True)
-class ListRow:
+class ListRow(NamedTuple):
     """The cells of a row and the line it begins on; `broken` if its quotation marks do not match."""
 
     line: int
@@ -159,11 +158,11 @@ class ListRows:
         return len(self._lines)
 
     def __iter__(self) -> Iterator[ListRow]:
-        index, width = self._begin, 0
-        while index < self.line_count:
+        index, width, line_count = self._begin, 0, self.line_count
+        while index < line_count:
             row, index = _read_row(self._lines, index, self._delimiter, width)
             width = width or len(row.cells)
-            if any(cell.strip() for cell in row.cells):
+            if any(map(str.strip, row.cells)):
                 yield row
 
 

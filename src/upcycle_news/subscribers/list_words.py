@@ -14,7 +14,8 @@ _JOINED = (
     (re.compile(r"\b(black|block|deny) list"), r"\1list"),
     (re.compile(r"\b(do|does|did) ?n t\b"), "not"),
 )
-_BLANKS = " \t" + "".join(map(chr, (0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000)))
+BLANKS = " \t" + "".join(map(chr, (0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000)))
+"""Every kind of blank, no-break and other wide ones included; no line ends."""
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 
 
@@ -23,12 +24,7 @@ def visible(text: str) -> str:
 
     Every kind of blank at its ends goes as well; line ends stay.
     """
-    return without_blanks(_INVISIBLE.sub("", text))
-
-
-def without_blanks(text: str) -> str:
-    """Return the text without blanks at its ends, no-break and other wide ones included; line ends stay."""
-    return text.strip(_BLANKS)
+    return _INVISIBLE.sub("", text).strip(BLANKS)
 
 
 @lru_cache(maxsize=8192)

@@ -226,9 +226,12 @@ def with_offered_rhythms(context: AppContext, parsed: ParsedList) -> Iterator[Ne
     """Yield the subscribers of a list, without the digest where none is offered, which is noted."""
     offered = digest_interval(context) is not None
     for subscriber in parsed.subscribers:
-        if subscriber.rhythm is Rhythm.DIGEST and not offered:
+        if subscriber.rhythm is None or offered:
+            yield subscriber
+            continue
+        if subscriber.rhythm is Rhythm.DIGEST:
             parsed.notes.append((subscriber.line, localized("digest-not-set")))
-        yield subscriber if offered else replace(subscriber, rhythm=None)
+        yield replace(subscriber, rhythm=None)
 
 
 def import_report(context: AppContext, parsed: ParsedList, skipped: Iterable[Note]) -> ImportReport:
@@ -260,7 +263,7 @@ def read_list(file: Path) -> bytes:
 
 def export_list(context: AppContext) -> str:
     """Return all subscribers as CSV, in the form that `import_list` reads."""
-    return write_subscribers_csv(with_rhythms(context, subscribers.all_subscribers(context.store)))
+    return write_subscribers_csv(subscribers.listed_subscribers(context.store))
 
 
 def with_rhythms(
