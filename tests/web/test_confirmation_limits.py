@@ -180,7 +180,9 @@ def _refused_then_not(
 def test_a_wave_of_refusals_gives_up_nobodys_confirmation(
     publication: Publication, clock: Clock, domain: str
 ) -> None:
-    mailed = _refused_then_not(publication, clock, "550 5.1.1 no such user", count=12, domain=domain)
+    mailed = _refused_then_not(
+        publication, clock, "550 5.1.1 no such user", count=12, domain=domain
+    )
     assert mailed == (12, 0)
     assert list(suppressions.all_suppressions(publication.context().store)) == []
 

@@ -377,7 +377,9 @@ def _recent_outcomes(connection: Connection) -> list[Outcome]:
         confirmation_mails.c.held_until, consents.c.mailed_at, address_changes.c.mailed_at
     )
     query = (
-        select(confirmation_mails.c.id, confirmation_mails.c.email_key, confirmation_mails.c.held_until)
+        select(
+            confirmation_mails.c.id, confirmation_mails.c.email_key, confirmation_mails.c.held_until
+        )
         .outerjoin(consents, consents.c.id == confirmation_mails.c.consent_id)
         .outerjoin(address_changes, address_changes.c.id == confirmation_mails.c.change_id)
         .where(
@@ -400,9 +402,7 @@ def _drop_old_address(connection: Connection, mail: WaitingMail) -> None:
     )
 
 
-def _end(
-    connection: Connection, mail: WaitingMail, *, refused_at: datetime | None = None
-) -> None:
+def _end(connection: Connection, mail: WaitingMail, *, refused_at: datetime | None = None) -> None:
     connection.execute(
         update(confirmation_mails)
         .where(confirmation_mails.c.id == mail.id)

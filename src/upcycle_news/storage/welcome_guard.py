@@ -114,7 +114,9 @@ def readers_welcomed(connection: Connection, of: Collection[int]) -> frozenset[i
     for chunk in _chunks(of):
         sent = _rows.state == DeliveryState.SENT
         found |= set(
-            connection.scalars(select(_rows.subscriber_id).where(_rows.subscriber_id.in_(chunk), sent))
+            connection.scalars(
+                select(_rows.subscriber_id).where(_rows.subscriber_id.in_(chunk), sent)
+            )
         )
     return frozenset(found)
 
