@@ -154,6 +154,39 @@ def test_the_forms_and_pages_of_both_languages_pass_axe_and_fit_a_phone(
                     assert violations == [], (path, width, dark)
 
 
+def test_each_mail_leads_to_the_issue_in_the_other_language(
+    bilingual: Publication, context: AppContext, server: WebServer
+) -> None:
+    write_translated(bilingual)
+    add_readers(bilingual)
+    send_issue(context)
+    seen = set()
+    for mail in map(parse_mail, bilingual.mails()):
+        language = str(mail["Content-Language"])
+        path = "/archive/2026-11-26/" if language == "en" else "/en/archive/2026-11-26/"
+        html = mail.get_body(("html",)).get_content()  # type: ignore[union-attr]
+        text = mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+        other = "de" if language == "en" else "en"
+        [link] = re.findall(rf'<a [^>]*hreflang="{other}"[^>]*>', html)
+        [url] = re.findall(r'href="([^"]+)"', link)
+        assert url == f"{server.url}{path}" and url in text
+        page = server.get(url)
+        assert page.status == 200 and f'<html lang="{other}"' in page.text
+        seen.add(language)
+    assert seen == {"de", "en"}
+
+
+def test_an_issue_in_one_language_leads_to_no_other(
+    bilingual: Publication, context: AppContext
+) -> None:
+    publication = bilingual
+    publication.write_essay("Bahnhof")
+    add_readers(publication)
+    send_issue(publication.context(ISSUE__UNTRANSLATED="leave_out"))
+    mails = [parse_mail(mail) for mail in publication.mails()]
+    assert mails and not any("hreflang" in str(mail) for mail in mails)
+
+
 # --- the question of an issue
 
 QUESTION = "---\nquestion: Was wird aus der Schraube?\nanswers: [Sie bleibt, Sie rostet]\n---\n"

@@ -59,10 +59,19 @@ def reading_minutes(body: str) -> int:
 
 
 @dataclass(frozen=True)
+class LanguageLink:
+    """The page of the issue in another language, such as ``en``."""
+
+    language: str
+    url: str
+
+
+@dataclass(frozen=True)
 class Links:
     """Addresses below the issue; `online`, `archive` and `subscribe` are empty without a public address.
 
-    `online` is empty in a digest, too, which has no page. `reply` opens a mail to the editors with the issue's subject; empty without an address for answers.
+    `online` is empty in a digest, too, which has no page; `languages` are the issue's pages in the other
+    languages that it is told in. `reply` opens a mail to the editors with the issue's subject; empty without an address for answers.
     """
 
     unsubscribe: str
@@ -71,6 +80,7 @@ class Links:
     archive: str
     subscribe: str
     reply: str
+    languages: tuple[LanguageLink, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -280,16 +290,20 @@ def _links(manifest: Manifest, subject: str) -> Links:
     publication, folder = manifest.publication, manifest.issue.folder
     form = f"{publication.public_url}/subscribe"
     reply = publication.reply_to or publication.sender_address
+    has_page = bool(publication.site_url) and not manifest.issue.id.digest
     return Links(
         unsubscribe=Placeholder.UNSUBSCRIBE.value,
         preferences=Placeholder.PREFERENCES.value,
         # A digest has no page of its own: the pages of its essays are linked, and the archive.
-        online=""
-        if manifest.issue.id.digest
-        else publication.site_address(page_of(manifest.issue.id, folder)),
+        online=publication.site_address(page_of(manifest.issue.id, folder)) if has_page else "",
         archive=publication.site_address(in_folder(ARCHIVE, folder)),
         subscribe=(f"{form}?lang={folder}" if folder else form) if publication.public_url else "",
         reply=f"mailto:{quote(reply, safe='@')}?subject={quote(f'Re: {subject}')}" if reply else "",
+        languages=tuple(
+            LanguageLink(language, publication.site_address(page_of(manifest.issue.id, other)))
+            for language, other in manifest.elsewhere
+            if has_page
+        ),
     )
 
 
