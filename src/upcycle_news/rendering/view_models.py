@@ -70,7 +70,7 @@ class LanguageLink:
 class Links:
     """Addresses below the issue; `online`, `archive` and `subscribe` are empty without a public address.
 
-    `online` is empty in a digest, too, which has no page; `languages` are the issue's pages in the other
+    `languages` are the issue's pages in the other
     languages that it is told in. `reply` opens a mail to the editors with the issue's subject; empty without an address for answers.
     """
 
@@ -290,19 +290,17 @@ def _links(manifest: Manifest, subject: str) -> Links:
     publication, folder = manifest.publication, manifest.issue.folder
     form = f"{publication.public_url}/subscribe"
     reply = publication.reply_to or publication.sender_address
-    has_page = bool(publication.site_url) and not manifest.issue.id.digest
     return Links(
         unsubscribe=Placeholder.UNSUBSCRIBE.value,
         preferences=Placeholder.PREFERENCES.value,
-        # A digest has no page of its own: the pages of its essays are linked, and the archive.
-        online=publication.site_address(page_of(manifest.issue.id, folder)) if has_page else "",
+        online=publication.site_address(page_of(manifest.issue.id, folder)),
         archive=publication.site_address(in_folder(ARCHIVE, folder)),
         subscribe=(f"{form}?lang={folder}" if folder else form) if publication.public_url else "",
         reply=f"mailto:{quote(reply, safe='@')}?subject={quote(f'Re: {subject}')}" if reply else "",
         languages=tuple(
             LanguageLink(language, publication.site_address(page_of(manifest.issue.id, other)))
             for language, other in manifest.elsewhere
-            if has_page
+            if publication.site_url
         ),
     )
 
