@@ -75,6 +75,10 @@ OURS = [
     (550, "5.7.1", "Your account has been suspended for sending spam"),
     (550, "5.1.1", "We do not accept mail from your network"),
     (535, "5.7.8", "Authentication credentials invalid"),
+    (550, "", "your address is listed"),
+    (550, "5.1.1", "your address is listed"),
+    (554, "", "Rejected: 192.0.2.7 listed at bl.example.net"),
+    (550, "5.7.1", "you are currently listed"),
 ]
 MAILBOXES = [
     (552, "5.2.2", "Mailbox is full / Blocks limit exceeded / Inode limit exceeded"),
@@ -125,6 +129,8 @@ DEAD = [
     (550, "", "destinatario sconosciuto"),
     (550, "", "gebruiker onbekend"),
     (550, "", "użytkownik nieznany"),
+    (550, "5.1.1", "User not listed in Domino Directory"),
+    (550, "", "Recipient is not listed here"),
 ]
 NOT_CERTAIN = [
     (550, "", "Requested action not taken: mailbox unavailable"),

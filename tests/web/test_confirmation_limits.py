@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from upcycle_news.app.context import AppContext
 from upcycle_news.models import EmailAddress
 from upcycle_news.services.monitoring import alerts
 from upcycle_news.services.subscribers import confirmation_mails, subscriptions
+from upcycle_news.storage import suppressions
 
 from ..delivery.memory_ledger import Clock
-from ..publications import Publication, add_confirmed_subscribers
+from ..publications import Publication, add_confirmed_subscribers, relay_variables
+from ..transports.bad_relays import MisbehavingRelay
 from .web_server import WebServer, running_server
 
 BUSY = "kann deshalb bis zu"
@@ -153,3 +157,52 @@ def test_the_flow_watch_sends_what_waits_and_says_so(publication: Publication) -
     ]
     assert confirmation_mails.send_waiting(context, due_only=True).sentences("de") == []
     assert len(publication.mails()) == 2
+
+
+def _refused_then_not(
+    publication: Publication, clock: Clock, reply: str, *, count: int, domain: str = ""
+) -> tuple[int, int]:
+    """Sign up `count` people while a relay refuses all, and again an hour later; returns how many it mailed."""
+    for number in range(count):
+        email = EmailAddress.parse(f"n{number}@{domain or f'ort{number}.example'}")
+        assert subscriptions.sign_up(publication.context(), email, language="de") is not None
+    with MisbehavingRelay(rcpt=lambda relay, address: reply) as relay:
+        context = publication.context(**relay_variables(relay.controller.port))
+        assert confirmation_mails.send_waiting(context, due_only=True).mailed == 0
+    clock.now += timedelta(hours=1)
+    with MisbehavingRelay() as relay:
+        context = publication.context(**relay_variables(relay.controller.port))
+        mailed = confirmation_mails.send_waiting(context, due_only=True).mailed
+        return mailed, confirmation_mails.count_waiting(context)
+
+
+@pytest.mark.parametrize("domain", ["", "firma.example"], ids=["many-domains", "one-domain"])
+def test_a_wave_of_refusals_gives_up_nobodys_confirmation(
+    publication: Publication, clock: Clock, domain: str
+) -> None:
+    mailed = _refused_then_not(
+        publication, clock, "550 5.1.1 no such user", count=12, domain=domain
+    )
+    assert mailed == (12, 0)
+    assert list(suppressions.all_suppressions(publication.context().store)) == []
+
+
+def test_few_refused_addresses_are_not_tried_again(publication: Publication, clock: Clock) -> None:
+    assert _refused_then_not(publication, clock, "550 5.1.1 no such user", count=9) == (0, 0)
+
+
+def test_a_wave_that_does_not_end_is_given_up(publication: Publication, clock: Clock) -> None:
+    for number in range(12):
+        email = EmailAddress.parse(f"n{number}@ort{number}.example")
+        subscriptions.sign_up(publication.context(), email, language="de")
+    with MisbehavingRelay(rcpt=lambda relay, address: "550 5.1.1 no such user") as relay:
+        context = publication.context(**relay_variables(relay.controller.port))
+        for _ in range(5 * 24):
+            confirmation_mails.send_waiting(context, due_only=True)
+            clock.now += timedelta(hours=1)
+        assert confirmation_mails.count_waiting(context) == 0
+        assert relay.commands.count("rcpt") <= 12 * 7
+
+
+def test_a_reply_about_us_never_ends_a_confirmation(publication: Publication, clock: Clock) -> None:
+    assert _refused_then_not(publication, clock, "550 your address is listed", count=3) == (3, 0)

@@ -635,12 +635,15 @@ class Issues:
 
         return mailbox_text(self._context, self._latest(issue))
 
-    def question(self, issue: IssueId | str | None = None) -> AskedQuestion | None:
+    def question(
+        self, issue: IssueId | str | None = None, *, language: str = ""
+    ) -> AskedQuestion | None:
         """Return the question of an issue that was sent, with its answers; None without one.
 
+        In `language` where the issue asks in it, else in the issue's own; the answers are counted together.
         Figures are there from five answers on. The answers name nobody, and can be stuffed.
         """
-        return asked_question(self._context, self._latest(issue))
+        return asked_question(self._context, self._latest(issue), language)
 
     def count_answer(self, issue: IssueId | str, answer: int) -> bool:
         """Count an answer to the question of an issue, by its number from 1; nothing else is kept.

@@ -13,9 +13,18 @@ from upcycle_news.storage import pending_suppressions, suppressions
 
 # Reading lists is imported by the verbs that do it: every status asks for what is pending.
 if TYPE_CHECKING:
-    from upcycle_news.services.subscribers.suppression_lists import SuppressReport
+    from upcycle_news.services.subscribers.suppression_lists import (
+        SuppressionPage,
+        SuppressReport,
+    )
 
-__all__ = ["SuppressReport", "Suppression", "SuppressionSource", "Suppressions"]
+__all__ = [
+    "SuppressReport",
+    "Suppression",
+    "SuppressionPage",
+    "SuppressionSource",
+    "Suppressions",
+]
 
 
 class Suppressions:
@@ -116,9 +125,15 @@ class Suppressions:
 
         return suppression_lists.find_suppression(self._context, target)
 
-    def page(self, *, skip: int = 0, limit: int = 100) -> tuple[Suppression, ...]:
-        """Return at most `limit` suppressions, oldest first, without the first `skip`."""
-        return suppressions.page(self._context.store, skip=skip, limit=limit)
+    def page(self, *, after: str = "", limit: int = 100) -> SuppressionPage:
+        """Return at most `limit` suppressions, oldest first; `after` is `next` of the page before.
+
+        Each that is there all along is on one page, whatever is added or lifted meanwhile. Raises
+        `ValueError` for an `after` that no page gave.
+        """
+        from upcycle_news.services.subscribers import suppression_lists
+
+        return suppression_lists.page_of_suppressions(self._context, after=after, limit=limit)
 
     def csv(self, *, pending: bool = False, issue: IssueId | str = "") -> Iterator[str]:
         """Yield every suppression as a line of CSV, in the form that `import_file` reads.

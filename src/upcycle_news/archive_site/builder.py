@@ -138,7 +138,10 @@ class _Given:
 
 @dataclass(frozen=True)
 class _Facts:
-    """What has to be known of an issue before any page is rendered; `folders` are those of its languages."""
+    """What has to be known of an issue before any page is rendered; `folders` are those of its languages.
+
+    `shown`: in lists, feeds, site map and search; what was withdrawn is not, nor a digest, which tells again.
+    """
 
     source: IssueSource
     content: str
@@ -217,7 +220,8 @@ class _Build:
             return _Facts(source, content, known.folders, known.mapped is not None)
         sent = self.loaded[content] = self.ports.load(source)
         folders = tuple(one.folder for one in sent.manifest.issue.in_languages)
-        return _Facts(source, content, folders, sent.withdrawal is None)
+        listed = sent.withdrawal is None and not source.id.digest
+        return _Facts(source, content, folders, listed)
 
     def _page_renderer(self, language: str, folder: str) -> PageRenderer:
         config = self.config
@@ -289,7 +293,7 @@ class _Build:
             entry = pages.entry(told, PathLinks(), pages.language)
             entries[folder] = entry if facts.shown else None
         sent = self._sent(facts.content)
-        if sent.revision_id:
+        if sent.revision_id and not facts.source.id.digest:
             # A store that was set back asks there, before it sends an issue, whether it went out already.
             revision = {revision_path(str(facts.source.id)): f"{sent.revision_id}\n".encode()}
             made.first[_REVISION] = revision

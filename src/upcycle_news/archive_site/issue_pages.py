@@ -47,7 +47,10 @@ class IssuePages:
         self.images: dict[str, bytes] = {}
         self.documents: list[SearchDocument | None] = []
         """What can be found; None for what was withdrawn, which keeps its number."""
-        written = self.tombstones(sent) if sent.withdrawal else self.issue_pages(sent)
+        if sent.manifest.issue.id.digest:
+            written = iter([self.digest(sent)])
+        else:
+            written = self.tombstones(sent) if sent.withdrawal else self.issue_pages(sent)
         self.html = {file_of(path): html.encode() for path, html in written}
 
     def issue_pages(self, sent: SentIssue) -> Iterator[tuple[str, str]]:
@@ -108,6 +111,26 @@ class IssuePages:
         name = in_list.strings("issue_of", date=listed.date)
         self.documents.append(issue_document(listed, name, stories, issue.language))
         return html
+
+    def digest(self, sent: SentIssue) -> tuple[str, str]:
+        """Return path and HTML of a digest's page: teasers that lead to the essays, which are nowhere in full twice."""
+        issue = sent.manifest.issue
+        path = issue_path(str(issue.id), self.folder)
+        language = self.pages.page_language(issue.language)
+        builder = self.view_builder(sent, path, language)
+        entry = self.pages.entry(sent, builder.links, language)
+        page = self.pages.issue_head(sent, entry, None, builder)
+        in_languages = {one.language: one.folder for one in (sent.whole or issue).in_languages}
+        alternates = self.pages.alternates(issue_path(str(issue.id)), in_languages)
+        html = self.pages.render("issue", ArchiveContext(
+            page=replace(page, alternates=alternates, indexed=False),
+            site=self.pages.site(path), publication=self.pages.publication,
+            issue=self.pages.opened(sent, entry, builder),
+            teasers=tuple(map(builder.teaser, issue.essays)),
+            related=tuple(map(builder.story, issue.related)),
+        ))  # fmt: skip
+        self.collect_images(builder)
+        return path, html
 
     def tombstones(self, sent: SentIssue) -> Iterator[tuple[str, str]]:
         """Yield the pages that stand in for those of a withdrawn issue."""

@@ -328,7 +328,9 @@ def _question(check_input: CheckInput) -> Iterator[Finding]:
     if not check_input.publication.public_url:
         yield error("question-no-address", "newsletter.toml", localized("question-no-address"))
         return
-    address = question_address(check_input.publication, check_input.issue.id)
+    address = question_address(
+        check_input.publication, check_input.issue.id, check_input.issue.folder
+    )
     for part, text in ((HTML, check_input.rendered.html), (TEXT, check_input.rendered.text)):
         if address not in text:
             yield error("question-unshown", part, localized("question-unshown", part=part))

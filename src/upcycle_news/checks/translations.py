@@ -12,7 +12,7 @@ from upcycle_news.models.language_names import language_name
 
 Untranslated = Literal["show", "leave_out", "refuse"]
 
-_WORDS = ("subject", "preheader", "closing_note", "feeds_title")
+_WORDS = ("subject", "preheader", "closing_note", "feeds_title", "question")
 """What the file of an issue may say in one language and has to say in the other, beside the greeting."""
 
 

@@ -7,7 +7,7 @@ What is wrong with a file is an error of its issue; one whose name has no day co
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from pathlib import Path
@@ -134,7 +134,21 @@ def read_issue_files(content: Path, root: Path, zone: ZoneInfo, language: str) -
         if written_in != own:
             translations.setdefault(issue, {})[written_in] = read
     main = {issue: read for (issue, written_in), read in files.items() if written_in == own}
+    for issue, told in translations.items():
+        errors += [
+            (issue, error)
+            for read in told.values()
+            for error in _other_answers(read, main.get(issue))
+        ]
     return IssueFiles(main, tuple(errors), translations)
+
+
+def _other_answers(read: ReadIssueFile, main: ReadIssueFile | None) -> Iterator[ContentError]:
+    """Yield an error if a translation asks with other answers than the issue: they are counted by number."""
+    if read.file.question and len(read.file.answers) != len(main.file.answers if main else ()):
+        yield ContentError(
+            read.file.source, read.line("answers"), localized("issue-file-answers-other")
+        )
 
 
 def _is_meant(path: Path) -> bool:
@@ -177,7 +191,7 @@ def _read(
 
     if base_of(language) != own:
         for key in KEYS:
-            if key not in _TEXTS and head.has(key):
+            if key not in (*_TEXTS, "answers") and head.has(key):
                 elsewhere = localized("issue-file-key-of-both", key=key, main=f"{issue}.md")
                 head.add_error(head.line(key), elsewhere)
     lines = {(key, ""): head.line(key) for key in KEYS if head.has(key)}

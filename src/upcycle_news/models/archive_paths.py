@@ -53,11 +53,8 @@ def issue_path(issue: str, folder: str = "") -> str:
 
 
 def page_of(issue: IssueId, folder: str = "") -> str:
-    """Return the path of the page that an issue's mail leads to: its own, or that of the issue that it corrects.
-
-    A digest has no page, and leads to the start page, which has the newest issues.
-    """
-    return in_folder(HOME, folder) if issue.digest else issue_path(str(issue.original), folder)
+    """Return the path of the page that an issue's mail leads to: its own, or that of the issue that it corrects."""
+    return issue_path(str(issue.original), folder)
 
 
 def revision_path(issue: str) -> str:

@@ -145,7 +145,8 @@ class Manifest:
     """All inputs of one revision of an issue; rendering them again gives the same bytes.
 
     `templates` maps paths below templates/ to their texts, `images` paths below content/images to
-    their bytes. `variants` are fixed with it: which readers choose later makes no difference.
+    their bytes. `variants` are fixed with it: which readers choose later makes no difference. `elsewhere` is,
+    in the manifest of one language (`of`), where the issue is in the others: language and folder; never stored.
     """
 
     issue: Issue
@@ -153,6 +154,7 @@ class Manifest:
     templates: Mapping[str, str]
     images: Mapping[str, bytes] = field(default_factory=dict)
     variants: Variants = field(default_factory=Variants)
+    elsewhere: tuple[tuple[str, str], ...] = ()
 
     @property
     def in_languages(self) -> tuple[Manifest, ...]:
@@ -162,7 +164,12 @@ class Manifest:
     def of(self, issue: Issue) -> Manifest:
         """Return the manifest of the issue as it is for some readers, in the words of its language."""
         publication = self.publication.in_language(issue.language)
-        return replace(self, issue=issue, publication=publication)
+        elsewhere = tuple(
+            (base_of(one.language), one.folder)
+            for one in self.issue.in_languages
+            if one.folder != issue.folder
+        )
+        return replace(self, issue=issue, publication=publication, elsewhere=elsewhere)
 
 
 @dataclass(frozen=True)

@@ -59,10 +59,19 @@ def reading_minutes(body: str) -> int:
 
 
 @dataclass(frozen=True)
+class LanguageLink:
+    """The page of the issue in another language, such as ``en``."""
+
+    language: str
+    url: str
+
+
+@dataclass(frozen=True)
 class Links:
     """Addresses below the issue; `online`, `archive` and `subscribe` are empty without a public address.
 
-    `online` is empty in a digest, too, which has no page. `reply` opens a mail to the editors with the issue's subject; empty without an address for answers.
+    `languages` are the issue's pages in the other
+    languages that it is told in. `reply` opens a mail to the editors with the issue's subject; empty without an address for answers.
     """
 
     unsubscribe: str
@@ -71,6 +80,7 @@ class Links:
     archive: str
     subscribe: str
     reply: str
+    languages: tuple[LanguageLink, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -283,13 +293,15 @@ def _links(manifest: Manifest, subject: str) -> Links:
     return Links(
         unsubscribe=Placeholder.UNSUBSCRIBE.value,
         preferences=Placeholder.PREFERENCES.value,
-        # A digest has no page of its own: the pages of its essays are linked, and the archive.
-        online=""
-        if manifest.issue.id.digest
-        else publication.site_address(page_of(manifest.issue.id, folder)),
+        online=publication.site_address(page_of(manifest.issue.id, folder)),
         archive=publication.site_address(in_folder(ARCHIVE, folder)),
         subscribe=(f"{form}?lang={folder}" if folder else form) if publication.public_url else "",
         reply=f"mailto:{quote(reply, safe='@')}?subject={quote(f'Re: {subject}')}" if reply else "",
+        languages=tuple(
+            LanguageLink(language, publication.site_address(page_of(manifest.issue.id, other)))
+            for language, other in manifest.elsewhere
+            if publication.site_url
+        ),
     )
 
 

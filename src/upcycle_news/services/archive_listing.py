@@ -12,7 +12,9 @@ from upcycle_news.models.archive_paths import ARCHIVE, INDEX
 LISTING = ".upcycle-news"
 """The file that lists what we wrote, so that nothing else is ever overwritten or removed."""
 
-_ISSUE_PAGE = re.compile(rf"{ARCHIVE}(\d{{4}}-\d\d-\d\d(?:-\d{{1,2}})?)/{re.escape(INDEX)}\Z")
+_DAY = r"\d{4}-\d\d-\d\d(?:-\d{1,2})?"
+_ISSUE_PAGE = re.compile(rf"{ARCHIVE}({_DAY})/{re.escape(INDEX)}\Z")
+_ANY_PAGE = re.compile(rf"{ARCHIVE}({_DAY}(?:-d\d{{1,2}})?)/{re.escape(INDEX)}\Z")
 
 
 def read_listing(folder: Path) -> set[str]:
@@ -25,17 +27,19 @@ def read_listing(folder: Path) -> set[str]:
     return {line for line in lines if not Path(line).is_absolute() and ".." not in Path(line).parts}
 
 
-def issue_pages(folder: Path, *, listed_only: bool = True) -> set[str]:
+def issue_pages(folder: Path, *, listed_only: bool = True, digests: bool = False) -> set[str]:
     """Return the issues whose pages a folder holds; raises `UpcycleError` when it cannot be read.
 
-    With `listed_only` those that we wrote: the folder may hold other sites as well.
+    With `listed_only` those that we wrote: the folder may hold other sites as well. With `digests` those, too:
+    a digest tells again what issues told, so its page alone says nothing about what went out.
     """
     try:
         paths = read_listing(folder)
         if not listed_only:
             found = folder.glob(f"{ARCHIVE}*/{INDEX}")
             paths |= {path.relative_to(folder).as_posix() for path in found}
-        pages = ((path, _ISSUE_PAGE.match(path)) for path in paths)
+        pattern = _ANY_PAGE if digests else _ISSUE_PAGE
+        pages = ((path, pattern.match(path)) for path in paths)
         return {match[1] for path, match in pages if match and (folder / path).is_file()}
     except NotADirectoryError:
         return set()

@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 
 from upcycle_news.models import Bounce, SuppressionSource
-from upcycle_news.storage import packed_deliveries, refusal_guard
+from upcycle_news.models.welcome import SERIES
+from upcycle_news.storage import packed_deliveries, refusal_guard, welcome_guard
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.dialect_insert import dialect_insert
 from upcycle_news.storage.schema import (
@@ -75,8 +76,8 @@ def record_all(
 
     A process that dies leaves both or neither. In a wave of hard bounces the
     suppressions wait for a person, also those of earlier reports (`refusal_guard`). The store does not know what was
-    sent between a backup and its restore; such a report suppresses, and is not stored. A report
-    about an erased subscriber is counted without its text.
+    sent between a backup and its restore, and no report says which step of the welcome it is about; such
+    a report suppresses, and is not stored. A report about an erased subscriber is counted without its text.
     """
     results: list[RecordedReport] = []
     for start in range(0, len(reports), _CHUNK):
@@ -172,38 +173,69 @@ def _suppress_after(
     now: datetime,
 ) -> list[RecordedReport]:
     """Suppress whom new reports, or those of unknown deliveries, are about; keep back what is a wave."""
+    mailings = _mailings(connection, reports, results)
     wanted = [
         SubscriberSuppression(
             report.subscriber,
             report.suppress_for[0],
             report.suppress_for[1],
             detail=" ".join(filter(None, (report.code, report.reason))),
-            issue=result.issue,
+            issue=mailing,
             delivery=result.delivery,
         )
-        for report, result in zip(reports, results, strict=True)
+        for report, result, mailing in zip(reports, results, mailings, strict=True)
         if report.suppress_for is not None and (result.is_new or result.delivery is None)
     ]
     suppressed = set(suppress_by_ids(connection, wanted, now=now))
-    last_hard: dict[str, int] = {}
-    bounced: dict[str, list[int]] = {}
-    for index, (report, result) in enumerate(zip(reports, results, strict=True)):
-        if report.suppress_for is None or not (result.is_new or result.delivery is None):
-            continue
-        if report.subscriber in suppressed:
+    hard: dict[str, list[int]] = {}
+    for index, report in enumerate(reports):
+        if _suppresses(report, results[index]) and report.subscriber in suppressed:
             suppressed.discard(report.subscriber)
-            results[index] = replace(result, suppressed=True)
-            if report.kind == HARD and result.delivery is not None:
-                # Who complained has decided: never kept back.
-                last_hard[result.issue] = index
-                bounced.setdefault(result.issue, []).append(result.delivery)
-    for issue, of_deliveries in bounced.items():
-        kept_back = refusal_guard.keep_back_waves_of_reports(
-            connection, issue, of_deliveries, now=now
+            results[index] = replace(results[index], suppressed=True)
+            if report.kind == HARD:  # who complained has decided: never kept back
+                hard.setdefault(mailings[index], []).append(index)
+    for mailing, indexes in hard.items():
+        kept_back = _keep_back_waves(
+            connection,
+            mailing,
+            [reports[index].subscriber for index in indexes],
+            [results[index].delivery for index in indexes],
+            now,
         )
-        index = last_hard[issue]
-        results[index] = replace(results[index], kept_back=kept_back)
+        results[indexes[-1]] = replace(results[indexes[-1]], kept_back=kept_back)
     return results
+
+
+def _mailings(
+    connection: Connection, reports: Sequence[NewReport], results: Sequence[RecordedReport]
+) -> list[str]:
+    """Return the issue of each report, `SERIES` for the welcome, empty for what the store does not know."""
+    of_no_issue = {report.subscriber for report in reports if not report.issue_number}
+    welcomed = welcome_guard.readers_welcomed(connection, of_no_issue)
+    return [
+        SERIES if not report.issue_number and report.subscriber in welcomed else result.issue
+        for report, result in zip(reports, results, strict=True)
+    ]
+
+
+def _keep_back_waves(
+    connection: Connection,
+    mailing: str,
+    of_subscribers: Sequence[int],
+    of_deliveries: Sequence[int | None],
+    now: datetime,
+) -> int:
+    """Keep back the suppressions of the waves that these hard bounces of a mailing are part of; return how many."""
+    if mailing == SERIES:
+        return welcome_guard.keep_back_waves_of_welcome(connection, of_subscribers, now=now)
+    known = [delivery for delivery in of_deliveries if delivery is not None]
+    if not known:
+        return welcome_guard.keep_back_unknown(connection, now=now)
+    return refusal_guard.keep_back_waves_of_reports(connection, mailing, known, now=now)
+
+
+def _suppresses(report: NewReport, result: RecordedReport) -> bool:
+    return report.suppress_for is not None and (result.is_new or result.delivery is None)
 
 
 def list_bounces(store: Store, *, issue: str = "", kind: str = "") -> Iterator[Bounce]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 
 from upcycle_news.models import ConfirmationMailKind, EmailAddress, Rate, SubscriberStatus
+from upcycle_news.models.refusal_wave import Outcome, find_wave
 from upcycle_news.storage import quotas, suppressions
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.dialect_insert import dialect_insert
@@ -41,6 +42,10 @@ from upcycle_news.storage.schema import (
 MOST = 2000
 """Mails that one run looks at: more than the limits let it send."""
 
+_OUTCOMES = 200
+"""Replies of the relay that are looked at for a wave."""
+_HOURS_IN_A_WAVE = (1, 2, 4, 8, 16, 24)
+"""How long a mail waits that was refused in a wave, by the attempts before."""
 SCOPE_PREFIX = "confirmation mails"
 """How the names of the limits' scopes begin in the store."""
 
@@ -330,12 +335,65 @@ def mark_mailed(store: Store, mail: WaitingMail, now: datetime) -> None:
         connection.execute(update(table).where(table.c.id == mail.reference).values(**values))
 
 
-def mark_refused(store: Store, mail: WaitingMail) -> None:
-    """Record that the relay refused this address for good: there is no further attempt."""
+def mark_refused(store: Store, mail: WaitingMail, *, now: datetime) -> bool:
+    """Record that the relay refused this address for good; returns whether the mail waits all the same.
+
+    There is no further attempt, except in a wave of refusals (`models.refusal_wave`): then all that was
+    refused in it waits again, each mail six times at the most.
+    """
     with store.writing() as connection:
-        _end(connection, mail)
-        if mail.kind is ConfirmationMailKind.CHANGED:
+        _end(connection, mail, refused_at=now)
+        waits = mail.id in _put_off_wave(connection, now)
+        if mail.kind is ConfirmationMailKind.CHANGED and not waits:
             _drop_old_address(connection, mail)
+    return waits
+
+
+def _put_off_wave(connection: Connection, now: datetime) -> frozenset[int]:
+    """Let the mails of the present wave of refusals wait again; returns their ids, none without a wave."""
+    wave = find_wave(_recent_outcomes(connection))
+    if wave is None:
+        return frozenset()
+    refused = wave.deliveries if wave.spread else wave.doubtful
+    put_off: set[int] = set()
+    for attempts, hours in enumerate(_HOURS_IN_A_WAVE):
+        statement = (
+            update(confirmation_mails)
+            .where(
+                confirmation_mails.c.id.in_(sorted(refused)),
+                confirmation_mails.c.next_at.is_(None),
+                confirmation_mails.c.attempts == attempts,
+                confirmation_mails.c.id.not_in(sorted(put_off)),
+            )
+            .values(next_at=now + timedelta(hours=hours), attempts=attempts + 1)
+        )
+        put_off |= set(connection.scalars(statement.returning(confirmation_mails.c.id)))
+    return frozenset(put_off)
+
+
+def _recent_outcomes(connection: Connection) -> list[Outcome]:
+    """Return what became of the newest mails, the last reply first; notices to old addresses left out."""
+    settled_at = func.coalesce(
+        confirmation_mails.c.held_until, consents.c.mailed_at, address_changes.c.mailed_at
+    )
+    query = (
+        select(
+            confirmation_mails.c.id, confirmation_mails.c.email_key, confirmation_mails.c.held_until
+        )
+        .outerjoin(consents, consents.c.id == confirmation_mails.c.consent_id)
+        .outerjoin(address_changes, address_changes.c.id == confirmation_mails.c.change_id)
+        .where(
+            confirmation_mails.c.holder == "",
+            confirmation_mails.c.kind != ConfirmationMailKind.CHANGED,
+            settled_at.is_not(None),
+        )
+        .order_by(settled_at.desc(), confirmation_mails.c.id.desc())
+        .limit(_OUTCOMES)
+    )
+    return [
+        Outcome(row.id, row.email_key.rpartition("@")[2] if row.held_until is not None else "")
+        for row in connection.execute(query)
+    ]
 
 
 def _drop_old_address(connection: Connection, mail: WaitingMail) -> None:
@@ -344,11 +402,11 @@ def _drop_old_address(connection: Connection, mail: WaitingMail) -> None:
     )
 
 
-def _end(connection: Connection, mail: WaitingMail) -> None:
+def _end(connection: Connection, mail: WaitingMail, *, refused_at: datetime | None = None) -> None:
     connection.execute(
         update(confirmation_mails)
         .where(confirmation_mails.c.id == mail.id)
-        .values(next_at=None, limited=False, holder="", held_until=None)
+        .values(next_at=None, limited=False, holder="", held_until=refused_at)
     )
 
 

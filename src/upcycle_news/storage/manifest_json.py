@@ -21,6 +21,7 @@ from upcycle_news.models import (
     Variant,
     Variants,
 )
+from upcycle_news.models.content import base_of
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -107,13 +108,21 @@ def not_before(text: str) -> datetime | None:
     return datetime.fromisoformat(written) if written else None
 
 
-def question(text: str) -> tuple[Question, str] | None:
-    """Return the question in a manifest's JSON and the issue's language, if the issue asks one."""
+def question(text: str, language: str = "") -> tuple[Question, str] | None:
+    """Return the question in a manifest's JSON, if the issue asks one, and the language that it is in.
+
+    That is `language` where the issue asks in it, else the issue's own.
+    """
     issue = json.loads(text)["issue"]
-    file = issue.get("file") or {}
-    if not file.get("question") or issue["id"].get("correction") or issue["id"].get("digest"):
+    if issue["id"].get("correction") or issue["id"].get("digest"):
         return None
-    return Question(file["question"], tuple(file["answers"])), issue["language"]
+    asked = [
+        (Question(file["question"], tuple(file["answers"])), told["language"])
+        for told in (issue, *issue.get("translations", ()))
+        if (file := told.get("file") or {}).get("question")
+    ]
+    in_language = (one for one in asked if base_of(one[1]) == base_of(language))
+    return next(in_language, asked[0] if asked else None)
 
 
 def revision_id_of(text: str) -> str:

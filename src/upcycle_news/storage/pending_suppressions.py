@@ -6,7 +6,7 @@ kept back so: who complained or unsubscribed has decided.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -32,6 +32,7 @@ from upcycle_news.storage.suppressions import (
 
 _KEPT_BACK = (HARD_BOUNCE, REFUSED)
 _BY_ITSELF = (SuppressionSource.BOUNCE, SuppressionSource.SMTP)
+_BY_THEMSELVES = (suppressions.c.reason.in_(_KEPT_BACK), suppressions.c.source.in_(_BY_ITSELF))
 # Those of a command that name an issue are waves that were confirmed.
 _UNDONE = (*_BY_ITSELF, SuppressionSource.COMMAND)
 _COLUMNS = ("reason", "source", "detail", "issue_id", "delivery_id", "created_at")
@@ -42,15 +43,47 @@ def keep_back(
     connection: Connection, issue: str, of_deliveries: Collection[int], *, now: datetime
 ) -> int:
     """Turn the suppressions that these deliveries led to into pending ones; return how many."""
+    return sum(
+        _move_to_pending(connection, rows, now)
+        for rows in _suppressed_for(connection, issue, of_deliveries)
+    )
+
+
+def keep_back_of(
+    connection: Connection, mailing: str, of_subscribers: Collection[int], *, now: datetime
+) -> int:
+    """Turn the suppressions of these subscribers by a mailing that is no issue into pending ones.
+
+    `mailing` is what they have in place of an issue. Returns how many.
+    """
     count = 0
-    for rows in _suppressed_for(connection, issue, of_deliveries):
-        connection.execute(
-            dialect_insert(connection.dialect.name, pending_suppressions).on_conflict_do_nothing(),
-            [{name: row._mapping[name] for name in ("subscriber_id", *_COLUMNS)} for row in rows],
-        )
-        keys = [row.email_key for row in rows]
-        count += len(lift(connection, keys, now=now, reasons=_KEPT_BACK))
+    for chunk in _chunks(of_subscribers):
+        rows = connection.execute(
+            select(
+                subscribers.c.id.label("subscriber_id"),
+                suppressions.c.email_key,
+                *(suppressions.c[name] for name in _COLUMNS),
+            )
+            .join(suppressions, suppressions.c.email_key == subscribers.c.email_key)
+            .where(
+                subscribers.c.id.in_(chunk),
+                suppressions.c.issue_id == mailing,
+                suppressions.c.delivery_id.is_(None),
+                *_BY_THEMSELVES,
+            )
+        ).all()
+        if rows:
+            count += _move_to_pending(connection, rows, now)
     return count
+
+
+def _move_to_pending(connection: Connection, rows: Sequence[Row[Any]], now: datetime) -> int:
+    connection.execute(
+        dialect_insert(connection.dialect.name, pending_suppressions).on_conflict_do_nothing(),
+        [{name: row._mapping[name] for name in ("subscriber_id", *_COLUMNS)} for row in rows],
+    )
+    keys = [row.email_key for row in rows]
+    return len(lift(connection, keys, now=now, reasons=_KEPT_BACK))
 
 
 def take_back(
@@ -84,8 +117,7 @@ def _suppressed_for(
                 deliveries.c.id.in_(chunk),
                 suppressions.c.issue_id == issue,
                 suppressions.c.delivery_id == deliveries.c.id,
-                suppressions.c.reason.in_(_KEPT_BACK),
-                suppressions.c.source.in_(_BY_ITSELF),
+                *_BY_THEMSELVES,
             )
         ).all()
         if rows:

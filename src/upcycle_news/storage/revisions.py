@@ -222,14 +222,16 @@ def not_before(store: Store, issue: IssueId) -> datetime | None:
     return None if manifest is None else manifest_json.not_before(manifest)
 
 
-def question_of(store: Store, issue: IssueId, revision_id: str) -> tuple[Question, str] | None:
-    """Return the question of a revision and the language that it is asked in; None without one."""
+def question_of(
+    store: Store, issue: IssueId, revision_id: str, language: str = ""
+) -> tuple[Question, str] | None:
+    """Return the question of a revision, in `language` where it is asked in it, and its language; None without one."""
     query = select(revisions.c.manifest).where(
         revisions.c.issue_id == str(issue), revisions.c.revision_id == revision_id
     )
     with store.reading() as connection:
         manifest = connection.scalar(query)
-    return None if manifest is None else manifest_json.question(manifest)
+    return None if manifest is None else manifest_json.question(manifest, language)
 
 
 def approval_state(connection: Connection, issue: IssueId, revision_id: str) -> bool | None:

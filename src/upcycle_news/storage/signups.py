@@ -173,6 +173,18 @@ def confirmation_status(
         return _lookup(connection, token_hash, now, valid_for)[0]
 
 
+def language_of_signup(store: Store, token_hash: str) -> str | None:
+    """Return the language that the unconfirmed sign-up with this link chose; None where it chose none."""
+    query = select(consents.c.chosen_language).where(
+        consents.c.token_hash == token_hash,
+        consents.c.token_hash != "",
+        consents.c.confirmed_at.is_(None),
+    )
+    with store.reading() as connection:
+        chosen: str | None = connection.scalar(query)
+    return chosen
+
+
 def rhythm_on_confirmation(
     store: Store,
     today: date,

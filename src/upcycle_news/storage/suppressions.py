@@ -22,6 +22,7 @@ from sqlalchemy import (
     ScalarSelect,
     Select,
     and_,
+    bindparam,
     delete,
     func,
     or_,
@@ -443,13 +444,16 @@ def all_suppressions(store: Store) -> Iterator[Suppression]:
         yield from suppressions_in(connection)
 
 
-def page(store: Store, *, skip: int, limit: int) -> tuple[Suppression, ...]:
-    """Return at most `limit` suppressions, oldest first, without the first `skip`."""
-    query = select(suppressions).order_by(suppressions.c.created_at, suppressions.c.email_key)
+def page(
+    store: Store, *, after: tuple[datetime, str] | None = None, limit: int
+) -> tuple[Suppression, ...]:
+    """Return at most `limit` suppressions, oldest first; those after a time and key, if they are given."""
+    at, key = suppressions.c.created_at, suppressions.c.email_key
+    query = select(suppressions).order_by(at, key).limit(limit)
+    if after is not None:
+        query = query.where(or_(at > after[0], and_(at == after[0], key > after[1])))
     with store.reading() as connection:
-        return tuple(
-            _suppression(row) for row in connection.execute(query.limit(limit).offset(skip))
-        )
+        return tuple(_suppression(row) for row in connection.execute(query))
 
 
 def find(store: Store, key: str, email: EmailAddress | None = None) -> Suppression | None:

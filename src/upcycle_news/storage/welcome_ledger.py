@@ -7,11 +7,12 @@ from it on a message may be on the wire, and a death after it leaves the deliver
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, exists, func, or_, select, update
 
+from upcycle_news.i18n.messages import FALLBACK
 from upcycle_news.models import (
     ClaimResult,
     ClaimStatus,
@@ -20,9 +21,10 @@ from upcycle_news.models import (
     Verdict,
 )
 from upcycle_news.models.welcome import SERIES
-from upcycle_news.storage import ledger_sql, packed_deliveries
+from upcycle_news.storage import ledger_sql, packed_deliveries, welcome_guard
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.quotas import Quotas, reserve
+from upcycle_news.storage.refusal_guard import GuardStop, is_refusal
 from upcycle_news.storage.rhythms import digest_readers, period_told
 from upcycle_news.storage.schema import deliveries, subscribers, welcome_deliveries, workers
 from upcycle_news.storage.suppressions import suppression_reason_sql
@@ -36,10 +38,9 @@ class WelcomeLedger:
     """The deliveries of one step and revision as one worker sees them. Every method is one transaction.
 
     `issue` is the newest issue where the step is one: who has come into its audience since, or gets it in a
-    digest, gets no second one.
+    digest, gets no second one. `guard_stop` says why the run has to end once a wave of refusals was found
+    (`welcome_guard`), in `language`; what is older than `give_up_after` is not tried again then.
     """
-
-    guard_stop = None  # no wave is looked for: what is refused here suppresses nobody
 
     def __init__(
         self,
@@ -50,9 +51,13 @@ class WelcomeLedger:
         revision_id: str,
         issue: str = "",
         quotas: Quotas = Quotas(),
+        give_up_after: timedelta = timedelta(hours=24),
+        language: str = FALLBACK,
     ) -> None:
         """Deliver a step on behalf of `worker`."""
         self._store, self._worker, self._quotas, self._issue = store, worker, quotas, issue
+        self._give_up_after, self._language = give_up_after, language
+        self.guard_stop: GuardStop | None = None
         with store.reading() as connection:
             self._told_in = period_told(connection, issue)
         self._part = (
@@ -155,15 +160,25 @@ class WelcomeLedger:
         with self._store.writing() as connection:
             for delivery, verdict in records:
                 self._record(connection, delivery, verdict, now)
-            return [self._claim(connection, claim, now) for claim in claims]
+            refused = [verdict for _, verdict in records if is_refusal(verdict)]
+            stop = self._check(connection, refused[-1], now) if refused else None
+            results = [self._claim(connection, claim, now) for claim in claims]
+        self.guard_stop = stop or self.guard_stop
+        return results
+
+    def _check(self, connection: Connection, last: Verdict, now: datetime) -> GuardStop | None:
+        return welcome_guard.check(
+            connection,
+            last,
+            language=self._language,
+            give_up_after=self._give_up_after,
+            now=now,
+        )
 
     def _record(
         self, connection: Connection, delivery: LeasedDelivery, verdict: Verdict, now: datetime
     ) -> None:
-        """Record a verdict, which suppresses nobody.
-
-        No guard tells a dead address from a relay that refuses everybody here; the next issue has one.
-        """
+        """Record a verdict, which suppresses nobody: the next issue finds a dead address."""
         values = ledger_sql.record_parameters(delivery, verdict, self._worker.id, now)
         connection.execute(
             update(welcome_deliveries)

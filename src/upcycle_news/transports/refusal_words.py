@@ -135,7 +135,7 @@ _TABLE: tuple[tuple[Topic, re.Pattern[str]], ...] = (
     (
         Topic.BLOCKED,
         _any(
-            r"\b(?:block|black|deny|reject|access) ?-?list(?:s|ed|ing)?\b|\bblock(?:ed|ing|iert)\b|\bgesperrt\b|\bbloque\w*|\bbloquead[oa]s?\b|\bbloccat[oaie]\b|\bgeblokkeerd\b|\bbanned\b|\b(?:dns|r|uri)[bw]ls?\b|\bdnsrbl|\(bl\)|\bon (?:our|a|the|my) (?:\w+ ){0,2}list\b|\blist of spam|\bsperrliste|\bschwarze liste|\bliste noire|\blista negra|\blista nera|\bzwarte lijst",
+            r"\b(?:block|black|deny|reject|access) ?-?list(?:s|ed|ing)?\b|\bblock(?:ed|ing|iert)\b|\bgesperrt\b|\bbloque\w*|\bbloquead[oa]s?\b|\bbloccat[oaie]\b|\bgeblokkeerd\b|\bbanned\b|\b(?:dns|r|uri)[bw]ls?\b|\bdnsrbl|\(bl\)|\bon (?:our|a|the|my) (?:\w+ ){0,2}list\b|\blist of spam|(?<!not )\blisted (?:at|by|in|on)\b|\b(?:is|are|was|were|been|currently|still) listed\b|\baddress listed\b|\bsperrliste|\bschwarze liste|\bliste noire|\blista negra|\blista nera|\bzwarte lijst",
             r"\b(?:spamhaus|spamcop|sorbs|barracuda\w*|uribl|surbl|senderscore|proofpoint|cloudmark|abusix|uceprotect|spamrats)\b",
             r"\breputation\b|\b(?:poor|low|bad) (?:\w+ )?(?:score|reputation)|\bcomplain\w*|\bbeschwerden",
             r"\bspam\w*|\bjunk\b|\bbulk\b|\bu[bc]e\b|\bunsolicited\b|\bunwanted\b|\bphish\w*|\babus\w+|\bsuspicious\b|\bvirus\w*|\bmalware\b|\bsuspect\w*|\bharmful\b|\bmcspam\w*",

@@ -75,7 +75,7 @@ _HEADERS = {
 _REVISION = re.compile(rf"{ARCHIVE}\d{{4}}-\d\d-\d\d(?:-\d{{1,2}})?/{re.escape(REVISION)}\Z")
 _EVENT = re.compile(rf"{ESSAYS}[^/\0]+/event-\d+\.ics\Z")
 _PAGES = re.compile(
-    rf"(?:{ARCHIVE}(?:\d{{4}}-\d\d-\d\d(?:-\d{{1,2}})?/)?|{ESSAYS}(?:[^/\0]+/)?)?\Z"
+    rf"(?:{ARCHIVE}(?:\d{{4}}-\d\d-\d\d(?:-\d{{1,2}})?(?:-d\d{{1,2}})?/)?|{ESSAYS}(?:[^/\0]+/)?)?\Z"
 )
 
 

@@ -5,6 +5,8 @@ The links of mails carry no token, and nothing is kept of who answers: no addres
 
 from __future__ import annotations
 
+from functools import partial
+
 from babel.dates import format_date
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -13,11 +15,11 @@ from starlette.responses import RedirectResponse, Response
 from upcycle_news.api.issues import LEAST_ANSWERS, AskedQuestion
 from upcycle_news.errors import UpcycleError
 from upcycle_news.models import IssueId
-from upcycle_news.models.archive_paths import question_path
+from upcycle_news.models.archive_paths import in_folder, question_path
 from upcycle_news.web.handlers import Handlers
 from upcycle_news.web.rate_limit import NetworkRateLimit, read_form
 
-_FIELD = "answer"
+_FIELD, _LANGUAGE = "answer", "lang"
 _DONE = "counted"
 
 
@@ -56,7 +58,8 @@ class QuestionPages:
         count = self._handlers.app.issues.count_answer
         if not await self._handlers.run_in_thread(count, asked.issue, number):
             return self._page(await self._asked(request))  # it was closed just now
-        return RedirectResponse(f"{self._path(asked)}?{_DONE}", 303)
+        path = self._path(asked)
+        return RedirectResponse(f"{path}{'&' if asked.folder else '?'}{_DONE}", 303)
 
     async def _asked(self, request: Request) -> AskedQuestion:
         """Return the question that the path names; 404 for an issue without one, and for no issue."""
@@ -64,13 +67,16 @@ class QuestionPages:
             issue = IssueId.parse(request.path_params["issue"])
         except UpcycleError:
             raise HTTPException(404) from None
-        asked = await self._handlers.run_in_thread(self._handlers.app.issues.question, issue)
+        language = request.query_params.get(_LANGUAGE, "")
+        question = partial(self._handlers.app.issues.question, issue, language=language)
+        asked = await self._handlers.run_in_thread(question)
         if asked is None:
             raise HTTPException(404)
         return asked
 
     def _path(self, asked: AskedQuestion) -> str:
-        return f"{self._handlers.app.pages.root}/{question_path(str(asked.issue))}"
+        path = f"{self._handlers.app.pages.root}/{question_path(str(asked.issue))}"
+        return f"{path}?{_LANGUAGE}={asked.folder}" if asked.folder else path
 
     def _page(
         self,
@@ -98,6 +104,7 @@ class QuestionPages:
             answers=asked.question.answers,
             action=self._path(asked),
             issue=str(asked.issue),
+            folder=in_folder("", asked.folder),
             date=format_date(asked.issue.day, "long", locale=locale),
             closes=format_date(asked.closes_at.astimezone(zone), "long", locale=locale),
             open=asked.is_open,

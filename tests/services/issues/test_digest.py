@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -14,9 +13,11 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.checks.html_inspector import inspect_html
 from upcycle_news.cli.output import format_status
 from upcycle_news.errors import IssueError, NothingNew
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import IssueId, IssueState, RenderedIssue
 from upcycle_news.models.archive_paths import file_of
 from upcycle_news.models.digest import Rhythm
+from upcycle_news.services.archive import build
 from upcycle_news.services.archive import corrections as archive
 from upcycle_news.services.archive.build import build_archive
 from upcycle_news.services.delivery import issue_control, send
@@ -102,7 +103,8 @@ def test_it_tells_the_issues_of_its_period_to_those_who_chose_it(
     status = issue_status(context, DIGEST)
     assert (status.audience, status.sent, status.closed) == (1, 1, True)
     assert status.digest_day is None
-    assert build_archive(context) == replace(before, written=0, removed=0)
+    after = build_archive(context)
+    assert (after.issues, after.essays) == (before.issues, before.essays)  # no list has it
     assert "2026-11-26, 2026-11-05" in delivery_report(context, DIGEST)
     assert "im Digest vom 2026-12-01" in delivery_report(context, SECOND)
     with pytest.raises(NothingNew, match="2027-01-01"):
@@ -114,6 +116,7 @@ def test_no_link_of_its_mail_is_dead(publication: Publication, clock: Clock) -> 
     assert build_archive(context).essays == 3
     rendering = render_revision(context, compose.compose_issue(context, DIGEST))
     assert rendering.findings == ()
+    send_one(context, DIGEST)
     pages = []
     for link in inspect_html(rendering.content.html).link_urls:
         site = "https://umbaupost.example.net/"
@@ -124,6 +127,69 @@ def test_no_link_of_its_mail_is_dead(publication: Publication, clock: Clock) -> 
     )
     for page in pages:
         assert (context.archive_folder / page).is_file(), page
+
+
+PAGE = "archive/2026-12-01-d1/index.html"
+
+
+def test_a_digest_has_a_page_that_no_list_shows(publication: Publication, clock: Clock) -> None:
+    context = november(publication, clock)
+    build_archive(context)
+    lists = {
+        path.relative_to(context.archive_folder): path.read_bytes()
+        for path in context.archive_folder.rglob("*")
+        if path.is_file()
+    }
+    send_one(context, DIGEST)
+    mail = parse_mail(publication.mails()[-1])
+    html = mail.get_body(("html",)).get_content()  # type: ignore[union-attr]
+    assert f'href="https://umbaupost.example.net/{PAGE.removesuffix("index.html")}"' in html
+    page = (context.archive_folder / PAGE).read_text("utf-8")
+    assert '<meta name="robots" content="noindex' in page
+    for slug in ("schule", "turm", "bahnhof"):
+        assert f"essays/{slug}/" in page
+    # Whatever was there before is the same: lists, feeds, site map, search, the other pages.
+    ours = context.archive_folder / ".upcycle-news"
+    for path, data in lists.items():
+        if path.name != ours.name:
+            assert (context.archive_folder / path).read_bytes() == data, path
+
+
+def test_the_page_of_a_digest_shows_what_the_archive_shows_now(
+    publication: Publication, clock: Clock
+) -> None:
+    context = november(publication, clock)
+    send_one(context, DIGEST)
+    essay = publication.home / "content/essays"
+    [file] = essay.glob("*schule*")
+    file.write_text(
+        file.read_text("utf-8").replace('title: "Schule"', 'title: "Volksschule"'), "utf-8"
+    )
+    archive.correct(context, "schule", "Sie heißt anders.", by="test")
+    archive.withdraw(context, "turm", "", by="test")
+    page = (context.archive_folder / PAGE).read_text("utf-8")
+    assert ">Volksschule<" in page and ">Schule<" not in page
+    assert "essays/turm/" not in page and "essays/bahnhof/" in page
+    archive.withdraw(context, str(FIRST), "", by="test")
+    archive.withdraw(context, str(SECOND), "", by="test")
+    page = (context.archive_folder / PAGE).read_text("utf-8")
+    assert "essays/" not in page.split("<main", 1)[1].split("</main>")[0]
+
+
+def test_a_digest_that_is_not_queued_leaves_no_page(
+    publication: Publication, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = november(publication, clock)
+    build_archive(context)
+
+    def refuse(*_: object) -> None:
+        assert (context.archive_folder / PAGE).is_file()
+        raise IssueError(localized("untranslated", text="no"))
+
+    monkeypatch.setattr(build, "raise_if_page_unreachable", refuse)
+    with pytest.raises(IssueError):
+        send_one(context, DIGEST)
+    assert not (context.archive_folder / PAGE).exists()
 
 
 def test_an_issue_that_all_get_in_a_digest_is_closed_at_once(

@@ -12,6 +12,7 @@ from upcycle_news.cli.completion import issue_ids
 from upcycle_news.cli.output import JsonOption, note, open_publication, print_json, usage_error
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import IssueId
+from upcycle_news.models.welcome import SERIES
 
 if TYPE_CHECKING:
     from upcycle_news.api import App
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 IssueOption = Annotated[
     str,
     typer.Option(
-        "--issue", metavar="ISSUE", help="Only those of this issue.", autocompletion=issue_ids
+        "--issue",
+        metavar="ISSUE",
+        help="Only those of this issue, or of the 'welcome'.",
+        autocompletion=issue_ids,
     ),
 ]
 
@@ -110,7 +114,7 @@ def unsuppress(
 
 
 def _id(issue: str) -> str:
-    return str(IssueId.parse(issue)) if issue else ""
+    return str(IssueId.parse(issue)) if issue not in ("", SERIES) else issue
 
 
 def _print_count(what: str, count: int, as_json: bool, text: LocalizedText, app: App) -> None:

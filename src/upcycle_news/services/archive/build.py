@@ -158,17 +158,18 @@ def with_issue_published(context: AppContext, revision: Revision, now: datetime)
     So its pages exist before the first mail is sent. Raises `IssueError`, also for hosted images or
     pages that cannot be loaded, and when the public archive shows the issue although this store never
     published it: then the issue must not be sent. A correction has no page of its own: that of the issue
-    that it corrects shows it, and is built once more. A digest leads to the start page.
+    that it corrects shows it, and is built once more. A digest has a page that no list shows.
     """
     issue, manifest = revision.issue, revision.manifest
-    if not issue.is_regular:
+    if issue.correction:
         _build(context, None, None)
         raise_if_images_unreachable(context, manifest)
         raise_if_page_unreachable(context, issue, manifest)
         yield
         return
-    raise_if_published_elsewhere(context, issue, manifest.publication)
-    sending_history.record_published(context.store, str(issue), revision.revision_id, now=now)
+    if issue.is_regular:
+        raise_if_published_elsewhere(context, issue, manifest.publication)
+        sending_history.record_published(context.store, str(issue), revision.revision_id, now=now)
     try:
         try:
             _build(context, None, UpcomingIssue(issue, revision.revision_id, manifest, now))
@@ -233,7 +234,7 @@ def _build(
         earlier = parts.site()
         feed_id = shown.feed_id(earlier)
         built = builder.build_changed(
-            shown.sources,
+            (*shown.sources, *shown.digests),
             _site_config(context, feed_id),
             earlier,
             _Ports(shown, parts, folder),
@@ -329,7 +330,8 @@ def _unaccounted_files(
     addresses are in mails for good. Which essays and pictures are theirs nobody can say, so all that the
     store cannot name are kept with them; so is their feed until there is another one.
     """
-    pages = issue_pages(folder, listed_only=folder != context.archive_folder)
+    ours = folder == context.archive_folder
+    pages = issue_pages(folder, listed_only=not ours, digests=True)
     foreign = pages - {str(row.id) for row in shown.rows}
     foreign |= pages & set(sending_history.sent_before_restore(context.store))
     if not foreign:

@@ -13,6 +13,7 @@ from upcycle_news.archive_site.atom_sitemap import tag_uri
 from upcycle_news.archive_site.reuse import IssueSource, KeptSite, digest
 from upcycle_news.archive_site.view_models import EditorNote, SentIssue
 from upcycle_news.models import DeliveryState, Essay, Issue, IssueId, IssueState, Manifest
+from upcycle_news.models.content import base_of
 from upcycle_news.storage import corrections, issues, revisions, sending_history
 from upcycle_news.storage.corrections import CorrectionKind
 from upcycle_news.storage.issues import IssueRow
@@ -51,6 +52,14 @@ class SentIssues:
             is not None
             and str(row.id) in self._stored
         }
+        self._digests_at = {
+            row.id: (row, row.enqueued_at)
+            for row in self.rows
+            if row.id.digest
+            and row.enqueued_at is not None
+            and is_shown(context, row)
+            and str(row.id) in self._stored
+        }
 
     @cached_property
     def _stored(self) -> frozenset[str]:
@@ -64,23 +73,81 @@ class SentIssues:
             IssueSource(issue, _key(row.revision_id, at, decided.get(issue, ())))
             for issue, (row, at) in self._at.items()
         ]
-        if (coming := self._upcoming) is not None and coming.issue not in self._at:
+        coming = self._upcoming
+        if coming is not None and coming.issue.is_regular and coming.issue not in self._at:
             sources.append(IssueSource(coming.issue, _key(coming.revision_id, coming.at, ())))
         return tuple(sources)
 
+    @cached_property
+    def digests(self) -> tuple[IssueSource, ...]:
+        """The digests that have a page, with keys as those of `sources`.
+
+        A page shows what editors corrected and withdrew of any issue, so every decision is in each key.
+        """
+        decided = corrections.decision_keys(self._context.store)
+        decisions = tuple(key for issue in sorted(decided) for key in decided[issue])
+        sources = [
+            IssueSource(issue, _key(row.revision_id, at, decisions))
+            for issue, (row, at) in self._digests_at.items()
+        ]
+        coming = self._upcoming
+        if coming is not None and coming.issue.digest and coming.issue not in self._digests_at:
+            key = _key(coming.revision_id, coming.at, decisions)
+            sources.append(IssueSource(coming.issue, key))
+        return tuple(sources)
+
     def load(self, source: IssueSource) -> SentIssue:
-        """Return an issue as it is shown now."""
-        if (found := self._at.get(source.id)) is None:
+        """Return an issue, or a digest, as it is shown now."""
+        if (found := (self._at | self._digests_at).get(source.id)) is None:
             coming = self._upcoming
             assert coming is not None
-            return SentIssue(coming.manifest, coming.at, coming.at, coming.revision_id)
+            sent = SentIssue(coming.manifest, coming.at, coming.at, coming.revision_id)
+            return self._told_now(sent) if source.id.digest else sent
         row, at = found
         revision = revisions.load_revision(self._context.store, row.id, row.revision_id)
         assert revision is not None
+        if source.id.digest:
+            return self._told_now(SentIssue(revision.manifest, at, at, row.revision_id))
         return apply_corrections(
             SentIssue(revision.manifest, at, at, row.revision_id),
             corrections.corrections_of(self._context.store, row.id),
             self._context.settings.publication.zone,
+        )
+
+    def _told_now(self, sent: SentIssue) -> SentIssue:
+        """Return a digest with the essays as their own pages show them, and without what was withdrawn."""
+        told = [
+            self.load(source)
+            for source in self.sources
+            if str(source.id) in sent.manifest.issue.digest_of
+        ]
+        gone = {
+            essay.slug
+            for one in told
+            for essay in one.manifest.issue.all_essays
+            if one.withdrawal is not None or essay.slug in one.withdrawn
+        }
+        now = {
+            (essay.slug, base_of(essay.language)): essay
+            for one in told
+            for issue in one.manifest.issue.in_languages
+            for essay in issue.essays
+        }
+
+        def shown(issue: Issue) -> Issue:
+            essays = (
+                replace(now.get((one.slug, base_of(one.language)), one), folder=one.folder)
+                for one in issue.essays
+                if one.slug not in gone
+            )
+            related = (one for one in issue.related if one.essay not in gone)
+            return replace(issue, essays=tuple(essays), related=tuple(related))
+
+        manifest, issue = sent.manifest, sent.manifest.issue
+        issue = replace(shown(issue), translations=tuple(map(shown, issue.translations)))
+        images = {path: data for one in told for path, data in one.manifest.images.items()}
+        return replace(
+            sent, manifest=replace(manifest, issue=issue, images={**manifest.images, **images})
         )
 
     def feed_id(self, kept: KeptSite) -> str:

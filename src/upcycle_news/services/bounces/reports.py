@@ -83,7 +83,7 @@ def settle(context: AppContext, reports: Sequence[DeliveryReport]) -> Counter[st
         if recorded.kept_back:
             counts["pending"] += recorded.kept_back
             counts["suppressed"] -= recorded.kept_back
-            if recorded.issue not in stopped:
+            if recorded.issue and recorded.issue not in stopped:
                 stopped.add(recorded.issue)
                 _stop_because_of_reports(context, recorded.issue, one.report)
     return Counter({name: number for name, number in counts.items() if number})

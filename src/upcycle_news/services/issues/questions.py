@@ -13,6 +13,7 @@ from typing import Any
 from upcycle_news.app.context import AppContext
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import IssueId, Question
+from upcycle_news.models.content import base_of
 from upcycle_news.storage import issues, question_answers, revisions
 
 LEAST_ANSWERS = 5
@@ -21,8 +22,9 @@ LEAST_ANSWERS = 5
 
 @dataclass(frozen=True)
 class AskedQuestion:
-    """The question of an issue that was sent; `language` is the issue's.
+    """The question of an issue that was sent; `language` is the one that it is asked in here.
 
+    `folder` is that of the issue's pages in this language, empty for the publication's own.
     `counts` is how often each answer was given, in their order, and empty while there are too few to show.
     """
 
@@ -30,6 +32,7 @@ class AskedQuestion:
     revision_id: str
     question: Question
     language: str
+    folder: str
     closes_at: datetime
     is_open: bool
     counts: tuple[int, ...] = ()
@@ -67,15 +70,19 @@ class AskedQuestion:
         )
 
 
-def asked_question(context: AppContext, issue: IssueId) -> AskedQuestion | None:
-    """Return the question of an issue; None without one, and before the issue is queued."""
+def asked_question(context: AppContext, issue: IssueId, language: str = "") -> AskedQuestion | None:
+    """Return the question of an issue; None without one, and before the issue is queued.
+
+    In `language` where the issue asks in it, else in the issue's own.
+    """
     row = issues.get(context.store, issue)
     if row is None or not row.frozen or row.enqueued_at is None:
         return None
-    found = revisions.question_of(context.store, issue, row.revision_id)
+    found = revisions.question_of(context.store, issue, row.revision_id, language)
     if found is None:
         return None
-    question, language = found
+    question, asked_in = found
+    base = base_of(asked_in)
     closes_at = row.enqueued_at + timedelta(days=context.settings.web.question_days)
     given = question_answers.answer_counts(context.store, issue, row.revision_id)
     counts = tuple(given.get(number, 0) for number, _ in enumerate(question.answers, 1))
@@ -83,7 +90,8 @@ def asked_question(context: AppContext, issue: IssueId) -> AskedQuestion | None:
         issue,
         row.revision_id,
         question,
-        language,
+        asked_in,
+        "" if base == base_of(context.settings.publication.language) else base,
         closes_at,
         is_open=context.clock() < closes_at,
         counts=counts if sum(counts) >= LEAST_ANSWERS else (),

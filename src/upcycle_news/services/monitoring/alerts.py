@@ -15,6 +15,7 @@ from upcycle_news.i18n.messages import localized
 from upcycle_news.i18n.recognition import recognise
 from upcycle_news.models import IssueId, IssueState
 from upcycle_news.models.runs import RunResult, StaleRun
+from upcycle_news.models.welcome import SERIES
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.delivery.issue_control import (
     REFUSED_EVENT,
@@ -222,12 +223,20 @@ def _bounce_events(context: AppContext) -> Iterator[Event]:
 
 
 def _pending_events(context: AppContext) -> Iterator[Event]:
-    """Yield an event for each issue of which suppressions wait for a person."""
+    """Yield an event for each issue of which suppressions wait for a person, and for mails that are none."""
     for issue, count in pending_suppressions.count_by_issue(context.store).items():
-        sentence = localized("suppressions-pending-of", issue=issue, count=count)
+        if issue == SERIES:
+            subject = localized("about-suppressions-welcome")
+            sentence = localized("suppressions-pending-welcome", count=count)
+        elif not issue:
+            subject = localized("about-suppressions-unknown")
+            sentence = localized("suppressions-pending-unknown", count=count)
+        else:
+            subject = localized("about-suppressions", issue=issue)
+            sentence = localized("suppressions-pending-of", issue=issue, count=count)
         yield Event(
             "upcycle-news.suppressions.pending",
-            str(localized("about-suppressions", issue=issue)),
+            str(subject),
             sentence.in_language(context.language),
             {"issue": issue, "pending": count},
         )

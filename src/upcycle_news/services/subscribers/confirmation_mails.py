@@ -313,7 +313,9 @@ class _Mailer:
             self._mark_mailed(mail)
             return
         if _concerns_address(outcome):
-            confirmation_mails.mark_refused(self._context.store, mail)
+            now = self._context.clock()
+            if confirmation_mails.mark_refused(self._context.store, mail, now=now):
+                log.warning("refused in a wave, which may be the relay's: it waits", mail=mail.id)
         else:
             self._postpone(mail)
         sender_refused = isinstance(outcome, Refused) and outcome.stage == "mail"

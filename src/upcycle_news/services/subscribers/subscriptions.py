@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -225,6 +225,9 @@ def confirm(context: AppContext, token: str, *, act: bool = True) -> Confirmatio
             context.store, context.today, interval, token_hash=token_hash
         )
     subscriber = subscribers.by_id(context.store, parsed.subscriber)
+    asked_in = signups.language_of_signup(context.store, token_hash)
+    if subscriber is not None and asked_in:  # who comes back reads the page as the mail about it
+        subscriber = replace(subscriber, language=asked_in)
     confirmed = subscriber is not None and subscriber.status is SubscriberStatus.CONFIRMED
     return Confirmation(
         result,

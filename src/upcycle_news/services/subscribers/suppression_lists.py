@@ -16,6 +16,7 @@ from upcycle_news.models import EmailAddress, Suppression, SuppressionSource
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.subscribers.lists import LineNote, read_list
 from upcycle_news.storage import pending_suppressions, suppressions
+from upcycle_news.subscribers import suppression_cursor
 from upcycle_news.subscribers.csv_lists import about_encoding, escape_formula
 from upcycle_news.subscribers.list_files import decode_list
 from upcycle_news.subscribers.suppression_keys import read_suppressions, suppression_key
@@ -132,3 +133,21 @@ def unsuppress(context: AppContext, target: str) -> None:
     now = context.clock()
     if not suppressions.unsuppress(context.store, key, email, now=now) and not dropped:
         raise UpcycleError(localized("no-such-suppression"))
+
+
+@dataclass(frozen=True)
+class SuppressionPage:
+    """Some suppressions, oldest first; `next` is where the following page begins, empty at the end."""
+
+    suppressions: tuple[Suppression, ...]
+    next: str = ""
+
+
+def page_of_suppressions(context: AppContext, *, after: str, limit: int) -> SuppressionPage:
+    """Return at most `limit` suppressions after the cursor `after`; raises `ValueError` for a foreign one."""
+    secret = context.message_id_key
+    place = suppression_cursor.unseal(secret, after) if after else None
+    rows = suppressions.page(context.store, after=place, limit=limit + 1)
+    shown = rows[:limit]
+    more = len(rows) > len(shown)
+    return SuppressionPage(shown, suppression_cursor.seal(secret, shown[-1]) if more else "")

@@ -6,6 +6,7 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.errors import UpcycleError
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import IssueId
+from upcycle_news.models.welcome import SERIES
 from upcycle_news.observability.logging import Log
 from upcycle_news.storage import pending_suppressions
 
@@ -40,10 +41,9 @@ def _decided(context: AppContext, decision: str, count: int) -> int:
 
 
 def undo_of_issue(context: AppContext, issue: str) -> int:
-    """Undo what an issue's bounces and refusals suppressed; `UpcycleError` when nothing is."""
-    count = pending_suppressions.undo_of_issue(
-        context.store, str(IssueId.parse(issue)), now=context.clock()
-    )
+    """Undo what bounces and refusals of an issue, or the welcome, suppressed; `UpcycleError` when nothing is."""
+    mailing = issue if issue == SERIES else str(IssueId.parse(issue))
+    count = pending_suppressions.undo_of_issue(context.store, mailing, now=context.clock())
     if not count:
         raise UpcycleError(localized("nothing-suppressed-by-issue", issue=issue))
     log.info("suppressions of an issue undone", issue=issue, count=count)

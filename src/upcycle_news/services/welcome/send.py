@@ -137,7 +137,7 @@ def send_due(context: AppContext, *, stopping: Callable[[], bool] = lambda: Fals
         try:
             with context.relay() as relay:
                 for step, revision_id, issue in welcome.due_parts(context.store, now=now):
-                    if stopping():
+                    if stopping() or report.stopped:
                         break
                     if issue and issue not in {str(row.id) for row in _sent_issues(context)}:
                         continue  # stopped or withdrawn since it was queued: it waits
@@ -185,6 +185,8 @@ class _Part:
                     revision_id=self.step.revision_id,
                     issue=self.issue,
                     quotas=context.quotas(relay.name, publication.sender_address),
+                    give_up_after=context.retry_policy.give_up_after,
+                    language=context.language,
                 ),
                 connect=lambda: open_connection(relay),
                 # Not the issue's own Message-ID: it is another mailing, with a key of its own.

@@ -110,8 +110,9 @@ address_changes = Table(
 )
 
 # The mails of sign-ups and changes of address: what waits has `next_at`, the time of the next attempt.
-# `holder` is the process that is sending it, `limited` whether the limits made it wait. The keys are of
-# the address that was entered, empty for a notice.
+# `holder` is the process that is sending it, until `held_until` at the most; without a holder that is when
+# the relay refused the address, the last time. `limited`: the limits made it wait. The keys are of the
+# address that was entered, empty for a notice.
 confirmation_mails = Table(
     "confirmation_mails",
     metadata,

@@ -207,11 +207,15 @@ def _address(text: str, pointer: str) -> EmailAddress:
 def list_suppressions(call: Call) -> BaseModel:
     """List suppressions."""
     query = call.query
-    rows = call.app.suppressions.page(skip=query.after, limit=query.limit + 1)
-    shown = rows[: query.limit]
+    try:
+        page = call.app.suppressions.page(after=query.after, limit=query.limit)
+    except ValueError:
+        raise invalid(
+            [{"pointer": "/after", "detail": "is not `next` of an answer of this publication"}]
+        ) from None
     return schemas.SuppressionList(
-        suppressions=[schemas.SuppressionOut.of(row) for row in shown],
-        next=query.after + len(shown) if len(rows) > len(shown) else None,
+        suppressions=[schemas.SuppressionOut.of(row) for row in page.suppressions],
+        next=page.next or None,
     )
 
 

@@ -305,7 +305,13 @@ class History(Answer):
 class SuppressionQuery(Body):
     """Which suppressions."""
 
-    after: After = 0
+    after: Annotated[
+        str,
+        StringConstraints(pattern=r"^[A-Za-z0-9_-]{0,1000}$"),
+        Field(
+            description="`next` of the answer before, an opaque word; empty for the first answer."
+        ),
+    ] = ""
     limit: Limit = 100
 
 
@@ -313,7 +319,7 @@ class SuppressionList(Answer):
     """Suppressions, oldest first; `next` is null at the end."""
 
     suppressions: list[SuppressionOut]
-    next: int | None
+    next: str | None
 
 
 class FindSuppression(Body):
