@@ -207,18 +207,38 @@ def store(store_url: str) -> Iterator[Store]:
 
 @pytest.fixture(scope="session")
 def _fresh_publication(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A publication as `init` makes it, with settings that can send and a migrated store."""
+    """A publication as `init` makes it, with settings that can send and a migrated store.
+
+    What a check finds in its templates is kept in it: to look at them takes most of a second.
+    """
+    from upcycle_news.app.context import AppContext
+    from upcycle_news.config.settings import load_settings
+    from upcycle_news.models import IssueId
+    from upcycle_news.services.checks.run import check_everything
+
     from .publications import create_publication
 
-    return create_publication(tmp_path_factory.mktemp("publication") / "umbaupost")
+    home = create_publication(tmp_path_factory.mktemp("publication") / "umbaupost")
+    checked = shutil.copytree(home, home.with_name("checked"))
+    with AppContext(load_settings(checked)) as context:
+        check_everything(context, IssueId.parse("2026-11-26"))
+    shutil.copytree(checked / "var/checks", home / "var/checks")
+    return home
 
 
 @pytest.fixture
 def publication(
     _fresh_publication: Path, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Publication]:
-    """A publication for this test; the current folder is its root."""
+    """A publication for this test; the current folder is its root.
+
+    A relay that is away is tried again soon: tests/delivery looks at the pauses.
+    """
+    from upcycle_news.delivery import relay_backoff
+
     from .publications import Publication
+
+    monkeypatch.setattr(relay_backoff, "_LONGEST_RECONNECT_WAIT", 0.02)
 
     home = tmp_path / "umbaupost"
     shutil.copytree(_fresh_publication, home)
