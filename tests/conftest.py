@@ -21,6 +21,7 @@ from .delivery.memory_ledger import Clock
 if TYPE_CHECKING:
     from upcycle_news.storage.database import Store
 
+    from .kept_parsers import KeptParsers
     from .publications import Publication
 
 # What only some tests need is imported in its fixture: the others start faster.
@@ -226,9 +227,22 @@ def _fresh_publication(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
+@pytest.fixture(scope="session")
+def _kept_parsers() -> Iterator[KeptParsers]:
+    from .kept_parsers import KeptParsers
+
+    kept = KeptParsers()
+    yield kept
+    kept.end()
+
+
 @pytest.fixture
 def publication(
-    _fresh_publication: Path, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    _fresh_publication: Path,
+    _kept_parsers: KeptParsers,
+    tmp_path: Path,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Publication]:
     """A publication for this test; the current folder is its root.
 
@@ -239,6 +253,7 @@ def publication(
     from .publications import Publication
 
     monkeypatch.setattr(relay_backoff, "_LONGEST_RECONNECT_WAIT", 0.02)
+    _kept_parsers.use(monkeypatch)
 
     home = tmp_path / "umbaupost"
     shutil.copytree(_fresh_publication, home)

@@ -166,9 +166,7 @@ def check_runs(installation: Installation, server: PrefectServer, count: int) ->
     assert len(mails(installation.home)) == 1, "the second run of an issue mails nobody twice"
 
 
-def check_deployments(
-    installation: Installation, server: PrefectServer, *deployed: str
-) -> None:
+def check_deployments(installation: Installation, server: PrefectServer, *deployed: str) -> None:
     """Run a deployment by a runner, then by a worker of the pool: both load it by its module.
 
     `deployed` are the arguments of `prefect deploy`: which ones the worker's pool gets.
