@@ -21,6 +21,7 @@ from .delivery.memory_ledger import Clock
 if TYPE_CHECKING:
     from upcycle_news.storage.database import Store
 
+    from .kept_parsers import KeptParsers
     from .publications import Publication
 
 # What only some tests need is imported in its fixture: the others start faster.
@@ -207,18 +208,52 @@ def store(store_url: str) -> Iterator[Store]:
 
 @pytest.fixture(scope="session")
 def _fresh_publication(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A publication as `init` makes it, with settings that can send and a migrated store."""
+    """A publication as `init` makes it, with settings that can send and a migrated store.
+
+    What a check finds in its templates is kept in it: to look at them takes most of a second.
+    """
+    from upcycle_news.app.context import AppContext
+    from upcycle_news.config.settings import load_settings
+    from upcycle_news.models import IssueId
+    from upcycle_news.services.checks.run import check_everything
+
     from .publications import create_publication
 
-    return create_publication(tmp_path_factory.mktemp("publication") / "umbaupost")
+    home = create_publication(tmp_path_factory.mktemp("publication") / "umbaupost")
+    checked = shutil.copytree(home, home.with_name("checked"))
+    with AppContext(load_settings(checked)) as context:
+        check_everything(context, IssueId.parse("2026-11-26"))
+    shutil.copytree(checked / "var/checks", home / "var/checks")
+    return home
+
+
+@pytest.fixture(scope="session")
+def _kept_parsers() -> Iterator[KeptParsers]:
+    from .kept_parsers import KeptParsers
+
+    kept = KeptParsers()
+    yield kept
+    kept.end()
 
 
 @pytest.fixture
 def publication(
-    _fresh_publication: Path, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    _fresh_publication: Path,
+    _kept_parsers: KeptParsers,
+    tmp_path: Path,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Publication]:
-    """A publication for this test; the current folder is its root."""
+    """A publication for this test; the current folder is its root.
+
+    A relay that is away is tried again soon: tests/delivery looks at the pauses.
+    """
+    from upcycle_news.delivery import relay_backoff
+
     from .publications import Publication
+
+    monkeypatch.setattr(relay_backoff, "_LONGEST_RECONNECT_WAIT", 0.02)
+    _kept_parsers.use(monkeypatch)
 
     home = tmp_path / "umbaupost"
     shutil.copytree(_fresh_publication, home)

@@ -166,14 +166,17 @@ def check_runs(installation: Installation, server: PrefectServer, count: int) ->
     assert len(mails(installation.home)) == 1, "the second run of an issue mails nobody twice"
 
 
-def check_deployments(installation: Installation, server: PrefectServer) -> None:
-    """Run a deployment by a runner, then by a worker of the pool: both load it by its module."""
+def check_deployments(installation: Installation, server: PrefectServer, *deployed: str) -> None:
+    """Run a deployment by a runner, then by a worker of the pool: both load it by its module.
+
+    `deployed` are the arguments of `prefect deploy`: which ones the worker's pool gets.
+    """
     server.ensure_running()
     assert_completed(server, server.start("tidy/nightly"))
     server.stop_runner()
     for command in (
         ["work-pool", "create", "newsletter", "--type", "process"],
-        ["deploy", "--all"],
+        ["deploy", *deployed],
     ):
         done = installation.run("-m", "prefect", *command)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -211,5 +214,5 @@ def started(python: str, home: Path, **more: str) -> Iterator[tuple[Installation
 if __name__ == "__main__":
     with started(sys.argv[1], Path.cwd() / "every-flow") as (wheel, prefect):
         check_every_flow(wheel, prefect)
-        check_deployments(wheel, prefect)
+        check_deployments(wheel, prefect, "--all")
     sys.stdout.write("every flow runs: as a command, as a file, by a runner and by a worker\n")

@@ -52,7 +52,11 @@ def unpack_wheel(folder: Path) -> Path:
     return folder / "site-packages"
 
 
-@pytest.mark.parametrize("kind", ["checkout", "editable", "wheel"])
+@pytest.mark.parametrize(
+    "kind",
+    # Of a wheel that is installed .ci/wheel tries more: each flow in a process of its own.
+    ["checkout", "editable", pytest.param("wheel", marks=pytest.mark.nightly)],
+)
 def test_every_flow_runs_however_it_is_started(tmp_path: Path, kind: str) -> None:
     variables: dict[str, str] = {}
     if kind == "checkout":
@@ -68,4 +72,5 @@ def test_every_flow_runs_however_it_is_started(tmp_path: Path, kind: str) -> Non
             # `python flows/NAME.py` in the repository, for the publication in UPCYCLE_NEWS_HOME.
             in_checkout = installation.run(str(ROOT / "flows/tidy.py"), folder=ROOT)
             assert outcome(in_checkout, "tidy")["state"] == "Completed"
-        check_deployments(installation, server)
+        # All deployments at once: .ci/wheel, and test_several_machines.py.
+        check_deployments(installation, server, "--name", "tidy/nightly")

@@ -246,7 +246,8 @@ def test_the_reason_why_an_issue_stopped_is_printed_once(publication: Publicatio
     publication.write_essay()
     send = ("issue", "send", "--yes", "--no-collect")
     with MisbehavingRelay(rcpt=always("550 5.7.1 your address is listed")) as relay:
-        at = relay_variables(relay.controller.port)
+        # By this the pauses of a relay that refuses are short, too.
+        at = {**relay_variables(relay.controller.port), "RETRY__FIRST_SECONDS": "0.5"}
         result = publication.run(*send, code=1, **at)
         assert result.err.count("your address is listed") == 1, result.err
         assert " wurde angehalten: Das Relay hat 10 der letzten 10 Zustellungen" in result.err

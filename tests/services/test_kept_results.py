@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -123,6 +124,7 @@ def test_files_that_come_and_go_beside_the_program_are_no_part_of_it(
 
 def test_a_folder_that_takes_nothing_keeps_nothing(publication: Publication) -> None:
     context = publication.context()
+    shutil.rmtree(context.settings.state / "checks")
     (context.settings.state / "checks").write_text("a file")
     assert kept_json(context, "sample", [], lambda: [1]) == [1]
 

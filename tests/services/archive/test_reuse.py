@@ -246,7 +246,13 @@ class _Life:
                 )
 
 
-@pytest.mark.parametrize("seed", [pytest.param(seed, id=f"seed {seed}") for seed in range(4)])
+@pytest.mark.parametrize(
+    "seed",
+    [
+        pytest.param(seed, id=f"seed {seed}", marks=pytest.mark.nightly if seed > 1 else ())
+        for seed in range(40)
+    ],
+)
 def test_whatever_happens_the_archive_is_that_of_a_build_of_everything(
     publication: Publication, seed: int
 ) -> None:

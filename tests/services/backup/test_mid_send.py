@@ -1,4 +1,7 @@
-"""Restore a backup that was taken during a send (the short version of bench/restore.py)."""
+"""Restore a backup that was taken during a send (the short version of bench/restore.py).
+
+Each on one of the stores; `make nightly` tries the other one, too.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,13 @@ from .mid_send_trial import Outcome, trial
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 READERS = 300
+ON_SQLITE, ON_POSTGRES = (
+    [
+        pytest.param(kind, marks=() if kind == first else pytest.mark.nightly)
+        for kind in ("sqlite", "postgres")
+    ]
+    for first in ("sqlite", "postgres")
+)
 RESTORED = (
     r"Es geht nichts hinaus: Dieser Speicher wurde aus einem Backup vom .* UTC wiederhergestellt "
     r"und weiß nicht, was seither verschickt wurde"
@@ -53,7 +63,16 @@ def assert_second_copies_have_the_same_message_id(outcome: Outcome) -> None:
     assert duplicates <= {row["email"] for row in outcome.unknown}
 
 
-@pytest.mark.parametrize("killed", [False, True], ids=["completed", "killed"])
+@pytest.mark.parametrize(
+    ("killed", "any_store"),
+    [
+        pytest.param(False, "sqlite", id="completed-sqlite"),
+        pytest.param(True, "postgres", id="killed-postgres"),
+        pytest.param(False, "postgres", id="completed-postgres", marks=pytest.mark.nightly),
+        pytest.param(True, "sqlite", id="killed-sqlite", marks=pytest.mark.nightly),
+    ],
+    indirect=["any_store"],
+)
 def test_after_a_lost_disk_nothing_is_sent_until_an_operator_confirms(
     any_store: str, tmp_path: Path, killed: bool
 ) -> None:
@@ -68,6 +87,7 @@ def test_after_a_lost_disk_nothing_is_sent_until_an_operator_confirms(
     assert not outcome.restored["merged"]
 
 
+@pytest.mark.parametrize("any_store", ON_SQLITE, indirect=True)
 def test_results_of_the_replaced_store_leave_no_delivery_unknown(
     any_store: str, tmp_path: Path
 ) -> None:
@@ -80,6 +100,7 @@ def test_results_of_the_replaced_store_leave_no_delivery_unknown(
     assert all(len(ids) == 1 for ids in outcome.copies.values())
 
 
+@pytest.mark.parametrize("any_store", ON_POSTGRES, indirect=True)
 def test_after_a_killed_send_only_lost_replies_stay_unknown(any_store: str, tmp_path: Path) -> None:
     outcome = trial(
         tmp_path / "home", readers=READERS, fate="replaced", store=any_store, killed=True

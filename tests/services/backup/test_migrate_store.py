@@ -138,31 +138,32 @@ def test_copying_to_postgres_and_back_gives_the_same_store(
     end.close()
 
 
-@given(reports, holders)
-@settings(max_examples=40, deadline=None)
-def test_any_row_is_copied_unchanged(
-    sqlite_stores: tuple[Store, Store],
-    reports: list[tuple[datetime, Any]],
-    holders: dict[str, tuple[str, datetime]],
-) -> None:
-    source, target = sqlite_stores
-    write(source, reports, holders)
-    assert copied(source, target) == sums(source)
-    assert read(target) == read(source)
+EXAMPLES = [12, pytest.param(500, marks=[pytest.mark.nightly, pytest.mark.timeout(3600)])]
 
 
-@given(reports, holders)
-@settings(max_examples=25, deadline=None)
+@pytest.mark.parametrize("examples", EXAMPLES)
+def test_any_row_is_copied_unchanged(sqlite_stores: tuple[Store, Store], examples: int) -> None:
+    assert_any_row_is_copied(*sqlite_stores, examples)
+
+
+@pytest.mark.parametrize("examples", EXAMPLES)
 def test_any_row_is_copied_unchanged_to_postgres(
-    sqlite_stores: tuple[Store, Store],
-    postgres_store: Store,
-    reports: list[tuple[datetime, Any]],
-    holders: dict[str, tuple[str, datetime]],
+    sqlite_stores: tuple[Store, Store], postgres_store: Store, examples: int
 ) -> None:
-    source, target = sqlite_stores[0], postgres_store
-    write(source, reports, holders)
-    assert copied(source, target) == sums(source)
-    assert read(target) == read(source)
+    assert_any_row_is_copied(sqlite_stores[0], postgres_store, examples)
+
+
+def assert_any_row_is_copied(source: Store, target: Store, examples: int) -> None:
+    @given(reports, holders)
+    @settings(max_examples=examples, deadline=None)
+    def check(
+        reports: list[tuple[datetime, Any]], holders: dict[str, tuple[str, datetime]]
+    ) -> None:
+        write(source, reports, holders)
+        assert copied(source, target) == sums(source)
+        assert read(target) == read(source)
+
+    check()
 
 
 def write(

@@ -246,11 +246,14 @@ class CrashingSend(RuleBasedStateMachine):
 
 
 @pytest.mark.slow
-def test_the_guarantees_hold_in_any_order_of_events(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "examples", [20, pytest.param(2000, marks=[pytest.mark.nightly, pytest.mark.timeout(3600)])]
+)
+def test_the_guarantees_hold_in_any_order_of_events(tmp_path: Path, examples: int) -> None:
     path = tmp_path / "blank.db"
     open_store(f"sqlite:///{path}").close()
     CrashingSend.blank = path.read_bytes()
     run_state_machine_as_test(
         CrashingSend,
-        settings=settings(max_examples=60, stateful_step_count=40, deadline=None),
+        settings=settings(max_examples=examples, stateful_step_count=40, deadline=None),
     )

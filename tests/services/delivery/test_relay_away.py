@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from upcycle_news.app.context import AppContext
+from upcycle_news.delivery import relay_backoff
 from upcycle_news.errors import IssueError, RelayError
 from upcycle_news.models import IssueId, IssueState
 from upcycle_news.services.delivery import issue_control, send
@@ -95,6 +96,7 @@ def test_a_relay_restarted_three_times_in_mid_send_needs_no_person(
 def test_a_restart_within_the_patience_of_a_run_is_waited_for(
     publication: Publication, relay: FailingRelay, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(relay_backoff, "_LONGEST_RECONNECT_WAIT", 60.0)
     publication.write_essay()
     readers = publication.add_many_subscribers(60)
     context = context_of(publication, relay.port, RETRY__PATIENCE_SECONDS="90")

@@ -21,7 +21,6 @@ from ...publications import Publication, approve_issue
 from .topic_items import add_readers, choose, offer, publish, write_essay_with
 
 TOPICS = ("Bestand", "Energie", "Handwerk", "Kleinstadt", "Wasser")
-WEEKS = 52
 
 
 class Year:
@@ -82,22 +81,23 @@ class Year:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_in_a_year_no_reader_gets_an_item_twice_and_none_misses_an_essay(
-    publication: Publication, clock: Clock
+@pytest.mark.parametrize("weeks", [12, pytest.param(52, marks=pytest.mark.nightly)])
+def test_no_reader_gets_an_item_twice_and_none_misses_an_essay(
+    publication: Publication, clock: Clock, weeks: int
 ) -> None:
     offer(publication, TOPICS)
     year = Year(publication, clock, seed=3)
     names = {f"leserin{number}": year.some_topics() for number in range(12)}
     readers = sorted(add_readers(publication, **names).values())
     slugs = []
-    for number in range(1, WEEKS + 1):
+    for number in range(1, weeks + 1):
         slugs.append(year.week(number, readers))
         clock.now += timedelta(days=7)
     assert year.voided == 0
     for reader in readers:
         assert {link: count for link, count in year.items[reader].items() if count > 1} == {}
         assert year.essays[reader] == Counter(slugs)
-    assert sum(map(len, year.items.values())) > WEEKS * 6
+    assert sum(map(len, year.items.values())) > weeks * 6
     assert year.came_later > 0  # an item that no variant told comes in a later issue
     states = [row.state for row in issues.all_issues(year.context.store)]
-    assert states == [IssueState.CLOSED] * WEEKS
+    assert states == [IssueState.CLOSED] * weeks
