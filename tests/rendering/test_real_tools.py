@@ -20,14 +20,9 @@ from upcycle_news.rendering.mail_size import encoded_size
 from upcycle_news.rendering.preview_page import standalone_html
 from upcycle_news.rendering.render import render
 
+from ..web.browser_session import missing
 from . import sample_issues
-from .page_screenshots import (
-    NODE_MODULES,
-    axe,
-    measure,
-    missing,
-    node_tool,
-)
+from .page_screenshots import NODE_MODULES, axe, measure, node_tool
 
 NAMES = list(sample_issues.ISSUES)
 LOOKS = list(sample_issues.LOOKS)

@@ -14,9 +14,8 @@ from upcycle_news.storage import subscribers
 from upcycle_news.subscribers.link_tokens import Purpose
 
 from ..publications import Publication, add_confirmed_subscribers, send_issue
-from ..rendering.page_screenshots import missing
 from ..two_languages import add_readers, make_bilingual, write_translated
-from .browser_session import browsing
+from .browser_session import browsing, missing
 from .web_server import WebServer, running_server
 
 ANNA = "anna@example.org"
