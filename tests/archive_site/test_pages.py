@@ -20,9 +20,9 @@ from upcycle_news.checks.html_inspector import inspect_html
 from upcycle_news.models import Related, Story
 
 from ..rendering import sample_manifest
-from ..rendering.page_screenshots import NODE_MODULES, missing, node_tool
+from ..rendering.page_screenshots import NODE_MODULES, node_tool
 from ..rendering.sample_manifest import LEAD, PUBLICATION
-from ..web.browser_session import browsing
+from ..web.browser_session import browsing, missing
 from .sample_archive import (
     CONFIG,
     DAYS,

@@ -12,8 +12,7 @@ import pytest
 from upcycle_news.demo.feed_server import DemoSite
 
 from ..publications import Publication, relay_variables
-from ..rendering.page_screenshots import chromium
-from ..web.browser_session import browsing
+from ..web.browser_session import browsing, chromium
 from .prefect_pages import PrefectPages
 from .prefect_server import PrefectServer
 from .test_approval import ENDED, LEERSTAND, StoringSink

@@ -135,43 +135,47 @@ NAMES = names_of_extra(
 )
 
 
-@pytest.mark.parametrize(
-    "expression",
-    [
-        "{{ lead.extra.series }}",
-        "{{ essay.extra.part }}",
-        "{{ lead.extra.link.url }}",
-        "{% for essay in teasers %}{{ essay.extra.series }}{% endfor %}",
-        "{% for date in lead.extra.dates %}{{ date.day }} {{ date.town }}{% endfor %}",
-        "{% macro series(work) %}{{ work.extra.series }}{% endmacro %}",
-        "{{ lead.topics | join(', ') }}",
-    ],
-)
-def test_names_that_an_essay_has_are_known(expression: str) -> None:
+KNOWN = """\
+{{ lead.extra.series }}
+{{ essay.extra.part }}
+{{ lead.extra.link.url }}
+{% for essay in teasers %}{{ essay.extra.series }}{% endfor %}
+{% for date in lead.extra.dates %}{{ date.day }} {{ date.town }}{% endfor %}
+{% macro series(work) %}{{ work.extra.series }}{% endmacro %}
+{{ lead.topics | join(', ') }}
+"""
+
+
+def test_names_that_an_essay_has_are_known() -> None:
     lead = "partials/lead.mjml"
-    assert check_templates({**TEMPLATES, lead: TEMPLATES[lead] + expression}, NAMES) == ()
+    assert check_templates({**TEMPLATES, lead: TEMPLATES[lead] + KNOWN}, NAMES) == ()
 
 
-@pytest.mark.parametrize(
-    ("expression", "name"),
-    [
-        ("{{ lead.extra.serie }}", "serie"),
-        ("{% if false %}{{ essay.extra.serie }}{% endif %}", "serie"),
-        ("{% for essay in teasers %}{{ essay.extra.serie }}{% endfor %}", "serie"),
-        ("{{ lead.extra.link.ulr }}", "ulr"),
-        ("{% for date in lead.extra.dates %}{{ date.tag }}{% endfor %}", "tag"),
-        ("{% macro series(work) %}{{ work.extra.serie }}{% endmacro %}", "serie"),
-    ],
+UNKNOWN = (
+    ("{{ lead.extra.serie }}", "serie"),
+    ("{% if false %}{{ essay.extra.serie }}{% endif %}", "serie"),
+    ("{% for essay in teasers %}{{ essay.extra.serie }}{% endfor %}", "serie"),
+    ("{{ lead.extra.link.ulr }}", "ulr"),
+    ("{% for date in lead.extra.dates %}{{ date.tag }}{% endfor %}", "tag"),
+    ("{% macro series(work) %}{{ work.extra.serie }}{% endmacro %}", "serie"),
 )
-def test_a_name_that_no_essay_has_is_reported(expression: str, name: str) -> None:
+
+
+def test_each_name_that_no_essay_has_is_reported_at_its_line() -> None:
+    templates, expected = dict(TEMPLATES), {}
     for template in ("partials/lead.mjml", "partials/lead.txt", "archive/macros.html"):
-        if template.startswith("archive") and "macro" not in expression:
-            continue
-        templates = {**TEMPLATES, template: TEMPLATES[template] + expression}
-        (finding,) = check_templates(templates, NAMES)
+        templates[template] = TEMPLATES[template].rstrip("\n") + "\n"
+        for expression, name in UNKNOWN:
+            if template.startswith("archive") and "macro" not in expression:
+                continue
+            templates[template] += f"{expression}\n"
+            line = templates[template].count("\n")
+            expected[f"templates/{template}:{line}"] = name
+    findings = {finding.where: finding for finding in check_templates(templates, NAMES)}
+    assert findings.keys() == expected.keys()
+    for where, finding in findings.items():
         assert (finding.level, finding.code) == ("error", "variable-unknown")
-        assert finding.where.startswith(f"templates/{template}:")
-        assert f"'{name}'" in str(finding.text)
+        assert f"'{expected[where]}'" in str(finding.text)
 
 
 def test_a_near_miss_names_the_field_that_is_meant() -> None:

@@ -5,32 +5,58 @@ Clicks and keys are real input events, so what a test does a person can do.
 
 from __future__ import annotations
 
+import atexit
 import base64
 import itertools
 import json
+import os
 import re
 import subprocess
 import tempfile
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from websockets.sync.client import ClientConnection, connect
+import pytest
+from websockets.sync.client import connect
 
-from ..rendering.page_screenshots import FLAGS, chromium
+from upcycle_news.services.browser.chromium import find_chromium
+
 from ..waiting import wait_until
 
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-breakpad",
+    "--hide-scrollbars", "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1 , EXCLUDE localhost",
+)  # fmt: skip
 
-class Page:
-    """One tab."""
 
-    def __init__(self, socket: ClientConnection) -> None:
-        self._socket, self._numbers = socket, itertools.count(1)
+@cache
+def chromium() -> str:
+    """Return the path of the browser; calls `missing` when there is none."""
+    return find_chromium() or missing("no Chromium here (apt-get install chromium)")
+
+
+def missing(reason: str) -> NoReturn:
+    """Skip the test, or fail it where CI has installed everything (UPCYCLE_REQUIRE_TOOLS)."""
+    if os.environ.get("UPCYCLE_REQUIRE_TOOLS"):
+        pytest.fail(f"a tool is missing that CI must have: {reason}")
+    pytest.skip(reason)
+
+
+class Connection:
+    """Commands of the debugging protocol to the browser, or to one of its tabs."""
+
+    def __init__(self, url: str) -> None:
+        # Chromium answers no ping while the test does something else.
+        self._socket = connect(url, max_size=2**26, ping_interval=None)
+        self._numbers = itertools.count(1)
         self.requests: list[str] = []
-        for domain in ("Page", "DOM", "Network"):
-            self.ask(f"{domain}.enable")
+
+    def close(self) -> None:
+        self._socket.close()
 
     def ask(self, method: str, **parameters: Any) -> Any:
         number = next(self._numbers)
@@ -46,6 +72,15 @@ class Page:
         if message.get("method") == "Network.requestWillBeSent":
             self.requests.append(message["params"]["request"]["url"])
         return message
+
+
+class Page(Connection):
+    """One tab."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        for domain in ("Page", "DOM", "Network"):
+            self.ask(f"{domain}.enable")
 
     def _until_loaded(self) -> None:
         while self._hear().get("method") != "Page.loadEventFired":
@@ -119,45 +154,53 @@ class Page:
         path.write_bytes(base64.b64decode(reply["data"]))
 
 
+class _Browser:
+    """A Chromium of this process, in which each test has a profile of its own: starting one takes a second."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        self.process = subprocess.Popen(
+            [chromium(), *FLAGS, "--remote-debugging-port=0", f"--user-data-dir={self._folder.name}", "about:blank"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        atexit.register(self._end)
+        self._address = f"ws://127.0.0.1:{wait_until(self._port, 'Chromium did not start', seconds=40, interval=0.05)}"
+        path = (Path(self._folder.name) / "DevToolsActivePort").read_text().split()[1]
+        self._commands = Connection(f"{self._address}{path}")
+
+    def _port(self) -> str:
+        assert self.process.poll() is None, "Chromium ended"
+        try:
+            port, _path = (Path(self._folder.name) / "DevToolsActivePort").read_text().split()
+        except (OSError, ValueError):
+            return ""
+        return port
+
+    def _end(self) -> None:
+        self.process.terminate()
+        self.process.wait(10)
+        self._folder.cleanup()
+
+    @contextmanager
+    def tab(self) -> Iterator[Page]:
+        profile = self._commands.ask("Target.createBrowserContext")["browserContextId"]
+        try:
+            target = self._commands.ask(
+                "Target.createTarget", url="about:blank", browserContextId=profile
+            )["targetId"]
+            with closing(Page(f"{self._address}/devtools/page/{target}")) as page:
+                yield page
+        finally:
+            self._commands.ask("Target.disposeBrowserContext", browserContextId=profile)
+
+
+_browsers: list[_Browser] = []
+
+
 @contextmanager
 def browsing() -> Iterator[Page]:
-    """A browser with one tab; ends with the test."""
-    flags = [flag for flag in FLAGS if not flag.startswith("--host-resolver")]
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        process = subprocess.Popen(
-            [
-                chromium(), *flags, "--remote-debugging-port=0",
-                "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1 , EXCLUDE localhost",
-                f"--user-data-dir={profile}", "about:blank",
-            ],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        try:
-            # Chromium answers no ping while the test does something else.
-            with connect(
-                _tab(process, Path(profile)), max_size=2**26, ping_interval=None
-            ) as socket:
-                yield Page(socket)
-        finally:
-            process.terminate()
-            process.wait(10)
-
-
-def _tab(process: subprocess.Popen[bytes], profile: Path) -> str:
-    """The address of the browser's one tab."""
-    urls: list[str] = []
-
-    def tab_exists() -> bool:
-        assert process.poll() is None, "Chromium ended"
-        try:
-            port = (profile / "DevToolsActivePort").read_text().split()[0]
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list") as answer:
-                targets = json.load(answer)
-        except (OSError, IndexError, ValueError):
-            return False
-        urls[:] = [str(tab["webSocketDebuggerUrl"]) for tab in targets if tab["type"] == "page"]
-        return bool(urls)
-
-    wait_until(tab_exists, "Chromium did not start", seconds=40, interval=0.05)
-    return urls[0]
+    """A tab in a profile of its own: no cookie, cache or setting of another test."""
+    if not _browsers or _browsers[-1].process.poll() is not None:
+        _browsers.append(_Browser())
+    with _browsers[-1].tab() as page:
+        yield page

@@ -23,7 +23,10 @@ from ..transports.bad_relays import MisbehavingRelay
 from ..waiting import wait_until
 from .web_server import WebServer, free_port
 
-STEPS = ("connect", "EHLO", "MAIL", "RCPT", "DATA", "body", "accepted")
+STEPS = (
+    "connect", "RCPT", "body", "accepted",
+    *(pytest.param(step, marks=pytest.mark.nightly) for step in ("EHLO", "MAIL", "DATA")),
+)  # fmt: skip
 
 
 class HangingRelay:

@@ -22,9 +22,8 @@ from upcycle_news.subscribers.link_tokens import Purpose
 from upcycle_news.web import app
 
 from ..publications import Publication, add_confirmed_subscribers, parse_mail, send_issue
-from ..rendering.page_screenshots import missing
 from ..two_languages import add_readers, make_bilingual, write_translated
-from .browser_session import browsing
+from .browser_session import browsing, missing
 from .web_server import WebServer, running_server
 
 ANNA = "anna@example.org"

@@ -19,8 +19,7 @@ from upcycle_news.subscribers.link_tokens import LinkSigner, Purpose
 
 from ..delivery.memory_ledger import Clock
 from ..publications import Publication, add_confirmed_subscribers
-from ..rendering.page_screenshots import missing
-from .browser_session import browsing
+from .browser_session import browsing, missing
 from .web_server import WebServer, running_server
 
 ANNA = "anna@example.org"

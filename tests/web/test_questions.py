@@ -21,8 +21,7 @@ from upcycle_news.storage import question_answers, revisions
 
 from ..delivery.memory_ledger import Clock
 from ..publications import Publication, approve_issue, parse_mail, send_issue
-from ..rendering.page_screenshots import missing
-from .browser_session import browsing
+from .browser_session import browsing, missing
 from .test_subscriber_journey import links, scan
 from .web_server import WebServer, running_server
 

@@ -20,9 +20,8 @@ from upcycle_news.subscribers.link_tokens import Purpose
 
 from ..delivery.memory_ledger import Clock
 from ..publications import Publication, add_confirmed_subscribers
-from ..rendering.page_screenshots import missing
 from ..waiting import wait_until
-from .browser_session import Page, browsing
+from .browser_session import Page, browsing, missing
 from .test_subscriber_journey import link_with, links, mails
 from .web_server import WebServer, running_server
 

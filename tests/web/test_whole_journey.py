@@ -26,12 +26,11 @@ from upcycle_news.storage.schema import issues
 
 from ..delivery.memory_ledger import Clock
 from ..publications import Publication, parse_mail, relay_variables, send_issue
-from ..rendering.page_screenshots import missing
 from ..services.issues.digest_readers import send_one
 from ..services.issues.topic_items import offer, publish, write_essay_with
 from ..transports.bad_relays import MisbehavingRelay
 from ..waiting import wait_until
-from .browser_session import Page, browsing
+from .browser_session import Page, browsing, missing
 from .test_signup_form import AXE, foreign_site
 from .test_subscriber_journey import link_with, links
 from .web_server import running_server

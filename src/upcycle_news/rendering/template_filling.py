@@ -9,7 +9,9 @@ from functools import lru_cache
 from typing import Any
 
 import jinja2
+from jinja2.bccache import Bucket
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import LRUCache
 
 from upcycle_news.errors import TemplateError
 from upcycle_news.i18n.messages import localized
@@ -77,6 +79,22 @@ def _template_errors(name: str) -> Iterator[None]:
         raise TemplateError(where, line, localized("template-fails", reason=reason)) from error
 
 
+class _CompiledTemplates(jinja2.BytecodeCache):
+    """The code of the templates compiled last, by name and text: sets of templates differ in few of them."""
+
+    def __init__(self, most: int) -> None:
+        self._codes = LRUCache(most)
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._codes.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._codes[bucket.key, bucket.checksum] = bucket.code
+
+
+_COMPILED = _CompiledTemplates(most=256)
+
+
 @lru_cache(maxsize=4)
 def _environment(templates: frozenset[tuple[str, str]]) -> jinja2.Environment:
     """Return an environment of compiled templates, cached by their content."""
@@ -95,6 +113,7 @@ def _environment(templates: frozenset[tuple[str, str]]) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=False,
+        bytecode_cache=_COMPILED,
     )
     environment.filters["wrap"] = _text_filter(plaintext.wrap)
     environment.filters["underline"] = _text_filter(plaintext.underline)

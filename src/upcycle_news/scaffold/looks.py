@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from upcycle_news.rendering.template_strings import CATALOGUES
@@ -43,6 +43,7 @@ def templates_with_look(folder: Path, look: str) -> dict[str, str]:
     return dict(sorted(templates.items()))
 
 
+@lru_cache(maxsize=16)  # every sign-up needs the same words
 def with_missing_words(own: str, bundled: str) -> str:
     """Return a catalogue with the words that it lacks of another; one with a mistake as it is."""
     try:

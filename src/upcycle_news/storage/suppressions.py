@@ -22,7 +22,6 @@ from sqlalchemy import (
     ScalarSelect,
     Select,
     and_,
-    bindparam,
     delete,
     func,
     or_,

@@ -12,7 +12,8 @@ from upcycle_news.rendering.render import render
 from upcycle_news.services.browser.axe import AxeResult, examine, find_axe
 
 from ...rendering import sample_issues
-from ...rendering.page_screenshots import chromium, node_tool
+from ...rendering.page_screenshots import node_tool
+from ...web.browser_session import chromium
 
 
 @pytest.mark.chromium

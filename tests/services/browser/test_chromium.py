@@ -21,7 +21,7 @@ from upcycle_news.services.browser.chromium import (
     find_chromium,
 )
 
-from ...rendering.page_screenshots import chromium
+from ...web.browser_session import chromium
 
 PAGE = """<!doctype html><meta charset="utf-8"><meta name="color-scheme" content="light dark">
 <style>body {{ margin: 0; background: #fff }}

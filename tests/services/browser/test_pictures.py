@@ -19,7 +19,7 @@ from upcycle_news.services.issues.revisions import find_revision
 from upcycle_news.services.runs import steps
 
 from ...publications import Publication
-from ...rendering.page_screenshots import chromium
+from ...web.browser_session import chromium
 
 ISSUE = IssueId.parse("2026-11-26")
 NAMES = ("phone", "phone-dark", "desktop", "desktop-dark")

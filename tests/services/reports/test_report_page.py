@@ -19,8 +19,8 @@ from upcycle_news.services.reports.report_link import report_html
 from upcycle_news.storage import issue_relays
 
 from ...publications import Publication
-from ...rendering.page_screenshots import NODE_MODULES, missing, node_tool
-from ...web.browser_session import browsing
+from ...rendering.page_screenshots import NODE_MODULES, node_tool
+from ...web.browser_session import browsing, missing
 from .sample_years import (
     NOW,
     write_bounce,

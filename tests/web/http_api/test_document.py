@@ -173,7 +173,7 @@ def fuzz(api: ApiClient, one: Operation, examples: int) -> None:
 def test_no_request_makes_an_operation_fail_or_answer_what_its_document_lacks(
     filled: ApiClient, one: Operation
 ) -> None:
-    fuzz(filled, one, 25)
+    fuzz(filled, one, 12)
 
 
 @pytest.mark.nightly
