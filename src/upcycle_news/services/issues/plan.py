@@ -322,7 +322,8 @@ def _planned_digest(
     readers: int | None = None
     if period.start <= context.today:
         topics, digest = context.publication.readers_of, IssueId(period.end, digest=1)
-        readers = audience.count_audience(context.store, topics, issue=digest)
+        interval = context.settings.digest.interval or None  # nothing may be stored of the period yet
+        readers = audience.count_audience(context.store, topics, issue=digest, interval=interval)
     return PlannedDigest(period.end, period.start, at, schedule, readers)
 
 
