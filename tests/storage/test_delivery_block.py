@@ -53,6 +53,19 @@ def test_an_unknown_format_is_refused() -> None:
             decode(data)
 
 
+@given(st.data())
+def test_whatever_is_damaged_is_refused(data: st.DataObject) -> None:
+    block = encode([usual(number) for number in range(9)])
+    place = data.draw(st.integers(0, len(block) - 1))
+    change = data.draw(st.integers(1, 255))
+    for damaged in (
+        block[:place] + bytes([block[place] ^ change]) + block[place + 1 :],
+        block[:place],
+    ):
+        with pytest.raises(ValueError, match="block of deliveries"):
+            decode(damaged)
+
+
 def test_a_usual_block_takes_a_few_bytes_a_delivery() -> None:
     block = [usual(number) for number in range(512)]
     assert len(encode(block)) < 3 * len(block)

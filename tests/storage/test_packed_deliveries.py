@@ -6,14 +6,15 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 
+from upcycle_news.errors import StoreError
 from upcycle_news.models import DeliveryState, IssueId, IssueState, Subscriber
 from upcycle_news.storage import (
     deliveries,
@@ -325,6 +326,35 @@ def test_no_step_of_the_welcome_goes_to_who_is_in_the_packed_audience_of_its_iss
     assert ledger.lease(5, LATER) == []
     with old.reading() as connection:
         assert connection.scalar(select(tables.welcome_deliveries.c.state)) == "cancelled"
+
+
+def test_a_damaged_block_is_named_and_nothing_is_changed(old: Store) -> None:
+    pack(old)
+    _, packed = places(old, FIRST)
+    who = next(one for one in packed if one // 4 == packed[0] // 4)
+    blocks = tables.packed_deliveries
+    this = (blocks.c.issue_id == str(FIRST), blocks.c.block == who // 4)
+    with old.writing() as connection:
+        [data] = connection.scalars(select(blocks.c.data).where(*this, blocks.c.state == "sent"))
+        damaged = data[:20] + bytes([data[20] ^ 1]) + data[21:]
+        connection.execute(update(blocks).where(*this).values(data=damaged))
+    [reader] = [one for one in people(old) if one.id == who]
+    others = [one for one in people(old) if one.id // 4 != who // 4]
+    before = answers_of(old, others)
+    for look in (
+        lambda: personal_data.personal_data_of(old, reader),
+        lambda: personal_data.erase_subscriber(old, reader.email, now=LATER),
+        lambda: bounce(old, FIRST, who, "late"),
+        lambda: list(deliveries.list_deliveries(old, FIRST, DeliveryState.SENT)),
+    ):
+        with pytest.raises(StoreError, match=f"{FIRST}.* {who // 4 * 4} to {who // 4 * 4 + 3} "):
+            look()
+    assert subscribers.by_id(old, reader.id) == reader
+    assert answers_of(old, others) == before
+
+
+def answers_of(store: Store, these: Iterable[Subscriber]) -> list[Any]:
+    return [personal_data.personal_data_of(store, one) for one in these]
 
 
 # --- erasure

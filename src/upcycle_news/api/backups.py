@@ -76,4 +76,12 @@ class Backups:
         report = restoring.restore(self._context, file, merge=merge, on_rows=on_rows)
         if report.merged:
             return report
-        return replace(report, unsent_essays=plan.unsent_essays(self._context))
+        return replace(
+            report,
+            unsent_essays=plan.unsent_essays(self._context),
+            unsent_digests=tuple(
+                digest
+                for digest in plan.unsent_digests(self._context)
+                if digest not in report.unsent
+            ),
+        )

@@ -122,6 +122,7 @@ def restore(
                 "unknown": report.unknown,
                 "unsent": list(report.unsent),
                 "unsent_essays": list(report.unsent_essays),
+                "unsent_digests": list(report.unsent_digests),
                 "merged": report.merged,
                 "learned": report.taken_over.as_dict(),
                 "paused": True,
@@ -199,4 +200,6 @@ def _print_report(report: RestoreReport) -> None:
                 "restore-unsent-essays", essays=", ".join(report.unsent_essays), made_at=made_at
             )
         )
+    for digest in report.unsent_digests:
+        say(localized("restore-unsent-digest", digest=digest, made_at=made_at))
     note(localized("restore-holds"))

@@ -67,7 +67,10 @@ def decode(data: bytes, only: Collection[int] | None = None) -> list[BlockEntry]
     """
     if data[:1] != FORMAT:
         raise ValueError("a block of deliveries in an unknown format")
-    content = zlib.decompress(data[1:])
+    try:
+        content = zlib.decompress(data[1:])  # with a checksum of it
+    except zlib.error as error:
+        raise ValueError("a damaged block of deliveries") from error
     (count,) = _COUNT.unpack_from(content)
     size = count * _WIDTH
     ends = [_COUNT.size + size * number for number in range(_NUMBERS + 1)]

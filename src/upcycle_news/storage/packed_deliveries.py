@@ -37,6 +37,8 @@ from sqlalchemy import (
     update,
 )
 
+from upcycle_news.errors import StoreError
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import DeliveryState
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.delivery_block import BlockEntry, decode, encode
@@ -202,8 +204,23 @@ def _select(
 
 
 def _decoded(row: Row[Any], only: Collection[int] | None = None) -> list[PackedDelivery]:
-    entries = decode(row.data, only)
+    entries = _entries(row, only)
     return [PackedDelivery(row.issue_id, row.state, row.variant, *entry) for entry in entries]
+
+
+def _entries(row: Row[Any], only: Collection[int] | None = None) -> list[BlockEntry]:
+    """Return what a block holds, or of that the subscribers in `only`; raises `StoreError` if it is damaged."""
+    try:
+        return decode(row.data, only)
+    except ValueError:
+        raise StoreError(
+            localized(
+                "store-block-damaged",
+                issue=row.issue_id,
+                first=row.block * SPAN,
+                last=(row.block + 1) * SPAN - 1,
+            )
+        ) from None
 
 
 def _chunks(numbers: Iterable[int]) -> Iterator[list[int]]:
@@ -323,7 +340,7 @@ def _add(connection: Connection, issue: str, rows: Sequence[Row[Any]]) -> None:
     for row in connection.execute(there.order_by(*_KEY).with_for_update()).all():
         added = by_block.pop((row.block, row.state, row.variant), [])
         if added:
-            _rewrite(connection, row, [*decode(row.data), *added], row.number + len(added))
+            _rewrite(connection, row, [*_entries(row), *added], row.number + len(added))
     if by_block:
         keys = [
             {"issue_id": issue, "block": block, "state": state, "variant": variant}
@@ -375,7 +392,7 @@ def take_out(connection: Connection, issue: str, wanted: Collection[int]) -> Non
     for blocks in _chunks({number // SPAN for number in wanted}):
         there = select(packed_deliveries).where(_rows.issue_id == issue, _rows.block.in_(blocks))
         for row in connection.execute(there.order_by(*_KEY).with_for_update()).all():
-            entries = decode(row.data)
+            entries = _entries(row)
             taken = [entry for entry in entries if entry.subscriber_id in wanted]
             if not taken:
                 continue
@@ -392,7 +409,7 @@ def erase(connection: Connection, subscriber: int) -> None:
     """
     there = select(packed_deliveries).where(_rows.block == subscriber // SPAN)
     for row in connection.execute(there.order_by(*_KEY).with_for_update()).all():
-        entries = decode(row.data)
+        entries = _entries(row)
         rest = [entry for entry in entries if entry.subscriber_id != subscriber]
         if len(rest) < len(entries):
             _rewrite(connection, row, rest, row.number)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 from sqlalchemy import (
     ColumnElement,
@@ -45,16 +45,15 @@ _CHUNK = 500
 def issue_period(
     connection: Connection, issue: IssueId, interval: DigestInterval | None
 ) -> DigestPeriod | None:
-    """Return the period whose digest tells an issue, or that a digest tells; None: it is for everybody.
+    """Return the period whose digest tells an issue, or that a digest tells; None: there is none.
 
     Nothing is stored: until the issue is queued, choices and settings may change it.
     """
     if issue.correction:
         return None
     if issue.digest:
-        ended = select(digest_periods).where(digest_periods.c.end == issue.day)
-        row = connection.execute(ended).first()
-        return None if row is None else DigestPeriod(row.start, row.end)
+        period = _period_of(connection, issue.day - timedelta(days=1), interval)
+        return period if period is not None and period.end == issue.day else None
     return _period_of(connection, issue.day, interval)
 
 

@@ -190,7 +190,10 @@ def test_the_plan_names_the_days_of_digests_and_no_others(
     )
     assert not any("2026-12-01-d1" in note for note in planned.notes)
     go_to(clock, "2026-12-01")
-    assert any("2026-12-01-d1" in note for note in plan_issues(context, 1).notes)
+    planned = plan_issues(context, 4)
+    assert any("2026-12-01-d1" in note for note in planned.notes)
+    december = planned.as_dict()["digests"][0]  # nothing of this period is in the store yet
+    assert (december["day"], december["readers"]) == ("2027-01-01", 1)
 
 
 def test_without_a_digest_a_run_ends_and_the_plan_says_nothing(

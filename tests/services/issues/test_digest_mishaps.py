@@ -7,12 +7,16 @@ from collections.abc import Iterator
 
 import pytest
 
+from upcycle_news.api import App
 from upcycle_news.app.context import AppContext
-from upcycle_news.errors import IssueError
+from upcycle_news.errors import IssueError, NothingNew
 from upcycle_news.services.archive import corrections as archive
-from upcycle_news.services.delivery import send
+from upcycle_news.services.delivery import issue_control, send
 from upcycle_news.services.delivery.manual_send import queue_issue
+from upcycle_news.services.issues import compose
 from upcycle_news.services.issues.correction import correction_id
+from upcycle_news.services.issues.digest import digest_id
+from upcycle_news.services.issues.render import render_revision
 
 from ...delivery.memory_ledger import Clock
 from ...publications import Publication, issue_status, relay_variables
@@ -44,6 +48,24 @@ def test_a_correction_waits_for_the_digest_that_told_the_old_text(
     send.deliver_issue(context, DIGEST)
     send_one(context, correction_id(context, FIRST))
     assert Counter(publication.recipients()) == {"anna@example.org": 2, "bert@example.org": 3}
+
+
+def test_a_digest_that_may_have_been_sent_since_the_backup_is_named(
+    publication: Publication, clock: Clock
+) -> None:
+    app = App(november(publication, clock))
+    backup = app.backups.create().file
+    send_one(publication.context(), DIGEST)
+    (publication.home / "var/journal").unlink(missing_ok=True)
+    assert app.backups.restore(backup).unsent_digests == ()  # the replaced store knows it
+    app.close()
+    app = App(publication.context())
+    assert app.backups.restore(backup, merge=False).unsent_digests == (str(DIGEST),)
+    context = publication.context()
+    render_revision(context, compose.compose_issue(context, DIGEST))
+    issue_control.cancel(context, DIGEST)
+    with pytest.raises(NothingNew):
+        digest_id(context)
 
 
 def test_a_correction_is_not_for_those_whose_digest_lies_in_the_mailbox(

@@ -48,7 +48,8 @@ class RestoreReport:
 
     `aside` is the copy of the replaced store, None for a new one; `unknown` counts the deliveries
     that may have been sent since the backup, by issue; `unsent` are issues not sent by then,
-    `unsent_essays` the essays that no issue of the restored store holds, if nothing was merged;
+    if nothing was merged, `unsent_essays` are those that no issue of the restored store holds, and
+    `unsent_digests` the due ones that it does not know;
     `trouble` is why the journal could not be written, or empty.
     """
 
@@ -60,6 +61,7 @@ class RestoreReport:
     taken_over: MergeReport = field(default_factory=MergeReport)
     merged: bool = False
     unsent_essays: tuple[str, ...] = ()
+    unsent_digests: tuple[str, ...] = ()
     trouble: str = ""
 
 

@@ -221,6 +221,13 @@ def unsent_essays(context: AppContext) -> tuple[str, ...]:
     return tuple(slug for slug in ready if slug not in published)
 
 
+def unsent_digests(context: AppContext) -> tuple[str, ...]:
+    """Return the digests that are due, as far as the store knows, also those that nobody composed yet."""
+    from upcycle_news.services.issues.digest import due_digests
+
+    return tuple(map(str, due_digests(context)))
+
+
 def _read_essays(context: AppContext) -> EssayCollection:
     return read_essays(
         context.content_folder, context.settings.home, context.settings.publication.language
@@ -322,7 +329,9 @@ def _planned_digest(
     readers: int | None = None
     if period.start <= context.today:
         topics, digest = context.publication.readers_of, IssueId(period.end, digest=1)
-        readers = audience.count_audience(context.store, topics, issue=digest)
+        # With the interval, as nothing may be stored of the period yet.
+        interval = context.settings.digest.interval or None
+        readers = audience.count_audience(context.store, topics, issue=digest, interval=interval)
     return PlannedDigest(period.end, period.start, at, schedule, readers)
 
 
