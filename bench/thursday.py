@@ -5,8 +5,9 @@
 
 Two publications have the same readers, feeds and essay of the day; one has sent an issue in each of so many
 weeks before, each with an essay and items of its own, deliveries to some of the readers, bounces,
-unsubscribes and reports, and its feeds have brought so many items a week. Each step is a command in a
-process of its own, and the mails go to Postfix's smtp-sink. Prints CPU seconds (the command with its
+unsubscribes and reports, and its feeds have brought so many items a week. Before the day begins both are
+tidied, their archive is built and their files are checked, as in the weeks before. Each step is a command in
+a process of its own, and the mails go to Postfix's smtp-sink. Prints CPU seconds (the command with its
 processes) and seconds of both.
 """
 
@@ -42,6 +43,7 @@ from upcycle_news.storage import feeds
 from upcycle_news.storage.feeds import FeedState
 
 ENTRIES = 30
+BEFORE = (("subscribers", "tidy"), ("archive", "build"), ("check",))
 STEPS = (
     ("feeds", "collect"),
     ("essay", "list"),
@@ -146,6 +148,8 @@ def made(home: Path, url: str, port: int, options: argparse.Namespace, issues: i
         add_history(publication, issues, before=day)
         add_past_items(context, url, options, issues, day)
     add_readers(publication, past, options.readers)
+    for command in BEFORE:
+        step(publication, command)
     publication.write_essay(text=essay_text())
     return publication
 

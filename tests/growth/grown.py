@@ -12,9 +12,10 @@ from pathlib import Path
 from sqlalchemy import text
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.models import FeedItem, IssueId, Manifest, Related, Story
+from upcycle_news.models import FeedItem, Issue, IssueId, Manifest, Related, RenderedIssue, Story
 from upcycle_news.models.relay_stats import RelayStats
-from upcycle_news.services.issues import compose, render
+from upcycle_news.rendering.variants import render_variants
+from upcycle_news.services.issues import compose
 from upcycle_news.storage import feeds, issues, relay_stats, revisions
 from upcycle_news.storage.feeds import FeedState
 
@@ -89,21 +90,32 @@ def add_items(publication: Publication, amount: int, *, now: datetime) -> None:
 
 
 def add_history(publication: Publication, weeks: int, *, before: date) -> None:
-    """Add weekly issues before a day, each with an essay and items of its own, sent to all and closed."""
+    """Add weekly issues before a day, each with an essay and items of its own, sent to all and closed.
+
+    Their mails are one rendering, in which title and links are replaced.
+    """
     context = publication.context()
     slug = publication.write_essay("Vorlage", text=essay_text())
     base = compose.compose_manifest(context, IssueId(before), [slug])
     (publication.home / f"content/essays/2024-05-02-{slug}.md").unlink()
+    [rendered] = render_variants(base)
     for ago in range(weeks, 0, -1):
-        _add_issue(publication, context, base, before - timedelta(weeks=ago))
+        _add_issue(publication, context, base, rendered, before - timedelta(weeks=ago))
 
 
-def _add_issue(publication: Publication, context: AppContext, base: Manifest, day: date) -> None:
+def _add_issue(
+    publication: Publication,
+    context: AppContext,
+    base: Manifest,
+    rendered: RenderedIssue,
+    day: date,
+) -> None:
     at = datetime.combine(day, time(6), UTC)
     revision = revisions.save_revision(
         context.store, _of_day(publication, base, day), git_commit="", now=at
     )
-    render.render_revision(context, revision)
+    mail = _mail_of(rendered, base.issue, revision.manifest.issue)
+    revisions.save_renderings(context.store, revision.revision_id, base.variants, [mail])
     audience = issues.enqueue(
         context.store, revision, by="test", now=at, relay="main",
         approval=issues.NewApproval(by="test"),
@@ -134,6 +146,17 @@ def _of_day(publication: Publication, base: Manifest, day: date) -> Manifest:
             base.issue, id=IssueId(day), subject=essay.title, essays=(essay,), related=related
         ),
     )
+
+
+def _mail_of(rendered: RenderedIssue, base: Issue, issue: Issue) -> RenderedIssue:
+    """Return the mail of an issue: that of `base`, with another title and other links."""
+    pairs = [(base.subject, issue.subject)]
+    for one, other in zip(base.related, issue.related, strict=True):
+        pairs.append((one.story.lead.link, other.story.lead.link))
+    texts = {name: getattr(rendered, name) for name in ("subject", "html", "text", "mjml")}
+    for old, new in pairs:
+        texts = {name: value.replace(old, new) for name, value in texts.items()}
+    return replace(rendered, issue=issue.id, **texts)
 
 
 def _of_week(item: FeedItem, day: date) -> FeedItem:

@@ -6,13 +6,14 @@ import json
 import re
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, fields, replace
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from datetime import date
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any, get_type_hints
 
 from upcycle_news.content import frontmatter
+from upcycle_news.content.essay_records import KeptRecords, essay_of, record_of
 from upcycle_news.content.frontmatter import FrontMatter
 from upcycle_news.errors import ContentError
 from upcycle_news.fileio import (
@@ -49,17 +50,24 @@ _LANGUAGE_SUFFIX = re.compile(rf"(?<=.)\.({'|'.join(LANGUAGES)})$")
 
 @dataclass(frozen=True)
 class EssayCollection:
-    """All essays that could be read, and the errors of the others."""
+    """All essays that could be read, and the errors of the others.
+
+    `texts` are the contents of the files, and of their translations', by `Essay.source`.
+    """
 
     essays: tuple[Essay, ...]
     errors: tuple[ContentError, ...]
+    texts: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
 
-def read_essays(content: Path, root: Path, default_language: str) -> EssayCollection:
+def read_essays(
+    content: Path, root: Path, default_language: str, kept: KeptRecords | None = None
+) -> EssayCollection:
     """Read ``content/essays/*.md`` in the order of their names; paths are shown relative to `root`.
 
     ``slug.de.md`` and ``slug.en.md`` are one essay and a translation of it. Broken files become errors,
-    never exceptions: an editor wants to see all of them at once.
+    never exceptions: an editor wants to see all of them at once. Files of which `kept` has the record are
+    not parsed.
     """
     essays: list[Essay] = []
     errors: list[ContentError] = []
@@ -74,12 +82,19 @@ def read_essays(content: Path, root: Path, default_language: str) -> EssayCollec
         if path.suffix == ".md" and not path.name.startswith("."):
             by_slug.setdefault(slug_of(path), []).append(path)
     reader = _FileReader(root, content / "images", default_language)
-    for paths in by_slug.values():
-        essay, file_errors = reader.read_translations(_main_first(paths, default_language))
+    groups = [
+        [reader.read(path) for path in _main_first(paths, default_language)]
+        for paths in by_slug.values()
+    ]
+    if kept is not None:
+        reader.take_records(groups, kept)
+    for group in groups:
+        essay, file_errors = reader.essay_of(group)
         errors += file_errors
         if essay is not None:
             essays.append(essay)
-    return EssayCollection(tuple(essays), tuple(errors))
+    texts = {file.where: file.text for group in groups for file in group}
+    return EssayCollection(tuple(essays), tuple(errors), texts)
 
 
 def _main_first(paths: Sequence[Path], default_language: str) -> list[Path]:
@@ -102,20 +117,81 @@ def language_of(path: Path) -> str:
 
 
 @dataclass(frozen=True)
+class _File:
+    """A file as it was read: its name, where messages say it is, its text or why there is none."""
+
+    name: str
+    where: str
+    text: str = ""
+    error: ContentError | None = None
+
+
+# Essays without a mistake as they were read in this process, by all files that they were made of, which
+# are read several times in a command. Whether their pictures are there is looked at each time.
+_known: dict[tuple[str, tuple[_File, ...]], Essay] = {}
+_MAX_KNOWN = 5000
+
+
+@dataclass(frozen=True)
 class _FileReader:
-    """Reads the files of essays; paths are shown relative to `root`."""
+    """Reads the files of essays, a group for each slug; paths are shown relative to `root`."""
 
     root: Path
     images: Path
     default_language: str
 
-    def read_translations(self, paths: Sequence[Path]) -> tuple[Essay | None, list[ContentError]]:
+    def read(self, path: Path) -> _File:
+        """Return a file with its text."""
+        where = display_path(path, self.root)
+        try:
+            return _File(path.name, where, read_text(path, where))
+        except ContentError as error:
+            return _File(path.name, where, error=error)
+
+    def take_records(self, groups: Sequence[Sequence[_File]], kept: KeptRecords) -> None:
+        """Take the essays that are not known yet from their records, and have those of new ones kept."""
+        new = [
+            group
+            for group in groups
+            if not any(file.error for file in group)
+            and (self.default_language, tuple(group)) not in _known
+        ]
+
+        def make(files: Sequence[Sequence[str]]) -> dict[str, Any] | None:
+            essay, errors = self.essay_of([_File(name, where, text) for name, where, text in files])
+            return None if errors or essay is None else record_of(essay)
+
+        values = [[[file.name, file.where, file.text] for file in group] for group in new]
+        records = kept.each(self.default_language, values, make) if new else []
+        for group, record in zip(new, records, strict=True):
+            if record is not None:
+                texts = {file.where: file.text for file in group}
+                self._remember(group, essay_of(record, texts))
+
+    def essay_of(self, group: Sequence[_File]) -> tuple[Essay | None, list[ContentError]]:
         """Return the essay of the first file with the others as its translations, and all errors."""
-        main, errors = self._read_or_fail(paths[0])
+        known = _known.get((self.default_language, tuple(group)))
+        if known is not None and self._has_pictures(known):
+            return known, []
+        essay, errors = self._parse_group(group)
+        if essay is not None and not errors:
+            self._remember(group, essay)
+        return essay, errors
+
+    def _remember(self, group: Sequence[_File], essay: Essay) -> None:
+        if len(_known) < _MAX_KNOWN:
+            _known[self.default_language, tuple(group)] = essay
+
+    def _has_pictures(self, essay: Essay) -> bool:
+        """Return whether the pictures of the heads are still there."""
+        paths = {one.image.path for one in (essay, *essay.translations) if one.image}
+        return all(_image_error(path, self.images) is None for path in paths)
+
+    def _parse_group(self, group: Sequence[_File]) -> tuple[Essay | None, list[ContentError]]:
+        main, errors = self._parse_or_fail(group[0])
         translations: list[Essay] = []
-        for path in paths[1:]:
-            where = display_path(path, self.root)
-            essay, file_errors = self._read_or_fail(path, is_translation=True, main=main)
+        for file in group[1:]:
+            essay, file_errors = self._parse_or_fail(file, is_translation=True, main=main)
             errors += file_errors
             if essay is None:
                 continue
@@ -126,55 +202,26 @@ class _FileReader:
             ]
             if same:
                 text = localized("essay-same-name", other=same[0].source, slug=essay.slug)
-                errors.append(ContentError(where, 1, text))
+                errors.append(ContentError(file.where, 1, text))
             else:
                 translations.append(replace(essay, folder=base_of(essay.language)))
         return (main and replace(main, translations=tuple(translations))), errors
 
-    def _read_or_fail(
-        self, path: Path, *, is_translation: bool = False, main: Essay | None = None
+    def _parse_or_fail(
+        self, file: _File, *, is_translation: bool = False, main: Essay | None = None
     ) -> tuple[Essay | None, list[ContentError]]:
-        where = display_path(path, self.root)
+        if file.error is not None:
+            return None, [file.error]
         try:
-            return _read(path, where, self.images, self.default_language, is_translation, main)
+            return _parse(file, self.images, self.default_language, is_translation, main)
         except ContentError as error:
             return None, [error]
 
 
-# Essays as they were read in this process: a command reads all files several times. By everything that an
-# essay depends on; those with a picture or a mistake and translations depend on other files, and are read anew.
-_known: dict[tuple[str, Path, str, str], Essay] = {}
-_MAX_KNOWN = 5000
-
-
-def _read(
-    path: Path,
-    where: str,
-    images: Path,
-    default_language: str,
-    is_translation: bool,
-    main: Essay | None,
-) -> tuple[Essay | None, list[ContentError]]:
-    text = read_text(path, where)
-    key = (text, path, where, default_language)
-    if not is_translation and key in _known:
-        return _known[key], []
-    essay, errors = _parse(text, path, where, images, default_language, is_translation, main)
-    depends_on_files = is_translation or essay is None or essay.image is not None
-    if essay is not None and not depends_on_files and len(_known) < _MAX_KNOWN:
-        _known[key] = essay
-    return essay, errors
-
-
 def _parse(
-    text: str,
-    path: Path,
-    where: str,
-    images: Path,
-    default_language: str,
-    is_translation: bool,
-    main: Essay | None,
+    file: _File, images: Path, default_language: str, is_translation: bool, main: Essay | None
 ) -> tuple[Essay | None, list[ContentError]]:
+    path, where, text = Path(file.name), file.where, file.text
     parts = frontmatter.split_front_matter(where, text)
     head = FrontMatter(where, parts.head, KEYS, prose=PROSE, worded=WORDED, is_toml=parts.is_toml)
     if head.errors and not head.has("title") and not head.has("date"):
@@ -254,13 +301,13 @@ def _values(head: FrontMatter, optional: Collection[str] = ()) -> dict[str, Any]
     """
     kinds = _kinds()
     values: dict[str, Any] = {}
-    for field in fields(Essay):
-        key = FRONT_MATTER.get(field.name)
+    for one in fields(Essay):
+        key = FRONT_MATTER.get(one.name)
         if key is None or key.beside:
             continue
-        if key.required and field.name not in optional:
-            head.require(field.name, key.example)
-        values[field.name] = head.value(field.name, kinds[field.name], _default(field), key.example)
+        if key.required and one.name not in optional:
+            head.require(one.name, key.example)
+        values[one.name] = head.value(one.name, kinds[one.name], _default(one), key.example)
     return values
 
 

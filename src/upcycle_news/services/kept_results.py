@@ -98,6 +98,19 @@ def kept_findings(
     return tuple(_finding(record) for record in records)
 
 
+def kept_findings_each(
+    context: AppContext,
+    name: str,
+    values: Sequence[Any],
+    check: Callable[[Any], Iterable[Finding]],
+) -> list[tuple[Finding, ...]]:
+    """Return the findings about each of the values as `kept_each` does."""
+    records = kept_each(
+        context, name, None, values, lambda value: [_as_record(one) for one in check(value)]
+    )
+    return [tuple(map(_finding, each)) for each in records]
+
+
 def short_hash(value: object) -> str:
     """Return one of 16 names for a value."""
     return _hash(value)[0]

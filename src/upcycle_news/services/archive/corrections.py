@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.archive_site.view_models import SentIssue
-from upcycle_news.content.essays import read_essays
 from upcycle_news.errors import IssueError, UpcycleError
 from upcycle_news.i18n.messages import LANGUAGES, localized
 from upcycle_news.models import Essay, Issue, IssueId
 from upcycle_news.services.archive import build
 from upcycle_news.services.archive.sent_issues import newest_first, sent_issue
+from upcycle_news.services.content.files import read_publication_essays
 from upcycle_news.services.content.images import load_essay_images
 from upcycle_news.storage import corrections
 from upcycle_news.storage.corrections import Correction, CorrectionKind
@@ -100,9 +100,7 @@ def _find_issue(context: AppContext, slug: str) -> SentIssue:
 
 def _read_essay(context: AppContext, slug: str) -> Essay:
     """Return the essay as its file is now; files of other essays may be broken."""
-    collection = read_essays(
-        context.content_folder, context.settings.home, context.settings.publication.language
-    )
+    collection = read_publication_essays(context)
     for essay in collection.essays:
         if essay.slug == slug:
             return essay

@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import partial
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.checks.essay import check_essay
 from upcycle_news.checks.extra_names import names_of_extra
-from upcycle_news.checks.pictures import PictureInput, check_picture
 from upcycle_news.checks.topics import check_labels, check_topics
 from upcycle_news.checks.translations import check_essay_languages
 from upcycle_news.config.settings import FILE_NAME
-from upcycle_news.content.essays import EssayCollection, read_essays
+from upcycle_news.content.essays import EssayCollection
 from upcycle_news.errors import ContentError, NothingNew, PlacedError, UpcycleError
-from upcycle_news.fileio import did_you_mean, exists, files_below, line_of, read_text
+from upcycle_news.fileio import did_you_mean, exists, line_of, read_text
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Essay, Finding, IssueId
 from upcycle_news.rendering.template_strings import catalogue_name, read_toml
 from upcycle_news.services.archive.static_files import static_findings
+from upcycle_news.services.checks.essays import check_essays
 from upcycle_news.services.checks.own_flows import check_flows
 from upcycle_news.services.checks.providers import check_providers
 from upcycle_news.services.content.files import (
     line_of_head,
     load_publication_feeds,
     load_publication_vocabulary,
+    read_publication_essays,
 )
 from upcycle_news.services.content.images import (
     load_design_images,
-    load_essay_images,
-    shown_pictures,
 )
 from upcycle_news.services.content.templates import publication_templates
 from upcycle_news.services.feeds.feed_findings import feed_findings
@@ -73,10 +69,7 @@ def check_everything(context: AppContext, issue: IssueId) -> tuple[Finding, ...]
     only when its essays, feeds, vocabulary and templates have no errors. The settings are checked also
     when no essay is new.
     """
-    essays = read_essays(
-        context.content_folder, context.settings.home, context.settings.publication.language
-    )
-    check_input = PublicationInput(context, essays)
+    check_input = PublicationInput(context, read_publication_essays(context))
     findings = [finding for run_check in PUBLICATION_CHECKS for finding in run_check(check_input)]
     if not any(finding.level == "error" and finding.code != "flow" for finding in findings):
         findings += check_issue(context, issue)
@@ -88,9 +81,7 @@ def check_everything(context: AppContext, issue: IssueId) -> tuple[Finding, ...]
 @publication_check
 def _essays(check_input: PublicationInput) -> Iterator[Finding]:
     yield from (_finding("essay", error) for error in check_input.essays.errors)
-    for essay in check_input.essays.essays:
-        for text in (essay, *essay.translations):
-            yield from _check_essay(check_input.context, text)
+    yield from check_essays(check_input.context, check_input.essays)
 
 
 @publication_check
@@ -138,31 +129,6 @@ def _unpublished(context: AppContext, essays: Sequence[Essay]) -> list[Essay]:
     """Return essays that were in no issue yet: the pins of the others are of no use any more."""
     published = issues.published_essays(context.store, [essay.slug for essay in essays])
     return [essay for essay in essays if essay.slug not in published]
-
-
-def _check_essay(context: AppContext, essay: Essay) -> Iterator[Finding]:
-    """Check an essay's text, and that its images can be converted."""
-    folder = context.content_folder / "images"
-    present = {
-        unicodedata.normalize("NFC", path.relative_to(folder).as_posix())
-        for path in files_below(folder)
-    }
-    findings = tuple(check_essay(essay, present, partial(line_of_head, context)))
-    yield from findings
-    if not any(finding.code == "image-missing" for finding in findings):
-        try:
-            yield from _check_pictures(context, essay)
-        except UpcycleError as error:
-            yield _finding("image", error)
-
-
-def _check_pictures(context: AppContext, essay: Essay) -> Iterator[Finding]:
-    fitted = load_essay_images(context, (essay,))
-    shown = {picture.path: picture for picture in reversed([*shown_pictures(context, essay)])}
-    for path, picture in reversed(shown.items()):
-        line = picture.line or line_of_head(context, essay, "image")
-        where = f"{essay.source}:{line}"
-        yield from check_picture(PictureInput(essay, path, where, picture.data, fitted[path]))
 
 
 @publication_check

@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.config.sections import SourceSettings
-from upcycle_news.content.essays import read_essays
 from upcycle_news.content.manuscripts.compose import ComposedEssay, ImportRequest
 from upcycle_news.content.posts.compose import (
     compose_post,
@@ -41,6 +40,7 @@ from upcycle_news.services.content import drafts
 from upcycle_news.services.content.collected_branches import branch_of, push_draft
 from upcycle_news.services.content.collection_report import EssayRunReport, Outcome, PostReport
 from upcycle_news.services.content.drafts import Draft
+from upcycle_news.services.content.files import read_publication_essays
 from upcycle_news.services.content.git_sync import localize_pull_failure, pull
 from upcycle_news.services.content.import_essays import picture_suffix
 from upcycle_news.storage import collected_posts
@@ -141,8 +141,7 @@ class _Collection:
     def __post_init__(self) -> None:
         context = self.context
         self.rows = list(collected_posts.read_all(context.store))
-        home, language = context.settings.home, context.settings.publication.language
-        found = read_essays(context.content_folder, home, language).essays
+        home, found = context.settings.home, read_publication_essays(context).essays
         texts = (one for essay in found for one in (essay, *essay.translations))
         self.essays = {canonical_link(text.canonical): text for text in texts if text.canonical}
         files = (context.content_folder / "essays").glob("*.md")

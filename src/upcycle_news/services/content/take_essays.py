@@ -9,13 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.content.essays import read_essays, slug_of
+from upcycle_news.content.essays import slug_of
 from upcycle_news.errors import ContentError, UpcycleError
 from upcycle_news.fileio import display_path, read_text, write_atomically
 from upcycle_news.i18n.messages import localized
 from upcycle_news.services.content import drafts
 from upcycle_news.services.content.collection_report import TakenDraft, WaitingDraft
 from upcycle_news.services.content.drafts import Draft
+from upcycle_news.services.content.files import read_publication_essays
 from upcycle_news.services.content.git_sync import run_git
 from upcycle_news.storage import collected_posts
 from upcycle_news.storage.collected_posts import CollectedPost
@@ -131,8 +132,7 @@ def _merge(context: AppContext, row: CollectedPost, draft: Draft) -> TakenDraft:
 
 def _essay_of(context: AppContext, row: CollectedPost) -> Path | None:
     """Return the file of the essay that was made of a post: by its canonical address, else its name."""
-    home, language = context.settings.home, context.settings.publication.language
-    essays = read_essays(context.content_folder, home, language).essays
+    home, essays = context.settings.home, read_publication_essays(context).essays
     for essay in (text for one in essays for text in (one, *one.translations)):
         if essay.canonical and canonical_link(essay.canonical) == row.canonical:
             return home / essay.source

@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.content.essays import EssayCollection, read_essays
+from upcycle_news.content.essays import EssayCollection
 from upcycle_news.curation.compose_issue import choose_essays
 from upcycle_news.errors import ContentError, NothingNew, UpcycleError
 from upcycle_news.i18n.messages import LocalizedText, localized
@@ -32,6 +32,7 @@ from upcycle_news.prefect_api.schedules import (
     read_digest_schedules,
     read_schedules,
 )
+from upcycle_news.services.content.files import read_publication_essays
 from upcycle_news.services.issues import ids
 from upcycle_news.services.issues.essay_filter import EssayFilter
 from upcycle_news.services.issues.issue_file import FileChoice, read_choice, unused_files
@@ -175,7 +176,7 @@ def plan_issues(context: AppContext, count: int) -> IssuePlan:
 
     Raises `SettingsError`. Without a schedule there is one: today's issue, started by hand.
     """
-    collection = _read_essays(context)
+    collection = read_publication_essays(context)
     schedules = read_schedules(context.settings.home)
     planned = _planned(context, collection, schedules, count)
     index = next((number for number, issue in enumerate(planned) if not issue.state), None)
@@ -194,7 +195,7 @@ def essay_statuses(
     context: AppContext,
 ) -> tuple[tuple[EssayStatus, ...], tuple[ContentError, ...]]:
     """Return the status of every essay, newest first, and the errors of unreadable files."""
-    collection = _read_essays(context)
+    collection = read_publication_essays(context)
     published = revisions.issues_by_essay(context.store)
     schedules = read_schedules(context.settings.home)
     coming = (
@@ -217,7 +218,9 @@ def essay_statuses(
 def unsent_essays(context: AppContext) -> tuple[str, ...]:
     """Return the slugs of ready essays that were in no issue yet."""
     published = revisions.issues_by_essay(context.store)
-    ready = [essay.slug for essay in _read_essays(context).essays if essay.status == "ready"]
+    ready = [
+        essay.slug for essay in read_publication_essays(context).essays if essay.status == "ready"
+    ]
     return tuple(slug for slug in ready if slug not in published)
 
 
@@ -226,12 +229,6 @@ def unsent_digests(context: AppContext) -> tuple[str, ...]:
     from upcycle_news.services.issues.digest import due_digests
 
     return tuple(map(str, due_digests(context)))
-
-
-def _read_essays(context: AppContext) -> EssayCollection:
-    return read_essays(
-        context.content_folder, context.settings.home, context.settings.publication.language
-    )
 
 
 def _issues_in_progress(context: AppContext) -> list[PlannedIssue]:
