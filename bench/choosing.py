@@ -1,4 +1,4 @@
-"""CPU seconds of choosing items for two essays, among 500, 2,000 and 6,000 that feeds of 30 brought.
+"""CPU seconds of choosing items for two essays, among 500, 2,000, 6,000 and 20,000 that feeds of 30 brought.
 
     python bench/choosing.py                        the sizes above
     python bench/choosing.py 500 20000              other sizes
@@ -30,7 +30,7 @@ CORPUS = Path(__file__).resolve().parent / "related"
 CODE = Path(upcycle_news.__file__).resolve().parents[2]
 DAY = date(2026, 11, 26)
 NEWEST = datetime(2026, 11, 26, tzinfo=UTC)
-SIZES = (500, 2000, 6000)
+SIZES = (500, 2000, 6000, 20000)
 PER_FEED, SPANS, WORDS_IN_SPAN, WORDS_IN_TITLE = 30, 6, 8, 8
 REPEATED = 0.03  # of the items tell, reworded, what another one tells
 

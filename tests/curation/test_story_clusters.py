@@ -5,7 +5,9 @@ from __future__ import annotations
 import cProfile
 import pstats
 import random
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -114,11 +116,26 @@ def _calls(count: int) -> int:
         slug="e", source="", title="Nau und Pel", author="", date=DAY, language="de", summary="",
         body=" ".join(item.title for item in items[:5]), topics=("Rost",),
     )  # fmt: skip
+    return _calls_of(
+        lambda: select_candidates([essay], items, set(), feeds, SelectionLimits(), DAY)
+    )
+
+
+def _calls_of(work: Callable[[], object]) -> int:
     profile = cProfile.Profile()
     profile.enable()
-    select_candidates([essay], items, set(), feeds, SelectionLimits(), DAY)
+    work()
     profile.disable()
     return pstats.Stats(profile).total_calls  # type: ignore[attr-defined]
+
+
+def test_grouping_one_item_more_takes_the_same_work_once_words_are_shared() -> None:
+    """Among a few hundred items hardly any share rare words, so from there on it is a little more for each."""
+    calls = {
+        count: _calls_of(partial(story_clusters.cluster_stories, _items(count)))
+        for count in (2000, 6000)
+    }
+    assert calls[6000] / 6000 <= 1.1 * calls[2000] / 2000
 
 
 def test_an_item_more_takes_the_same_work_however_many_there_are() -> None:

@@ -163,18 +163,19 @@ def candidate_pairs(items: Sequence[FeedItem]) -> Iterator[tuple[int, int]]:
             holders[feature].append(index)
     common = {feature: holding for feature, holding in holders.items() if len(holding) > 1}
     words, sizes = [found.keys() for found in features], list(map(len, features))
+    feeds = [item.feed for item in items]
     languages = [base_language(item.language) for item in items]
     for index, found in enumerate(features):
         shared = [common[feature] for feature in found if feature in common]
-        hits: Counter[int] = Counter()
+        near: list[int] = []
         for holding in sorted(shared, key=len)[:PROBED_FEATURES]:
             place = bisect_left(holding, index)
-            hits.update(holding[max(place - NEIGHBOURS, 0) : place + NEIGHBOURS + 1])
-        feed, language, date = items[index].feed, languages[index], items[index].date
+            near += holding[max(place - NEIGHBOURS, 0) : place + NEIGHBOURS + 1]
+        feed, language, date = feeds[index], languages[index], items[index].date
         others = [
-            (-count, (index - other) ** 2, other)
-            for other, count in hits.items()
-            if items[other].feed != feed and languages[other] == language
+            (-count, abs(index - other), other)
+            for other, count in Counter(near).items()
+            if feeds[other] != feed and languages[other] == language
         ]
         for _, _, other in nsmallest(CANDIDATES, others):
             smaller = min(sizes[index], sizes[other])
