@@ -89,7 +89,7 @@ COMMANDS: dict[str, tuple[Question, Growth]] = {
     "subscribers show": (command("subscribers", "show", "reader5@example.org"), Growth(issues=20)),
     "subscribers list": (command("subscribers", "list"), Growth(readers=25)),
     "subscribers stats": (command("subscribers", "stats"), Growth(issues=60, readers=80)),
-    "subscribers export": (command("subscribers", "export"), Growth(readers=25)),
+    "subscribers export": (command("subscribers", "export"), Growth(readers=30)),
     "subscribers import": (import_list, Growth()),
     "editors' group": (of_context(lambda one: group_members(one.store, "redaktion")), Growth()),
     "bounces collect": (collect_bounces, Growth()),
