@@ -73,4 +73,4 @@ def test_every_flow_runs_however_it_is_started(tmp_path: Path, kind: str) -> Non
             in_checkout = installation.run(str(ROOT / "flows/tidy.py"), folder=ROOT)
             assert outcome(in_checkout, "tidy")["state"] == "Completed"
         # All deployments at once: .ci/wheel, and test_several_machines.py.
-        check_deployments(installation, server, "--name", "tidy/nightly")
+        check_deployments(installation, server, "--name", "nightly")
