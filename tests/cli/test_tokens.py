@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from upcycle_news.models import ApiScope
+from upcycle_news.models.api_tokens import ApiScope
 from upcycle_news.services.api_tokens.tokens import PREFIX
 
 from ..publications import Publication

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.models import Bounce
+from upcycle_news.models.bounces import Bounce
 from upcycle_news.services.bounces import event_sources, process
 from upcycle_news.services.bounces.process import Collected, collection_result
 from upcycle_news.services.bounces.provider_events import accept_events

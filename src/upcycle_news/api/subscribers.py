@@ -12,13 +12,13 @@ from upcycle_news.models import (
     ConfirmationResult,
     Consent,
     EmailAddress,
-    PersonalData,
     Signup,
     Subscriber,
     SubscriberStatus,
     UnsubscribeMethod,
 )
 from upcycle_news.models.digest import ReaderRhythm, Rhythm, RhythmOutlook
+from upcycle_news.models.personal_data import PersonalData
 from upcycle_news.services.subscribers import (
     address_changes,
     confirmation_mails,

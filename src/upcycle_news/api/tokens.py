@@ -7,7 +7,7 @@ import hmac
 from collections.abc import Iterable
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.models import ApiScope, ApiToken, Retry, RetryVerdict
+from upcycle_news.models.api_tokens import ApiScope, ApiToken, Retry, RetryVerdict
 from upcycle_news.services.api_tokens.tokens import (
     NewToken,
     create_token,

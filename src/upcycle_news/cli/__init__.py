@@ -14,6 +14,8 @@ def main() -> None:
     _open_closed_streams()
     # Importing makes many objects and no garbage: looking for some after every 700 takes a tenth of a start.
     gc.set_threshold(20_000, 20, 20)
+    # Else pydantic looks for plugins of its own in every installed package; Typer, too, switches that off.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
     from upcycle_news.cli.app import commands
     from upcycle_news.errors import UpcycleError
 

@@ -10,7 +10,7 @@ import typer
 
 from upcycle_news.cli.output import JsonOption, note, open_publication, print_json, say
 from upcycle_news.i18n.messages import LocalizedText, localized
-from upcycle_news.models import ApiScope, ApiToken
+from upcycle_news.models.api_tokens import ApiScope, ApiToken
 
 
 def create(

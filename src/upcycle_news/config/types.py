@@ -161,6 +161,9 @@ AllowPrivate = Annotated[bool | tuple[str, ...], BeforeValidator(_private_access
 
 
 class Table(BaseModel):
-    """A table of newsletter.toml: frozen, and unknown keys are an error."""
+    """A table of newsletter.toml: frozen, and unknown keys are an error.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    Its validator is made with that of `Settings`, as a part of it, and not a second time for itself.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)

@@ -30,6 +30,7 @@ from upcycle_news.models.content import LANGUAGE, base_of
 from upcycle_news.models.front_matter import front_matter_keys
 from upcycle_news.text.excerpts import summary_of_markdown
 from upcycle_news.text.image_paths import path_below_images
+from upcycle_news.text.markdown.plain_line import plain_line
 from upcycle_news.text.sanitize import normalise_whitespace
 from upcycle_news.text.typography import language_and_region
 
@@ -236,8 +237,6 @@ def _parse(
     if named and base_of(language) != named:
         objection = localized("translation-language", language=language, name=named)
         head.add_error(head.line("language"), objection)
-    from upcycle_news.text.markdown.parser import plain_line  # late: commands that read no essay
-
     for name in ("title", "author", "summary"):  # no Markdown in a head, no entities in a subject
         values[name] = plain_line(values[name], language)
     values["image"] = image and replace(

@@ -25,6 +25,7 @@ from upcycle_news.i18n.messages import LANGUAGES, LocalizedText, localized
 from upcycle_news.models import Essay, EssayPlace, IssueFile, IssueId
 from upcycle_news.models.content import LENGTHS, MAX_ANSWERS, base_of
 from upcycle_news.models.front_matter import front_matter_keys
+from upcycle_news.text.markdown.plain_line import plain_line
 from upcycle_news.text.sanitize import word_set
 from upcycle_news.text.urls import canonical_link
 
@@ -187,8 +188,6 @@ def _read(
         is_toml=parts.is_toml,
         explain_unknown=_explain_unknown,
     )
-    from upcycle_news.text.markdown.parser import plain_line  # late: commands that read no issue
-
     if base_of(language) != own:
         for key in KEYS:
             if key not in (*_TEXTS, "answers") and head.has(key):
@@ -263,8 +262,6 @@ def _entries(
 
 def _answers(head: FrontMatter, language: str) -> tuple[str, ...]:
     """Return the answers to the question of an issue; what nobody could choose well is an error."""
-    from upcycle_news.text.markdown.parser import plain_line
-
     if not head.has("answers"):
         return ()
     line, broken = head.line("answers"), len(head.errors)

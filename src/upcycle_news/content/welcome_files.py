@@ -14,6 +14,7 @@ from upcycle_news.errors import ContentError
 from upcycle_news.fileio import did_you_mean, display_path, list_folder, os_reason, read_text
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models.welcome import WelcomeFile
+from upcycle_news.text.markdown.plain_line import plain_line
 
 FOLDER = "welcome"
 KEYS = ("subject", "preheader", "after", "newest_issue")
@@ -59,8 +60,6 @@ def _is_meant(path: Path) -> bool:
 
 
 def _read(path: Path, where: str, language: str) -> tuple[WelcomeFile, list[ContentError]]:
-    from upcycle_news.text.markdown.parser import plain_line  # late: most commands read no step
-
     if not _NAME.fullmatch(path.name):
         raise ContentError(where, 1, localized("welcome-file-name"))
     parts = frontmatter.split_front_matter(where, read_text(path, where))

@@ -22,6 +22,7 @@ from upcycle_news.text.sanitize import normalise_whitespace
 KEYS = ("words", "hints", "outside", "english", "english_hints")
 EVERYDAY = "everyday"
 MAX_CONCEPTS, MAX_WORDS, MAX_LENGTH = 2000, 50_000, 80
+_LETTER_OR_DIGIT = re.compile(r"[^\W_]")
 
 
 @dataclass(frozen=True)
@@ -108,9 +109,10 @@ class _VocabularyFile:
     def entries(self, name: str, key: str, value: Any) -> tuple[str, ...]:
         if not isinstance(value, str):
             raise self.error(name, key, localized("concept-no-text", key=key))
-        entries = [normalise_whitespace(entry) for entry in value.split(",")]
+        # As a whole: a comma keeps its neighbours apart as the end of a text would, and words are thousands.
+        entries = [entry.strip() for entry in normalise_whitespace(value).split(",")]
         for entry in entries:
-            if entry and (len(entry) > MAX_LENGTH or not re.search(r"[^\W_]", entry)):
+            if entry and (len(entry) > MAX_LENGTH or not _LETTER_OR_DIGIT.search(entry)):
                 raise self.error(name, key, localized("concept-no-word", entry=entry[:40]))
         return tuple(dict.fromkeys(entry for entry in entries if entry))
 

@@ -4,8 +4,6 @@ Packages import these models, not one another. All datetimes are aware and in UT
 days in the publication's time zone.
 """
 
-from upcycle_news.models.api_tokens import ApiScope, ApiToken, Retry, RetryVerdict
-from upcycle_news.models.bounces import Bounce
 from upcycle_news.models.content import (
     DateSource,
     Essay,
@@ -50,7 +48,6 @@ from upcycle_news.models.issue import (
     PublicationTexts,
     RenderedIssue,
 )
-from upcycle_news.models.personal_data import PersonalData
 from upcycle_news.models.subscriber import (
     AddressChange,
     ConfirmationMailKind,
@@ -70,10 +67,7 @@ from upcycle_news.models.variants import Choice, Variant, Variants
 __all__ = [
     "MAILBOX",
     "AddressChange",
-    "ApiScope",
-    "ApiToken",
     "Author",
-    "Bounce",
     "Channel",
     "Choice",
     "ClaimResult",
@@ -103,7 +97,6 @@ __all__ = [
     "LeasedDelivery",
     "Length",
     "Manifest",
-    "PersonalData",
     "Placeholder",
     "Publication",
     "PublicationTexts",
@@ -112,8 +105,6 @@ __all__ = [
     "Related",
     "Relay",
     "RenderedIssue",
-    "Retry",
-    "RetryVerdict",
     "Signup",
     "SmtpReply",
     "Story",

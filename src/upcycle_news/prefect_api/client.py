@@ -25,6 +25,7 @@ from upcycle_news.errors import UpcycleError
 from upcycle_news.fileio import os_reason
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models.runs import StaleRun
+from upcycle_news.prefect_api.yaml_files import load_yaml
 
 if TYPE_CHECKING:
     import httpx
@@ -291,7 +292,7 @@ def read_automations(file: Path, deployment_id: Callable[[str], str]) -> list[di
     Raises `UpcycleError` when the file cannot be used.
     """
     try:
-        automations = yaml.safe_load(file.read_text(encoding="utf-8"))["automations"]
+        automations = load_yaml(file.read_text(encoding="utf-8"))["automations"]
         for automation in automations:
             for action in automation["actions"]:
                 if name := action.pop("deployment", ""):

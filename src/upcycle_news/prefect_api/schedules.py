@@ -22,6 +22,7 @@ from cronsim import CronSim, CronSimError
 from upcycle_news.errors import SettingsError
 from upcycle_news.fileio import os_reason
 from upcycle_news.i18n.messages import localized
+from upcycle_news.prefect_api.yaml_files import load_yaml
 
 FILE = "prefect.yaml"
 FLOW = "publish_issue"
@@ -164,7 +165,7 @@ def _read(home: Path) -> tuple[Schedule, ...]:
             FILE, None, localized("schedules-not-read", why=os_reason(error))
         ) from None
     try:
-        content = yaml.safe_load(text)
+        content = load_yaml(text)
         deployments = content["deployments"]
         wanted = [
             deployment

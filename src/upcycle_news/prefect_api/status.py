@@ -16,6 +16,7 @@ from upcycle_news.fileio import os_reason
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.prefect_api.client import PrefectApiError, PrefectClient
 from upcycle_news.prefect_api.schedules import FILE, FLOW, function_of
+from upcycle_news.prefect_api.yaml_files import load_yaml
 
 POOL = "newsletter"
 
@@ -62,7 +63,7 @@ class PrefectFacts:
 def read_deployments(home: Path) -> tuple[Deployment, ...]:
     """Return the deployments of prefect.yaml; raises `SettingsError`."""
     try:
-        deployments = yaml.safe_load((home / FILE).read_text(encoding="utf-8"))["deployments"]
+        deployments = load_yaml((home / FILE).read_text(encoding="utf-8"))["deployments"]
         return tuple(
             Deployment(
                 str(deployment["name"]),

@@ -16,7 +16,8 @@ from upcycle_news.rendering.template_strings import TemplateStrings
 from upcycle_news.rendering.typesetter import Typesetter
 from upcycle_news.text.event_times import EventTime, EventTimeError, read_event_time
 from upcycle_news.text.markdown.fenced_blocks import FencedBlock
-from upcycle_news.text.markdown.parser import plain_line, words
+from upcycle_news.text.markdown.parser import words
+from upcycle_news.text.markdown.plain_line import plain_line
 
 MAIL_PIECES = "partials/pieces.mjml"
 PAGE_PIECES = "archive/pieces.html"

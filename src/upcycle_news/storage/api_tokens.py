@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Row, or_, select, update
 
-from upcycle_news.models import ApiScope, ApiToken
+from upcycle_news.models.api_tokens import ApiScope, ApiToken
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.dialect_insert import dialect_insert
 from upcycle_news.storage.schema import api_tokens

@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
-from upcycle_news.models import Bounce, SuppressionSource
+from upcycle_news.models import SuppressionSource
+from upcycle_news.models.bounces import Bounce
 from upcycle_news.models.welcome import SERIES
 from upcycle_news.storage import packed_deliveries, refusal_guard, welcome_guard
 from upcycle_news.storage.database import Store

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, update
 
-from upcycle_news.models import Retry, RetryVerdict
+from upcycle_news.models.api_tokens import Retry, RetryVerdict
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.dialect_insert import dialect_insert
 from upcycle_news.storage.schema import idempotency_keys

@@ -14,13 +14,12 @@ from upcycle_news.models import (
     DeliveryState,
     EmailAddress,
     EventKind,
-    PersonalData,
     Subscriber,
     SubscriberStatus,
     Unsubscribe,
     UnsubscribeMethod,
 )
-from upcycle_news.models.personal_data import WelcomeDelivery
+from upcycle_news.models.personal_data import PersonalData, WelcomeDelivery
 from upcycle_news.storage import address_changes as changes
 from upcycle_news.storage import event_log, packed_deliveries, rhythms
 from upcycle_news.storage import suppressions as suppression_rows

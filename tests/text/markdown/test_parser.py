@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from upcycle_news.text.markdown.parser import parse_body, plain_line
+from upcycle_news.text.markdown.parser import parse_body
+from upcycle_news.text.markdown.plain_line import plain_line
 
 from .parsing import html
 

@@ -12,7 +12,7 @@ import httpx
 
 from upcycle_news.api import App
 from upcycle_news.app.context import AppContext
-from upcycle_news.models import ApiScope
+from upcycle_news.models.api_tokens import ApiScope
 from upcycle_news.web.http_api.problems import TYPE_PREFIX
 
 from ..web_server import free_port, running_server

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, select
 
-from upcycle_news.models import ApiScope
+from upcycle_news.models.api_tokens import ApiScope
 from upcycle_news.services.api_tokens.tokens import PREFIX, hash_of
 from upcycle_news.storage import schema
 from upcycle_news.web.http_api.endpoint import OFF_SECONDS, HttpApi

@@ -102,7 +102,8 @@ def status(
         if counts.state is IssueState.APPROVED and waits is not None:
             note(waits)
         # The counts alone do not tell an issue in progress from one that is paused or stopped.
-        if (halt := app.issues.standstill(counts.issue)) is not None:
+        under_way = counts.state.is_frozen and not counts.state.is_ended
+        if under_way and (halt := app.issues.standstill(counts.issue)) is not None:
             _note_standstill(app, counts.issue, halt)
         note_pending_suppressions(app)
     if contradicted:

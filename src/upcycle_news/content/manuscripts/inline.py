@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from upcycle_news.content.manuscripts.document import Losses
 from upcycle_news.content.plaintext_import import escape_line
-from upcycle_news.text.markdown.parser import plain_line
+from upcycle_news.text.markdown.plain_line import plain_line
 from upcycle_news.text.smart_quotes import typeset
 
 

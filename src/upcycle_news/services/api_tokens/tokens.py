@@ -16,7 +16,7 @@ from datetime import UTC, datetime, time, timedelta
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import UpcycleError, UsageError
 from upcycle_news.i18n.messages import localized
-from upcycle_news.models import ApiScope, ApiToken
+from upcycle_news.models.api_tokens import ApiScope, ApiToken
 from upcycle_news.observability.logging import Log
 from upcycle_news.storage import api_tokens
 

@@ -25,6 +25,7 @@ from upcycle_news.models import Finding
 from upcycle_news.prefect_api.flow_process import FOLDER
 from upcycle_news.prefect_api.flow_process import PACKAGE as FLOWS_PACKAGE
 from upcycle_news.prefect_api.schedules import FILE
+from upcycle_news.prefect_api.yaml_files import load_yaml
 from upcycle_news.scaffold.layout import bundled_publication
 
 _PACKAGE = "upcycle_news"
@@ -244,7 +245,7 @@ def _check_deployments(home: Path) -> Iterator[Finding]:
     """Yield an error for each deployment that names no flow, or a parameter that its flow lacks."""
     try:
         text = (home / FILE).read_text(encoding="utf-8")
-        deployments = yaml.safe_load(text)["deployments"]
+        deployments = load_yaml(text)["deployments"]
         entries = [
             (str(entry["entrypoint"]), entry.get("parameters") or {}) for entry in deployments
         ]

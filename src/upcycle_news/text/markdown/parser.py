@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -47,16 +46,8 @@ def parse_body(
     return markdown_parser(language).parse(prepare(body), env)
 
 
-_MARKUP = re.compile(r"[*_`\[=~&<\\]")
-
-
-def plain_line(text: str, language: str) -> str:
-    """Return a title or a summary as plain words: without Markdown's marks, with entities decoded.
-
-    What is no mark stays: ``R&D``, ``2 * 3``, ``?a=1&copy=2``. Typography is not applied.
-    """
-    if not _MARKUP.search(text):
-        return text
+def parse_line(text: str, language: str) -> str:
+    """Return the words of one line of Markdown; see `text.markdown.plain_line`."""
     inline = _line_parser(base_language(language)).parseInline(one_line(text))[0]
     return one_line(words(inline.children or []))
 

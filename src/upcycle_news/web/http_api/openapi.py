@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from upcycle_news.models import ApiScope
+from upcycle_news.models.api_tokens import ApiScope
 from upcycle_news.version import __version__
 from upcycle_news.web.http_api.operations import OPERATIONS, Operation
 from upcycle_news.web.http_api.problems import CONTENT_TYPE, PROBLEMS, TYPE_PREFIX

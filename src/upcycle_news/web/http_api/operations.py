@@ -12,8 +12,6 @@ from pydantic import BaseModel
 from upcycle_news.api import App
 from upcycle_news.errors import AddressError, IssueError, UpcycleError
 from upcycle_news.models import (
-    ApiScope,
-    ApiToken,
     EmailAddress,
     IssueId,
     IssueStatus,
@@ -21,6 +19,7 @@ from upcycle_news.models import (
     SuppressionSource,
     UnsubscribeMethod,
 )
+from upcycle_news.models.api_tokens import ApiScope, ApiToken
 from upcycle_news.models.digest import Rhythm
 from upcycle_news.web.http_api import schemas
 from upcycle_news.web.http_api.problems import Problem, invalid

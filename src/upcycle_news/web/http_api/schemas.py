@@ -12,12 +12,12 @@ from upcycle_news.models import (
     Event,
     EventKind,
     IssueStatus,
-    PersonalData,
     Subscriber,
     SubscriberStatus,
     Suppression,
 )
 from upcycle_news.models.digest import ReaderRhythm, Rhythm
+from upcycle_news.models.personal_data import PersonalData
 
 HIGHEST_ID = 2**31 - 1
 MOST = 500
