@@ -94,6 +94,7 @@ def _restore_logging(request: pytest.FixtureRequest) -> Iterator[None]:
         if name.partition(".")[0] == "upcycle_news" and isinstance(one, logging.Logger):
             one.disabled = False  # as `dictConfig` of some library leaves those that exist
             one.propagate = True
+            one.setLevel(logging.NOTSET)  # whatever a fixture of the module has set
     if request.node.get_closest_marker("prefect") is None:
         for handler in [
             one for one in root.handlers if type(one).__module__.startswith("prefect.")

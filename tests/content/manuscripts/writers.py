@@ -96,6 +96,9 @@ def _texts(block: Block) -> Iterator[Text]:
 
 def write_docx(blocks: list[Block], **properties: str) -> bytes:
     document = docx.Document()
+    for unused in document.styles.element.xpath("w:style[@w:type='table'][not(@w:default)]"):
+        # A hundred looks of tables that no manuscript has: reading them would take most of the time.
+        unused.getparent().remove(unused)
     document.core_properties.author = properties.get("author", "")
     document.core_properties.title = properties.get("title", "")
     notes: list[str] = []
