@@ -485,8 +485,8 @@ def _index(
 ) -> dict[Hashable, list[FeedItem]]:
     index: dict[Hashable, list[FeedItem]] = defaultdict(list)
     for item in items:
-        if key(item):
-            index[key(item)].append(item)
+        if found := key(item):
+            index[found].append(item)
     return index
 
 
