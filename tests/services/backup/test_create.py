@@ -367,3 +367,21 @@ def test_a_backup_with_a_foreign_database_is_refused(tmp_path: Path) -> None:
         connection.execute("CREATE TABLE x (y)")
     with pytest.raises(StoreError, match="is not a store of ours"):
         snapshot.read_contents(path)
+
+
+def test_of_two_backups_in_one_second_the_first_stays(
+    publication: Publication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publication.add_many_subscribers(3)
+    context = publication.context()
+    unpack = archive_file.unpack
+
+    def other_is_faster(draft: Path, to: Path | None) -> Any:
+        (draft.parents[1] / create._NAME.format(context.clock())).write_bytes(b"the first")
+        return unpack(draft, to)
+
+    monkeypatch.setattr(archive_file, "unpack", other_is_faster)
+    with pytest.raises(UpcycleError, match="exists already"):
+        create.make_backup(context)
+    (kept,) = (publication.home / "var/backups").glob("*.gz")
+    assert kept.read_bytes() == b"the first"

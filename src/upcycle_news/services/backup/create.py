@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -164,12 +165,22 @@ def write_backup(
             draft = drafts / "draft"
             archive.write_archive(draft, manifest, files)
             archive.unpack(draft, None)
-            draft.rename(target)
+            _give_name(draft, target)
     except OSError as error:
         raise UpcycleError(
             localized("backup-not-written", target=target, why=os_reason(error))
         ) from None
     return manifest
+
+
+def _give_name(draft: Path, target: Path) -> None:
+    """Move the draft to `target`; a backup that another process made there meanwhile stays, and is an error."""
+    try:
+        os.link(draft, target)
+    except FileExistsError:
+        raise UpcycleError(localized("backup-exists", target=target)) from None
+    except OSError:  # a file system without hard links
+        draft.rename(target)
 
 
 def _secrets(folder: Path) -> dict[str, Path]:
