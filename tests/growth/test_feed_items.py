@@ -13,7 +13,7 @@ from upcycle_news.models import FeedItem
 
 from .grown import texts_of_items
 
-KEYS = ("_guid_key", "_text_key", "_link_key", "_path_key")
+KEYS = ("guid_key", "_text_key", "link_key", "path_key")
 BODY = 10
 
 
