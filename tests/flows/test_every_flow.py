@@ -55,7 +55,11 @@ def unpack_wheel(folder: Path) -> Path:
 @pytest.mark.parametrize(
     "kind",
     # Of a wheel that is installed .ci/wheel tries more: each flow in a process of its own.
-    ["checkout", "editable", pytest.param("wheel", marks=pytest.mark.nightly)],
+    [
+        pytest.param("checkout", marks=pytest.mark.nightly),
+        "editable",
+        pytest.param("wheel", marks=pytest.mark.nightly),
+    ],
 )
 def test_every_flow_runs_however_it_is_started(tmp_path: Path, kind: str) -> None:
     variables: dict[str, str] = {}
