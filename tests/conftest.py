@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,6 +70,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
         settings.register_profile("no deadline", deadline=None)
         settings.load_profile("no deadline")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish() -> None:
+    """End the Chromium that the tests of this process shared: a worker of xdist is stopped in its exit handlers."""
+    if session := sys.modules.get(f"{__package__}.web.browser_session"):
+        session.end_browsers()
 
 
 @pytest.fixture(autouse=True)

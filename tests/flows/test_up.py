@@ -22,9 +22,19 @@ LOG = ("Beginning flow run 'collect-feeds'", "feeds collected", "Finished in sta
 
 
 def call(api: str, method: str, path: str, body: Any = None) -> Any:
-    # Without TLS: to read what it trusts takes ten times as long as the request.
-    url = api + path
-    return httpx.request(method, url, json=body, timeout=60, trust_env=False, verify=False).json()
+    """Return the answer; a server that is busy with its database says 503, and Prefect's clients ask again."""
+    answers: list[httpx.Response] = []
+
+    def is_answered() -> bool:
+        # Without TLS: to read what it trusts takes ten times as long as the request.
+        answers.append(
+            httpx.request(method, api + path, json=body, timeout=60, trust_env=False, verify=False)
+        )
+        return answers[-1].status_code != httpx.codes.SERVICE_UNAVAILABLE
+
+    wait_until(is_answered, lambda: answers[-1].text, seconds=PATIENCE)
+    assert answers[-1].is_success, answers[-1].text
+    return answers[-1].json()
 
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.xdist_group("prefect")]

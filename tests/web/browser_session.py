@@ -163,7 +163,7 @@ class _Browser:
             [chromium(), *FLAGS, "--remote-debugging-port=0", f"--user-data-dir={self._folder.name}", "about:blank"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        atexit.register(self._end)
+        atexit.register(self.end)  # where no session of pytest ends
         self._address = f"ws://127.0.0.1:{wait_until(self._port, 'Chromium did not start', seconds=40, interval=0.05)}"
         path = (Path(self._folder.name) / "DevToolsActivePort").read_text().split()[1]
         self._commands = Connection(f"{self._address}{path}")
@@ -176,7 +176,7 @@ class _Browser:
             return ""
         return port
 
-    def _end(self) -> None:
+    def end(self) -> None:
         self.process.terminate()
         self.process.wait(10)
         self._folder.cleanup()
@@ -195,6 +195,12 @@ class _Browser:
 
 
 _browsers: list[_Browser] = []
+
+
+def end_browsers() -> None:
+    """End the Chromium of this process, if tests used one."""
+    while _browsers:
+        _browsers.pop().end()
 
 
 @contextmanager
