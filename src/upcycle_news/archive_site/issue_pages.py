@@ -31,6 +31,7 @@ from upcycle_news.models.archive_paths import (
     issue_path,
 )
 from upcycle_news.rendering.question import question_view
+from upcycle_news.text.escaped_markdown import escape_markdown
 
 Neighbours = tuple[SentIssue | None, SentIssue | None]
 """The issues before and after one, as far as they are shown."""
@@ -115,6 +116,11 @@ class IssuePages:
     def digest(self, sent: SentIssue) -> tuple[str, str]:
         """Return path and HTML of a digest's page: teasers that lead to the essays, which are nowhere in full twice."""
         issue = sent.manifest.issue
+        # The mail begins with its subject in bold, which is the heading of the page.
+        greeting = issue.greeting.removeprefix(f"**{escape_markdown(issue.subject)}**").lstrip()
+        sent = replace(
+            sent, manifest=replace(sent.manifest, issue=replace(issue, greeting=greeting))
+        )
         path = issue_path(str(issue.id), self.folder)
         language = self.pages.page_language(issue.language)
         builder = self.view_builder(sent, path, language)

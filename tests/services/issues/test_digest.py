@@ -146,6 +146,11 @@ def test_a_digest_has_a_page_that_no_list_shows(publication: Publication, clock:
     assert f'href="https://umbaupost.example.net/{PAGE.removesuffix("index.html")}"' in html
     page = (context.archive_folder / PAGE).read_text("utf-8")
     assert '<meta name="robots" content="noindex' in page
+    body = page.partition("<main")[2].partition("</main>")[0]
+    assert (
+        body.count(">Umbaupost im November 2026<") == 1
+    )  # the heading, and no greeting that repeats it
+    assert "Außerdem bei uns" not in body
     for slug in ("schule", "turm", "bahnhof"):
         assert f"essays/{slug}/" in page
     # Whatever was there before is the same: lists, feeds, site map, search, the other pages.
