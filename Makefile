@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
+# One more than there are cores: tests of Prefect and of relays wait for half of their time.
+PROCESSES := $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 # Modules are compiled once and not by each process: some environments switch that off.
 export PYTHONDONTWRITEBYTECODE =
 
@@ -14,8 +16,8 @@ demo: $(VENV)/.installed
 	@$(BIN)/upcycle-news demo
 
 test: $(VENV)/.installed
-	@echo "the whole suite, in one process for each core: this takes some minutes; reasons for skipped tests come last"
-	@$(BIN)/python -m pytest -n auto --dist loadgroup -q
+	@echo "the whole suite, in $(PROCESSES) processes: this takes some minutes; reasons for skipped tests come last"
+	@$(BIN)/python -m pytest -n $(PROCESSES) --dist loadgroup -q
 
 # Long simulations (a year with kills, on both stores; a year of feeds), an hour of fuzzing, and Prefect's database
 # under its own vacuum, which the suite leaves out: some hours.

@@ -39,6 +39,7 @@ from tests.publications import Publication, create_publication, today
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.models import FeedItem
+from upcycle_news.services.feeds.item_recognition import marking
 from upcycle_news.storage import feeds
 from upcycle_news.storage.feeds import FeedState
 
@@ -184,7 +185,7 @@ def add_past_items(
                     )
                 )
         state = FeedState(f"{url}/{number}.xml", f"Feed {number}")
-        feeds.record(context.store, state, items, now=context.clock())
+        feeds.record(context.store, state, items, now=context.clock(), marking=marking())
     with context.store.writing() as connection:  # their last body was this week's, not all of them
         connection.execute(text("UPDATE feed_bodies SET item_keys = '[]'"))
 
