@@ -116,13 +116,13 @@ def measure(home: Path, url: str, size: int) -> Measurement:
             context, *(f"reader{number}@example.org" for number in range(size))
         )
         measurement.people = (before := used(context)) - empty
-        issue, rendered = ready(publication, context, "Wirklich gesendet", "2026-11-26")
+        issue, rendered = ready(publication, context, "Wirklich gesendet", "2026-11-19")
         begun = time.monotonic()
         send_service.enqueue(context, rendered)
         measurement.queue = time.monotonic() - begun
         measurement.send, measurement.memory = sent(issue, size)
         measurement.first = (after := used(context)) - before
-        issue, rendered = ready(publication, context, "Nur das Hauptbuch", "2026-12-03")
+        issue, rendered = ready(publication, context, "Nur das Hauptbuch", "2026-11-26")
         send_service.enqueue(context, rendered)
         for number in CLAIMERS:
             measurement.claims[number] = claimed(home, issue, number, size // len(CLAIMERS))
