@@ -174,12 +174,6 @@ def _changes(row: Row[Any], item: FeedItem, identity: str) -> dict[str, Any]:
     return {key: value for key, value in values.items() if getattr(row, key) != value}
 
 
-def known_items(store: Store, url: str) -> tuple[FeedItem, ...]:
-    """Return every stored item of one feed, the newest first."""
-    with store.reading() as connection:
-        return _newest_first(_of_feed(connection, url))
-
-
 def items_sought(
     store: Store,
     url: str,

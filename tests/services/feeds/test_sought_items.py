@@ -68,6 +68,12 @@ TEXTS = st.one_of(
 DAYS = st.one_of(st.none(), st.integers(0, 20))
 
 
+def known_items(store: Store, url: str) -> tuple[FeedItem, ...]:
+    """Return every stored item of one feed, the newest first: what was read of it before there were marks."""
+    with store.reading() as connection:
+        return feeds._newest_first(feeds._of_feed(connection, url))
+
+
 @st.composite
 def entries(draw: st.DrawFn) -> dict[str, Any]:
     return {
@@ -120,7 +126,7 @@ def parsed(feed: Feed, body: Sequence[dict[str, Any]], now: datetime) -> ParsedF
 
 def among_all(store: Store, url: str, body: ParsedFeed, state: FeedState) -> dict[str, Any]:
     """Return what is recognised among all stored items of a feed."""
-    known = feeds.known_items(store, url)
+    known = known_items(store, url)
     guids = GuidStability(state.guids_kept, state.guids_changed)
     resolution = resolve_items(body.items, known, guids, body.other_guids)
     by_key = {item.key: item for item in known}
@@ -198,7 +204,7 @@ def test_a_feed_is_recognised_under_another_address_as_among_all_items(
     fresh = FeedState(feed.url, feed.name)
     found = recognise_body(opened, feed, body, fresh, (former.url,))
     with pytest.MonkeyPatch.context() as patch:
-        everything = lambda store, url, *_, **__: feeds.known_items(store, url)  # noqa: E731
+        everything = lambda store, url, *_, **__: known_items(store, url)  # noqa: E731
         patch.setattr(item_recognition.feed_rows, "items_sought", everything)
         assert found == recognise_body(opened, feed, body, fresh, (former.url,))
 
