@@ -180,7 +180,7 @@ packed_deliveries.pack_issue(open_store(url), issue, now=datetime(2026, 12, 26, 
 """
 
 
-@pytest.mark.parametrize("step", ["_add", "_chunks"], ids=["before a block", "before rows go"])
+@pytest.mark.parametrize("step", ["_add", "chunks"], ids=["before a block", "before rows go"])
 @pytest.mark.parametrize("calls", [1, 3], ids=["at once", "in the middle"])
 def test_a_killed_process_loses_nothing_and_the_next_one_goes_on(
     old: Store, any_store: str, step: str, calls: int

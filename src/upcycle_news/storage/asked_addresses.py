@@ -16,6 +16,7 @@ from upcycle_news.errors import StoreError
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import ConfirmationMailKind, SubscriberStatus
 from upcycle_news.storage import suppressions
+from upcycle_news.storage.chunks import chunks
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.key_lists import is_one_of_keys, plan_each_time
 from upcycle_news.storage.schema import (
@@ -26,7 +27,6 @@ from upcycle_news.storage.schema import (
 from upcycle_news.storage.signups import PURPOSE
 from upcycle_news.storage.subscribers import (
     NewSubscriber,
-    chunks,
     insert_rows,
     new_row,
     skip_reason,

@@ -6,18 +6,15 @@ item too many, never one too few.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import TypeVar
 
 from sqlalchemy import BigInteger, Connection, Integer, column, delete, func, insert, select, values
 
 from upcycle_news.models import FeedItem
+from upcycle_news.storage.chunks import chunks
 from upcycle_news.storage.schema import feed_item_marks
-
-T = TypeVar("T")
-CHUNK = 500  # values of a statement
 
 
 @dataclass(frozen=True)
@@ -69,11 +66,6 @@ def mark_anew(
     ]
     if rows:
         connection.execute(insert(feed_item_marks), rows)
-
-
-def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Yield the values in lists of at most `CHUNK`, a statement each."""
-    return (values[start : start + CHUNK] for start in range(0, len(values), CHUNK))
 
 
 def _numbers(url: str, marks: Iterable[str]) -> Sequence[int]:

@@ -10,10 +10,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
 
 from upcycle_news.models import FeedItem
+from upcycle_news.storage.chunks import chunks
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.feed_item_marks import (
     Marking,
-    chunks,
     mark_anew,
     marked_items,
     two_marked_items,

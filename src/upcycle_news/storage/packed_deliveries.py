@@ -11,7 +11,7 @@ erased the entries go, and only the counts stay.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from heapq import heappop, heappush
@@ -40,6 +40,7 @@ from sqlalchemy import (
 from upcycle_news.errors import StoreError
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import DeliveryState
+from upcycle_news.storage.chunks import chunks
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.delivery_block import BlockEntry, decode, encode
 from upcycle_news.storage.schema import (
@@ -60,7 +61,6 @@ SPAN = 512
 The blocks of a store are numbered by it: another number needs a migration.
 """
 _BLOCKS_AT_ONCE = 8  # of a transaction that packs
-_CHUNK = 500
 
 _rows = packed_deliveries.c
 _KEY = (_rows.issue_id, _rows.block, _rows.state, _rows.variant)
@@ -125,7 +125,7 @@ def of_subscribers(
 ) -> list[PackedDelivery]:
     """Return the packed deliveries of an issue to these subscribers."""
     found: list[PackedDelivery] = []
-    for blocks in _chunks({number // SPAN for number in wanted}):
+    for blocks in chunks(sorted({number // SPAN for number in wanted})):
         found += _select(connection, _rows.issue_id == issue, _rows.block.in_(blocks), only=wanted)
     return found
 
@@ -223,12 +223,6 @@ def _entries(row: Row[Any], only: Collection[int] | None = None) -> list[BlockEn
         ) from None
 
 
-def _chunks(numbers: Iterable[int]) -> Iterator[list[int]]:
-    ordered = sorted(numbers)
-    for start in range(0, len(ordered), _CHUNK):
-        yield ordered[start : start + _CHUNK]
-
-
 # --- packing
 
 
@@ -323,7 +317,7 @@ def _pack_between(
     )
     chosen = [row for row in rows if row.id not in reported and row.subscriber_id in known]
     _add(connection, issue, chosen)
-    for ids in _chunks(row.id for row in chosen):
+    for ids in chunks(sorted(row.id for row in chosen)):
         connection.execute(delete(deliveries).where(deliveries.c.id.in_(ids)))
     return len(chosen)
 
@@ -389,7 +383,7 @@ def take_out(connection: Connection, issue: str, wanted: Collection[int]) -> Non
 
     The caller has locked the issue, so that nothing of it is packed meanwhile.
     """
-    for blocks in _chunks({number // SPAN for number in wanted}):
+    for blocks in chunks(sorted({number // SPAN for number in wanted})):
         there = select(packed_deliveries).where(_rows.issue_id == issue, _rows.block.in_(blocks))
         for row in connection.execute(there.order_by(*_KEY).with_for_update()).all():
             entries = _entries(row)

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, delete, func, select
 
 from upcycle_news.models import EmailAddress, SubscriberStatus, Suppression, SuppressionSource
+from upcycle_news.storage.chunks import chunks
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.dialect_insert import dialect_insert
 from upcycle_news.storage.schema import (
@@ -36,7 +37,6 @@ _BY_THEMSELVES = (suppressions.c.reason.in_(_KEPT_BACK), suppressions.c.source.i
 # Those of a command that name an issue are waves that were confirmed.
 _UNDONE = (*_BY_ITSELF, SuppressionSource.COMMAND)
 _COLUMNS = ("reason", "source", "detail", "issue_id", "delivery_id", "created_at")
-_CHUNK = 500
 
 
 def keep_back(
@@ -57,7 +57,7 @@ def keep_back_of(
     `mailing` is what they have in place of an issue. Returns how many.
     """
     count = 0
-    for chunk in _chunks(of_subscribers):
+    for chunk in chunks(sorted(of_subscribers)):
         rows = connection.execute(
             select(
                 subscribers.c.id.label("subscriber_id"),
@@ -92,7 +92,7 @@ def take_back(
     """Delete the suppressions that these deliveries led to, pending ones as well."""
     for rows in _suppressed_for(connection, issue, of_deliveries):
         lift(connection, [row.email_key for row in rows], now=now, reasons=_KEPT_BACK)
-    for chunk in _chunks(of_deliveries):
+    for chunk in chunks(sorted(of_deliveries)):
         connection.execute(
             delete(pending_suppressions).where(
                 pending_suppressions.c.issue_id == issue,
@@ -104,7 +104,7 @@ def take_back(
 def _suppressed_for(
     connection: Connection, issue: str, of_deliveries: Collection[int]
 ) -> Iterator[list[Row[Any]]]:
-    for chunk in _chunks(of_deliveries):
+    for chunk in chunks(sorted(of_deliveries)):
         rows = connection.execute(
             select(
                 deliveries.c.subscriber_id,
@@ -122,12 +122,6 @@ def _suppressed_for(
         ).all()
         if rows:
             yield list(rows)
-
-
-def _chunks(numbers: Collection[int]) -> Iterator[list[int]]:
-    ordered = sorted(numbers)
-    for start in range(0, len(ordered), _CHUNK):
-        yield ordered[start : start + _CHUNK]
 
 
 def _select_pending(issue: str) -> Select[Any]:
@@ -213,8 +207,8 @@ def undo_of_issue(store: Store, issue: str, *, now: datetime) -> int:
                 suppressions.c.issue_id == issue, suppressions.c.source.in_(_UNDONE)
             )
         ).all()
-        for start in range(0, len(keys), _CHUNK):
-            lift(connection, keys[start : start + _CHUNK], now=now)
+        for chunk in chunks(keys):
+            lift(connection, chunk, now=now)
         waiting = len(connection.execute(_select_pending(issue)).all())
         _delete_pending(connection, issue)
     return len(keys) + waiting

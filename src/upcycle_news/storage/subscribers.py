@@ -7,8 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
-from itertools import islice
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     JSON,
@@ -37,6 +36,7 @@ from upcycle_news.models import (
 from upcycle_news.models.digest import DigestInterval, ReaderRhythm, Rhythm
 from upcycle_news.storage import event_log, rhythms
 from upcycle_news.storage import suppressions as suppression_rows
+from upcycle_news.storage.chunks import CHUNK, chunks
 from upcycle_news.storage.compiled_statement import CompiledStatement
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.key_lists import JsonText, is_one_of_keys, plan_each_time
@@ -51,9 +51,6 @@ from upcycle_news.storage.schema import (
 )
 from upcycle_news.storage.suppressions import SuppressionKeys
 
-T = TypeVar("T")
-
-CHUNK = 500
 _ROW = (
     "email", "email_key", "domain_key", "hash_key", "name", "language", "status", "topics", "groups",
     "created_at",
@@ -373,13 +370,6 @@ def new_row(
         "groups": subscriber.groups,
         "created_at": now,
     }
-
-
-def chunks(people: Iterable[T]) -> Iterator[list[T]]:
-    """Yield subscribers in lists of at most `CHUNK`, a statement each."""
-    rest = iter(people)
-    while chunk := list(islice(rest, CHUNK)):
-        yield chunk
 
 
 def all_subscribers(store: Store) -> Iterator[Subscriber]:

@@ -7,7 +7,7 @@ and in a wave waits for a person.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ from upcycle_news.models import DeliveryState, SuppressionSource, Verdict
 from upcycle_news.models.refusal_wave import LEAST, Outcome, find_wave, find_waves_around
 from upcycle_news.models.welcome import SERIES
 from upcycle_news.storage import pending_suppressions as pending
+from upcycle_news.storage.chunks import chunks
 from upcycle_news.storage.refusal_guard import GuardStop
 from upcycle_news.storage.schema import (
     pending_suppressions,
@@ -31,7 +32,6 @@ from upcycle_news.storage.workers import NO_WORKER
 _LOOK_BACK = 2000  # ids of deliveries whose outcomes are looked at
 _ROWS = 500
 _NEIGHBOURS = 200  # deliveries before and after the one that a report is about
-_CHUNK = 500
 _PAUSE = timedelta(hours=1)
 _UNKNOWN_FOR = timedelta(days=14)  # a bounce comes within some days
 _REFUSED_STATES = (DeliveryState.REJECTED, DeliveryState.DEFERRED)
@@ -95,7 +95,7 @@ def _put_off(
 ) -> frozenset[int]:
     """Defer these deliveries, which were rejected or deferred; returns those that wait now."""
     put_off: set[int] = set()
-    for chunk in _chunks(refused):
+    for chunk in chunks(sorted(refused)):
         statement = (
             update(welcome_deliveries)
             .where(_rows.id.in_(chunk), _IS_REFUSED, _rows.queued_at > queued_after)
@@ -111,7 +111,7 @@ def _put_off(
 def readers_welcomed(connection: Connection, of: Collection[int]) -> frozenset[int]:
     """Return those of these subscribers to whom a step of the welcome was sent."""
     found: set[int] = set()
-    for chunk in _chunks(of):
+    for chunk in chunks(sorted(of)):
         sent = _rows.state == DeliveryState.SENT
         found |= set(
             connection.scalars(
@@ -130,7 +130,7 @@ def keep_back_waves_of_welcome(
     kept back now, 0 without such a wave.
     """
     newest: dict[int, int] = {}
-    for chunk in _chunks(of_subscribers):
+    for chunk in chunks(sorted(of_subscribers)):
         sent = (_rows.subscriber_id.in_(chunk), _rows.state == DeliveryState.SENT)
         query = select(_rows.subscriber_id, func.max(_rows.id)).where(*sent)
         newest |= {
@@ -218,9 +218,3 @@ def keep_back_unknown(connection: Connection, *, now: datetime) -> int:
     if len(new) + (waiting or 0) < LEAST:
         return 0
     return pending.keep_back_of(connection, "", new, now=now)
-
-
-def _chunks(numbers: Collection[int]) -> Iterator[list[int]]:
-    ordered = sorted(numbers)
-    for start in range(0, len(ordered), _CHUNK):
-        yield ordered[start : start + _CHUNK]

@@ -19,6 +19,7 @@ from upcycle_news.models.digest import ReaderRhythm, Rhythm
 from upcycle_news.services.journal.consistency import raise_if_contradicted
 from upcycle_news.services.subscribers.topics import digest_interval
 from upcycle_news.storage import personal_data, rhythms, subscribers
+from upcycle_news.storage.chunks import chunks
 from upcycle_news.storage.subscribers import NewSubscriber, add_subscribers
 from upcycle_news.subscribers.csv_lists import (
     Note,
@@ -270,7 +271,7 @@ def with_rhythms(
     context: AppContext, people: Iterable[Subscriber]
 ) -> Iterator[tuple[Subscriber, ReaderRhythm]]:
     """Yield subscribers with their rhythms, which are looked up for many at a time."""
-    for chunk in subscribers.chunks(people):
+    for chunk in chunks(people):
         known = rhythms.rhythms_of(context.store, [one.id for one in chunk], context.today)
         for one in chunk:
             yield one, known.get(one.id, ReaderRhythm())
