@@ -147,29 +147,47 @@ class PostfixRelay:
 
     # --- starting and stopping
 
-    def command(self, verb: str) -> None:
+    def command(self, verb: str) -> str:
+        """Run `postfix VERB`; return what it said when it failed, else nothing."""
         assert POSTFIX is not None
-        subprocess.run(
-            [POSTFIX, "-c", str(self.folder / "etc"), verb], check=True, capture_output=True
+        done = subprocess.run(
+            [POSTFIX, "-c", str(self.folder / "etc"), verb],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
+        return f"postfix {verb}: {done.returncode}: {done.stdout}" if done.returncode else ""
 
     def start(self) -> None:
-        self.command("start")
+        """Start it. One that was just stopped may hold its lock and ports for a moment."""
+        said = ""
+
+        def started() -> bool:
+            nonlocal said
+            said = self.command("start")
+            return not said
+
+        failure = lambda: f"Postfix did not start: {said}\n{self._log()}"  # noqa: E731
+        wait_until(started, failure, interval=0.5)
 
     def stop(self) -> None:
-        self.command("stop")
+        said = self.command("stop")
+        assert not said, said
 
     # --- what it did
+
+    def _log(self) -> str:
+        return (self.folder / "log").read_text(encoding="utf-8", errors="replace")
 
     def new_log(self) -> list[str]:
         """Return the lines logged since the last call, once every session has ended."""
         wait_until(self._all_sessions_ended, "a session goes on", seconds=60)
-        text = (self.folder / "log").read_text(encoding="utf-8", errors="replace")
+        text = self._log()
         text, self._read = text[self._read :], len(text)
         return text.splitlines()
 
     def _all_sessions_ended(self) -> bool:
-        text = (self.folder / "log").read_text(encoding="utf-8", errors="replace")
+        text = self._log()
         return text.count(": connect from") == text.count(": disconnect from")
 
     def mails(self, mailbox: str) -> list[bytes]:

@@ -14,8 +14,9 @@ from upcycle_news.services.bounces import event_sources
 from upcycle_news.storage import bounces, subscribers
 from upcycle_news.subscribers.link_tokens import Purpose
 
+from ..processes import free_port
 from ..publications import Publication, add_confirmed_subscribers, send_issue
-from ..web.web_server import WebServer, free_port, running_server
+from ..web.web_server import WebServer, running_server
 from . import sample_reports
 from .test_process import ANNA, BERT, barred, envelope
 

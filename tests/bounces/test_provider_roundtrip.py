@@ -23,8 +23,9 @@ from upcycle_news.models import EmailAddress, SubscriberStatus
 from upcycle_news.storage import bounces, provider_events, subscribers
 from upcycle_news.transports.sns import SnsClient
 
+from ..processes import free_port
 from ..publications import Publication, add_confirmed_subscribers, send_issue
-from ..web.web_server import WebServer, free_port, running_server
+from ..web.web_server import WebServer, running_server
 from .providers.posting import POSTING, SECRET, Posted, Sample, certificate, ses_record, sns_message
 from .test_process import barred
 

@@ -31,8 +31,8 @@ from tests.deploy.trial import (  # noqa: E402
     SETTINGS,
     checkout,
     expect,
-    free_port,
 )
+from tests.processes import free_port  # noqa: E402
 
 PROJECT = IMAGE = f"upcycle-news-trial-{os.getpid()}"
 OURS = ("store", "prefect", "deploy", "worker", "web")

@@ -17,8 +17,9 @@ import yaml
 
 from upcycle_news.config.settings import load_settings
 
+from ..processes import free_port
 from ..publications import Publication
-from ..web.web_server import free_port, running_server
+from ..web.web_server import running_server
 from .tools import (
     BIN,
     DEPLOY,

@@ -23,10 +23,11 @@ from upcycle_news.models import EmailAddress, SubscriberStatus
 from upcycle_news.storage import subscribers
 from upcycle_news.subscribers.link_tokens import Purpose
 
+from ..processes import free_port
 from ..publications import Publication
 from ..waiting import wait_until
 from ..web.test_slow_clients import slow_client, web_process
-from ..web.web_server import WebServer, free_port, running_server
+from ..web.web_server import WebServer, running_server
 from .tools import DEPLOY, program
 
 PARTNER = "https://www.partner.example"

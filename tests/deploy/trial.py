@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -34,6 +33,7 @@ from tests.deploy.systemctl import (  # noqa: E402
     active_pid,
     stop,
 )
+from tests.processes import free_port  # noqa: E402
 from tests.services.delivery.sink_relay import Sink  # noqa: E402
 from tests.waiting import wait_until  # noqa: E402
 
@@ -57,12 +57,6 @@ lines = ["Umbau e. V., Lange Straße 1, 12345 Musterstadt"]
 [retry]
 patience_seconds = 0
 """
-
-
-def free_port() -> int:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        return int(bound.getsockname()[1])
 
 
 def expect(event: str, condition: Callable[[], Any], seconds: float = TIMEOUT) -> Any:

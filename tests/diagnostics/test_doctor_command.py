@@ -19,6 +19,7 @@ from upcycle_news.diagnostics.runner import known_checks
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.mail.dkim import generate
 
+from ..processes import free_port
 from ..publications import (
     Publication,
     approve_issue,
@@ -26,7 +27,7 @@ from ..publications import (
     send_issue,
 )
 from ..transports.bad_relays import MisbehavingRelay
-from ..web.web_server import free_port, running_server
+from ..web.web_server import running_server
 from .nameserver import NameServer
 
 ROOT = Path(__file__).parents[2]

@@ -19,9 +19,10 @@ from upcycle_news.storage import subscribers
 from upcycle_news.subscribers.link_tokens import Purpose
 
 from ..bounces.imap_server import Account, imap_server
+from ..processes import free_port
 from ..publications import Publication
 from ..transports.bad_relays import certificate
-from ..web.web_server import free_port, running_server
+from ..web.web_server import running_server
 
 NOW = datetime(2026, 11, 26, 6, tzinfo=UTC)
 FOREIGN = f"/unsubscribe/{unsubscribe_endpoint.FOREIGN}"

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from ..processes import free_port
 from ..publications import Publication
-from ..web.web_server import free_port, running_server
+from ..web.web_server import running_server
 from .blocks import blocks
 
 

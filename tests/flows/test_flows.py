@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import socket
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +17,7 @@ from ..bounces.dmarc.report_generator import Record, gzipped, report_mail, repor
 from ..bounces.inbox_folder import make_inbox, put
 from ..bounces.test_replies import reply
 from ..delivery.memory_ledger import Clock
+from ..processes import free_port
 from ..publications import Publication, parse_mail, relay_variables
 from ..services.delivery.sink_relay import Sink
 
@@ -149,12 +149,6 @@ def test_a_run_over_the_inbox_leaves_no_address_in_prefects_database(
     data = b"".join(path.read_bytes() for path in file.parent.glob(f"{file.name}*"))
     assert b"collect-bounces" in data  # it is the database of that run
     assert not [word for word in (b"heimlich", b"Geheimnis", b"@example.org") if word in data]
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def set_retry_delays(monkeypatch: pytest.MonkeyPatch, *delays: float) -> None:

@@ -8,8 +8,9 @@ import stat
 
 from upcycle_news.subscribers.link_tokens import Purpose
 
+from ..processes import free_port
 from ..publications import Publication, approve_issue, send_issue
-from ..web.web_server import free_port, running_server
+from ..web.web_server import running_server
 
 
 def links(publication: Publication) -> list[str]:

@@ -6,8 +6,9 @@ import pytest
 
 from upcycle_news.app.context import AppContext
 
+from ..processes import free_port
 from ..publications import Publication
-from .web_server import WebServer, free_port, running_server
+from .web_server import WebServer, running_server
 
 
 @pytest.fixture

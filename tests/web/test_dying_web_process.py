@@ -18,10 +18,11 @@ from upcycle_news.models import EmailAddress
 from upcycle_news.services.subscribers import subscriptions
 from upcycle_news.storage import confirmation_mails
 
+from ..processes import free_port
 from ..publications import Publication, parse_mail, relay_variables
 from ..transports.bad_relays import MisbehavingRelay
 from ..waiting import wait_until
-from .web_server import WebServer, free_port
+from .web_server import WebServer
 
 STEPS = (
     "connect", "RCPT", "body", "accepted",

@@ -23,8 +23,9 @@ from ..bounces.providers.posting import (
     sns_message,
 )
 from ..bounces.test_process import ANNA, barred
+from ..processes import free_port
 from ..publications import Publication, add_confirmed_subscribers, send_issue
-from .web_server import Response, WebServer, free_port, running_server
+from .web_server import Response, WebServer, running_server
 
 PATH = f"/events/here/{SECRET}"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -58,12 +57,6 @@ class WebServer:
 
     def post(self, path: str, form: Mapping[str, str] | str | None = None, **h: str) -> Response:
         return self.request("POST", path, {} if form is None else form, **h)
-
-
-def free_port() -> int:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        return int(bound.getsockname()[1])
 
 
 @contextmanager

@@ -26,8 +26,9 @@ from upcycle_news.storage.send_hold import HoldKind, clear, start
 from upcycle_news.web.metrics import may_see_metrics
 
 from ...delivery.memory_ledger import Clock
+from ...processes import free_port
 from ...publications import Publication, approve_issue, send_issue
-from ...web.web_server import WebServer, free_port, running_server
+from ...web.web_server import WebServer, running_server
 
 Samples = dict[tuple[str, ...], float]
 FROM_LOOPBACK = {"peer": "127.0.0.1", "client": "127.0.0.1", "http_version": "1.1"}

@@ -15,7 +15,8 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.models.api_tokens import ApiScope
 from upcycle_news.web.http_api.problems import TYPE_PREFIX
 
-from ..web_server import free_port, running_server
+from ...processes import free_port
+from ..web_server import running_server
 
 ANNA, BERT = "anna@example.org", "bert@example.org"
 
