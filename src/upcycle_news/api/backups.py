@@ -11,10 +11,10 @@ from upcycle_news.services.backup import archive_file, create, existing
 from upcycle_news.services.backup import restore as restoring
 from upcycle_news.services.backup.archive_file import Manifest
 from upcycle_news.services.backup.create import Backup
-from upcycle_news.services.backup.restore import RestoreReport, StoreState
+from upcycle_news.services.backup.restore import BackupCheck, RestoreReport, StoreState
 from upcycle_news.services.issues import plan
 
-__all__ = ["Backup", "Backups", "Manifest", "RestoreReport", "StoreState"]
+__all__ = ["Backup", "BackupCheck", "Backups", "Manifest", "RestoreReport", "StoreState"]
 
 
 def _ignore_rows(count: int) -> None:
@@ -51,9 +51,17 @@ class Backups:
     def inspect(self, file: Path) -> Manifest:
         """Read a whole backup, and return what is in it; nothing is changed.
 
-        Raises `UpcycleError` for a file that is no backup, or is damaged.
+        Raises `UpcycleError` for a file that is no backup, or is damaged. What its store holds is not decoded:
+        that does `check`.
         """
         return archive_file.unpack(file, None)
+
+    def check(self, file: Path) -> BackupCheck:
+        """Read a whole backup as `inspect` does, and say what is damaged in its store.
+
+        It is unpacked below the state folder meanwhile; nothing else is changed.
+        """
+        return restoring.check_backup(self._context, file)
 
     def current_store(self) -> StoreState:
         """Return what a restore would replace; raises `StoreError` when the store does not answer."""
@@ -64,16 +72,19 @@ class Backups:
         file: Path,
         *,
         merge: bool = True,
+        damaged: bool = False,
         on_rows: Callable[[int], None] = _ignore_rows,
     ) -> RestoreReport:
         """Put a backup in the place of the store; then nothing is sent until `app.store.confirm`.
 
         The replaced store is kept aside; with `merge`, who left and what was sent since is taken
         over from it. `on_rows` gets the number of rows of each batch. Raises `UpcycleError` for a
-        backup that cannot be used, keys of another publication, and while workers run; then the
+        backup that cannot be used or, without `damaged`, holds something damaged, keys of another publication, and while workers run; then the
         store is as it was.
         """
-        report = restoring.restore(self._context, file, merge=merge, on_rows=on_rows)
+        report = restoring.restore(
+            self._context, file, merge=merge, damaged=damaged, on_rows=on_rows
+        )
         if report.merged:
             return report
         return replace(

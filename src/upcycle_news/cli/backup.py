@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from upcycle_news.api.backups import RestoreReport, StoreState
+from upcycle_news.api.backups import BackupCheck, RestoreReport, StoreState
 from upcycle_news.cli.output import (
     JsonOption,
     confirm_or_abort,
@@ -24,6 +24,7 @@ from upcycle_news.cli.output import (
 from upcycle_news.errors import StoreError
 from upcycle_news.i18n.messages import LocalizedText, localized
 
+_MOST_SHOWN = 10  # sentences about what is damaged
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
@@ -55,10 +56,12 @@ def backup(
                 "bytes": backup_file.bytes,
                 "pruned": list(backup_file.pruned),
                 "spared": list(backup_file.spared),
+                "damaged": list(map(str, backup_file.damaged)),
             }
             print_json(
                 {**result, "at": backup_file.made_at.isoformat(), "tables": backup_file.tables}
             )
+            _raise_if_damaged(backup_file.damaged, localized("backup-damaged"))
             return
         rows = in_language(localized("count-rows", count=backup_file.rows))
         typer.echo(f"{display_path(backup_file.file)}: {rows}, {backup_file.bytes // 1000} kB")
@@ -67,6 +70,17 @@ def backup(
         for name in backup_file.spared:
             note(localized("backup-spared", name=name))
         note(localized("backup-is-secret"))
+        _raise_if_damaged(backup_file.damaged, localized("backup-damaged"))
+
+
+def _raise_if_damaged(damaged: tuple[LocalizedText, ...], cure: LocalizedText) -> None:
+    """Say what is damaged, and raise `StoreError` with what to do; returns where nothing is."""
+    if damaged:
+        for text in damaged[:_MOST_SHOWN]:
+            note(text)
+        if len(damaged) > _MOST_SHOWN:
+            note(localized("contents-more", count=len(damaged) - _MOST_SHOWN))
+        raise StoreError(cure)
 
 
 def restore(
@@ -82,6 +96,10 @@ def restore(
     check: Annotated[
         bool, typer.Option("--check", help="Only read the whole backup, and say what is in it.")
     ] = False,
+    damaged: Annotated[
+        bool,
+        typer.Option("--damaged", help="Also take a backup in which something cannot be read."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Put a backup in the place of the store; then nothing goes out until you confirm it.
@@ -91,28 +109,15 @@ def restore(
     Example: upcycle-news restore var/backups/upcycle-news-2026-11-26T024000Z.tar.gz
     """
     with open_publication() as app:
-        manifest = app.backups.inspect(file)
         if check:
-            rows = sum(manifest.tables.values())
-            description = localized(
-                "restore-checked",
-                name=file.name,
-                publication=manifest.publication,
-                made_at=manifest.made_at,
-                rows=localized("count-rows", count=rows),
-                secrets=localized("count-secrets", count=len(manifest.files) - 1),
-                migration=manifest.migration,
-            )
-            if as_json:
-                print_json({"at": manifest.made_at.isoformat(), "tables": dict(manifest.tables)})
-            else:
-                say(description)
+            _show_check(file, app.backups.check(file), as_json=as_json)
             return
+        manifest = app.backups.inspect(file)
         current = app.backups.current_store()
         if not current.is_new and not yes:
             _confirm_replacing(current, _moment(manifest.made_at))
         with progress_bar(localized("bar-restoring"), sum(manifest.tables.values())) as progress:
-            report = app.backups.restore(file, merge=merge, on_rows=progress)
+            report = app.backups.restore(file, merge=merge, damaged=damaged, on_rows=progress)
     if as_json:
         print_json(
             {
@@ -125,13 +130,41 @@ def restore(
                 "unsent_digests": list(report.unsent_digests),
                 "merged": report.merged,
                 "learned": report.taken_over.as_dict(),
+                "damaged": list(map(str, report.damaged)),
                 "paused": True,
             }
         )
     else:
         _print_report(report)
+    for text in report.damaged[:_MOST_SHOWN]:
+        note(text)
     if report.trouble:
         note(report.trouble)
+
+
+def _show_check(file: Path, checked: BackupCheck, *, as_json: bool) -> None:
+    """Print what is in a backup; raises `StoreError` when something of it is damaged."""
+    manifest, damaged = checked.manifest, checked.damaged
+    if as_json:
+        print_json(
+            {
+                "at": manifest.made_at.isoformat(),
+                "tables": dict(manifest.tables),
+                "damaged": list(map(str, damaged)),
+            }
+        )
+    else:
+        described = localized(
+            "restore-contents",
+            name=file.name,
+            publication=manifest.publication,
+            made_at=manifest.made_at,
+            rows=localized("count-rows", count=sum(manifest.tables.values())),
+            secrets=localized("count-secrets", count=len(manifest.files) - 1),
+            migration=manifest.migration,
+        )
+        say(described if damaged else localized("restore-checked", contents=described))
+    _raise_if_damaged(damaged, localized("restore-check-damaged", name=file.name))
 
 
 def _confirm_replacing(current: StoreState, made_at: LocalizedText) -> None:

@@ -57,11 +57,13 @@ from upcycle_news.storage import (
     send_hold,
     subscribers,
 )
+from upcycle_news.storage.backup.contents import check_contents
 from upcycle_news.storage.inspect import StoreFacts
 from upcycle_news.subscribers.link_tokens import Purpose
 from upcycle_news.subscribers.signing_keys import token_key_files
 
 _OFFLINE = localized("doctor-offline")
+_NEWEST_BLOCKS = 5000  # of packed deliveries, a few seconds; a backup looks at all
 
 
 @dataclass(frozen=True)
@@ -176,6 +178,7 @@ def probe_store(check_context: CheckContext) -> list[CheckResult]:
     """Check every page of the store, its send hold, and its backups."""
     facts = inspect.inspect_store(check_context.app.settings.store_url)
     results = storage.evaluate(facts)
+    results += _check_contents(check_context, facts)
     if (
         check_context.usable
         and (hold := send_hold.active_hold(check_context.app.store)) is not None
@@ -188,6 +191,17 @@ def probe_store(check_context: CheckContext) -> list[CheckResult]:
     newest = next(iter(list_backups(check_context.app)), None)
     made = None if newest is None else datetime.fromtimestamp(newest.stat().st_mtime, UTC)
     return [*results, storage.evaluate_backup(made, check_context.now, has_store=facts.exists)]
+
+
+def _check_contents(check_context: CheckContext, facts: StoreFacts) -> list[CheckResult]:
+    """Check what a store of this version holds; says nothing of any other, as the checks of its version do."""
+    if facts.trouble or not facts.exists or facts.version != facts.newest:
+        return []
+    try:
+        with open_unmigrated(check_context.app) as store, store.snapshot() as connection:
+            return [storage.evaluate_contents(check_contents(connection, newest=_NEWEST_BLOCKS))]
+    except UpcycleError as error:
+        return [skipped("store-contents", error.localized_text)]
 
 
 def _check_history(check_context: CheckContext) -> CheckResult:
@@ -541,7 +555,16 @@ PROBES: Mapping[str, tuple[Callable[[CheckContext], list[CheckResult]], tuple[st
     "machine": (probe_host, ("python", "packages", "timezone", "disk", "secrets")),
     "store": (
         probe_store,
-        ("store", "store-version", "store-rights", "store-check", "pause", "journal", "backup"),
+        (
+            "store",
+            "store-version",
+            "store-rights",
+            "store-check",
+            "store-contents",
+            "pause",
+            "journal",
+            "backup",
+        ),
     ),
     "relay": (
         probe_relays,

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from upcycle_news.diagnostics.results import CheckResult, ok, problem, skipped, split_cure, warning
 from upcycle_news.i18n.messages import LocalizedText, localized
+from upcycle_news.storage.backup.contents import ContentsReport
 from upcycle_news.storage.database import PRE_RELEASES
 from upcycle_news.storage.inspect import StoreFacts
 
@@ -116,6 +117,27 @@ def _integrity(facts: StoreFacts) -> CheckResult:
             fix=localized("doctor-store-damaged-cure"),
         )
     return ok("store-check", localized("doctor-store-intact"))
+
+
+def evaluate_contents(contents: ContentsReport) -> CheckResult:
+    """Evaluate what the store holds: packed deliveries, revisions and JSON that can be read."""
+    blocks, total = contents.blocks, contents.all_blocks
+    looked_at = localized("doctor-contents-looked", blocks=blocks, total=total)
+    if not contents.damaged:
+        whole = localized("doctor-contents-ok", blocks=total)
+        return ok("store-contents", whole if blocks == total else looked_at)
+    first, *others = contents.damaged
+    finding = first
+    if others:
+        finding = localized("doctor-contents-more", first=first, count=len(others))
+    if blocks < total:
+        finding = localized("doctor-contents-sampled", finding=finding, blocks=blocks, total=total)
+    return problem(
+        "store-contents",
+        finding,
+        impact=localized("doctor-contents-mean"),
+        fix=localized("doctor-contents-cure"),
+    )
 
 
 def evaluate_disk(folder: str, free: int, total: int, store_bytes: int) -> CheckResult:

@@ -7,6 +7,7 @@ those byte by byte (all lowest bytes first, the highest last), so that most of i
 from __future__ import annotations
 
 import json
+import struct
 import sys
 import zlib
 from array import array
@@ -14,7 +15,6 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from operator import sub
-from struct import Struct
 from typing import NamedTuple
 
 FORMAT = b"\x01"
@@ -22,7 +22,8 @@ FORMAT = b"\x01"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_COUNT = Struct("<I")
+_LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_COUNT = struct.Struct("<I")
 _WIDTH = 8  # bytes of a number
 _NUMBERS = 7  # columns of numbers
 
@@ -65,19 +66,8 @@ def decode(data: bytes, only: Collection[int] | None = None) -> list[BlockEntry]
 
     Raises `ValueError` for bytes that are none.
     """
-    if data[:1] != FORMAT:
-        raise ValueError("a block of deliveries in an unknown format")
-    try:
-        content = zlib.decompress(data[1:])  # with a checksum of it
-    except zlib.error as error:
-        raise ValueError("a damaged block of deliveries") from error
-    (count,) = _COUNT.unpack_from(content)
-    size = count * _WIDTH
-    ends = [_COUNT.size + size * number for number in range(_NUMBERS + 1)]
-    ids, readers, attempts, workers, codes, queued, changed = (
-        _sums(content[start : start + size], count) for start in ends[:-1]
-    )
-    enhanced, reasons = json.loads(content[ends[-1] :])
+    columns = _columns(data)
+    ids, readers, attempts, workers, codes, queued, changed = columns.numbers
     return [
         BlockEntry(
             ids[row],
@@ -85,14 +75,58 @@ def decode(data: bytes, only: Collection[int] | None = None) -> list[BlockEntry]
             attempts[row],
             workers[row],
             codes[row] - 1 if codes[row] else None,
-            enhanced[row],
-            reasons[row],
+            columns.enhanced[row],
+            columns.reasons[row],
             _EPOCH + queued[row] * _MICROSECOND,
             _EPOCH + changed[row] * _MICROSECOND,
         )
-        for row in range(count)
+        for row in range(len(ids))
         if only is None or readers[row] in only
     ]
+
+
+class BlockKeys(NamedTuple):
+    """The ids of a block's deliveries and their subscribers, in its order."""
+
+    ids: list[int]
+    subscriber_ids: list[int]
+
+
+def decode_keys(data: bytes) -> BlockKeys:
+    """Return which deliveries a block holds; decodes all of it, and raises as `decode` does.
+
+    A third of the work of making all entries.
+    """
+    ids, readers, *_ = _columns(data).numbers
+    return BlockKeys(ids, readers)
+
+
+class _Columns(NamedTuple):
+    """The columns of a block, each with a value for each delivery."""
+
+    numbers: list[list[int]]
+    enhanced: list[str]
+    reasons: list[str]
+
+
+def _columns(data: bytes) -> _Columns:
+    if data[:1] != FORMAT:
+        raise ValueError("a block of deliveries in an unknown format")
+    try:
+        content = zlib.decompress(data[1:])  # with a checksum of it
+        (count,) = _COUNT.unpack_from(content)
+        size = count * _WIDTH
+        ends = [_COUNT.size + size * number for number in range(_NUMBERS + 1)]
+        numbers = [_sums(content[start : start + size], count) for start in ends[:-1]]
+        enhanced, reasons = json.loads(content[ends[-1] :])
+        if (
+            not count == len(enhanced) == len(reasons)
+            or max(numbers[-1] + numbers[-2], default=0) > _LAST
+        ):
+            raise ValueError
+    except (zlib.error, struct.error, ValueError, TypeError) as error:
+        raise ValueError("a damaged block of deliveries") from error
+    return _Columns(numbers, enhanced, reasons)
 
 
 def _differences(numbers: Sequence[int]) -> bytes:

@@ -131,13 +131,21 @@ def of_subscribers(
 
 
 def of_issue(
-    connection: Connection, issue: str, *, first: int | None = None, last: int | None = None
+    connection: Connection,
+    issue: str,
+    *,
+    first: int | None = None,
+    last: int | None = None,
+    damaged: list[Row[Any]] | None = None,
 ) -> Iterator[PackedDelivery]:
-    """Yield the packed deliveries of an issue block by block, or of those with ids from `first` to `last`."""
+    """Yield the packed deliveries of an issue block by block, or of those with ids from `first` to `last`.
+
+    Rows of damaged blocks are added to `damaged`; without it the first one raises `StoreError`.
+    """
     conditions: list[ColumnElement[bool]] = [_rows.issue_id == issue]
     if first is not None and last is not None:
         conditions += [_rows.first_id <= last, _rows.last_id >= first]
-    for one in _select(connection, *conditions):
+    for one in _select(connection, *conditions, damaged=damaged):
         if first is None or last is None or first <= one.id <= last:
             yield one
 
@@ -197,10 +205,18 @@ def _select(
     connection: Connection,
     *conditions: ColumnElement[bool],
     only: Collection[int] | None = None,
+    damaged: list[Row[Any]] | None = None,
 ) -> Iterator[PackedDelivery]:
     query = select(packed_deliveries).where(*conditions).order_by(*_KEY)
     for row in connection.execute(query, execution_options={"yield_per": 10}):
-        yield from _decoded(row, only)
+        try:
+            decoded = _decoded(row, only)
+        except StoreError:
+            if damaged is None:
+                raise
+            damaged.append(row)
+            continue
+        yield from decoded
 
 
 def _decoded(row: Row[Any], only: Collection[int] | None = None) -> list[PackedDelivery]:

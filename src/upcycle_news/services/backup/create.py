@@ -14,7 +14,7 @@ from pathlib import Path
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import UpcycleError
 from upcycle_news.fileio import os_reason
-from upcycle_news.i18n.messages import localized
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models.runs import RunResult
 from upcycle_news.services.backup import archive_file as archive
 from upcycle_news.services.backup.existing import (
@@ -41,7 +41,8 @@ class Backup:
     """A backup that was created.
 
     `pruned` are the names of the old ones that were deleted, `spared` of those that were not, since they
-    hold issues or readers that the store does not know.
+    hold issues or readers that the store does not know. `damaged` says what cannot be read in the store, and
+    so in this backup: then no old one was deleted.
     """
 
     file: Path
@@ -50,6 +51,7 @@ class Backup:
     tables: dict[str, int]
     pruned: tuple[str, ...] = ()
     spared: tuple[str, ...] = ()
+    damaged: tuple[LocalizedText, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -57,14 +59,18 @@ class Backup:
         return sum(self.tables.values())
 
     def result(self, language: str = "en") -> RunResult:
-        """Return the result of a run that created this backup."""
+        """Return the result of a run that created this backup: failed when the store is damaged."""
         rows = localized("count-rows", count=self.rows)
         texts = [localized("backup-done", name=self.file.name, rows=rows, size=self.bytes // 1000)]
         if self.pruned:
             texts.append(localized("backup-done-pruned", count=len(self.pruned)))
         if self.spared:
             texts.append(localized("backup-done-spared", count=len(self.spared)))
+        if self.damaged:
+            texts = [self.damaged[0], localized("backup-done-damaged"), *texts]
         message = "; ".join(text.in_language(language) for text in texts)
+        if self.damaged:
+            return RunResult("failed", "Damaged", message)
         return RunResult("completed", "Completed", message)
 
 
@@ -82,7 +88,8 @@ def make_backup(
     Of a store that does not know what went out there is no backup: `StoreMismatchError`. It would be
     the newest, and take the place of a good one. While a place of the journal cannot be read, or the store
     is not migrated yet, nobody knows that, and no old one is deleted; nor is one that holds more than the
-    store ever has.
+    store ever has. What is damaged in the store is so in the backup, and was whole in an old one perhaps:
+    then none is deleted either.
     """
     now = context.clock()
     is_file = to is not None and to.name.endswith(_ENDINGS) and not to.is_dir()
@@ -100,8 +107,8 @@ def make_backup(
         is_comparable = current_migration(store) in (None, HEAD)
         if is_comparable:
             raise_if_contradicted(context, store)
-        manifest = write_backup(context, store, target, now=now, on_rows=on_rows)
-    if keep and not (is_comparable and is_readable(context)):
+        manifest, damaged = write_backup(context, store, target, now=now, on_rows=on_rows)
+    if damaged or (keep and not (is_comparable and is_readable(context))):
         keep = 0  # what a place of the journal that is away would say of the store nobody knows
     # Not the new one, which would be the oldest by name if the clock was set back.
     others = [path for path in list_backups(context, target.parent) if path != target]
@@ -110,7 +117,8 @@ def make_backup(
     pruned = tuple(path.name for path in old if path.name not in spared)
     for name in pruned:
         (target.parent / name).unlink(missing_ok=True)
-    return Backup(target, target.stat().st_size, now, dict(manifest.tables), pruned, spared)
+    size, tables = target.stat().st_size, dict(manifest.tables)
+    return Backup(target, size, now, tables, pruned, spared, damaged)
 
 
 def _may_be_needed(path: Path, newest: archive.Manifest) -> bool:
@@ -143,8 +151,11 @@ def write_backup(
     *,
     now: datetime,
     on_rows: Callable[[int], None] = lambda more: None,
-) -> archive.Manifest:
-    """Write and verify the backup `target`, which must not exist; on an error nothing remains."""
+) -> tuple[archive.Manifest, tuple[LocalizedText, ...]]:
+    """Write and verify the backup `target`, which must not exist; on an error nothing remains.
+
+    Returns its manifest, and what is damaged in the store and so in the backup.
+    """
     if target.exists():
         raise UpcycleError(localized("backup-exists", target=target))
     try:
@@ -170,7 +181,7 @@ def write_backup(
         raise UpcycleError(
             localized("backup-not-written", target=target, why=os_reason(error))
         ) from None
-    return manifest
+    return manifest, snapshot.damaged
 
 
 def _give_name(draft: Path, target: Path) -> None:

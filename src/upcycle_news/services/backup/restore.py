@@ -8,6 +8,7 @@ merged in.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import StoreError, StoreMismatchError, UpcycleError
 from upcycle_news.fileio import os_reason, write_atomically
-from upcycle_news.i18n.messages import localized
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import IssueId
 from upcycle_news.models.archive_paths import file_of, page_of
 from upcycle_news.models.journal import JournalEvent
@@ -50,7 +51,7 @@ class RestoreReport:
     that may have been sent since the backup, by issue; `unsent` are issues not sent by then,
     if nothing was merged, `unsent_essays` are those that no issue of the restored store holds, and
     `unsent_digests` the due ones that it does not know;
-    `trouble` is why the journal could not be written, or empty.
+    `trouble` is why the journal could not be written, or empty; `damaged` is what was damaged in the backup.
     """
 
     manifest: archive.Manifest
@@ -63,6 +64,7 @@ class RestoreReport:
     unsent_essays: tuple[str, ...] = ()
     unsent_digests: tuple[str, ...] = ()
     trouble: str = ""
+    damaged: tuple[LocalizedText, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,10 +100,12 @@ def restore(
     path: Path,
     *,
     merge: bool = True,
+    damaged: bool = False,
     on_rows: Callable[[int], None] = lambda more: None,
 ) -> RestoreReport:
     """Replace the store by a backup and put a send hold on it; raises `UpcycleError`.
 
+    One in which something is damaged only with `damaged`.
     The replaced store is kept aside, never deleted. One transaction replaces the rows: an error
     before its end leaves the store unchanged. `on_rows` gets the number of rows of each batch.
     """
@@ -114,10 +118,11 @@ def restore(
         raise UpcycleError(localized("backup-newer", path=path, version=manifest.version))
     state = context.settings.state
     try:
-        state.mkdir(parents=True, exist_ok=True)
-        with create.draft_folder(state, now) as draft:
-            archive.unpack(path, draft)
-            snapshot.check_integrity(draft / archive.STORE)
+        with _unpacked(context, path, now) as (draft, contents):
+            if contents.damaged and not damaged:
+                raise UpcycleError(
+                    localized("restore-damaged", path=path, damaged=contents.damaged[0])
+                )
             missing = _secrets(context, draft, manifest, new=current.is_new)
             copy = open_store(f"sqlite:///{draft / archive.STORE}")
             try:
@@ -147,7 +152,45 @@ def restore(
         unsent=result.unsent,
         taken_over=result.merged,
         merged=merge and not current.is_new,
+        damaged=contents.damaged,
     )
+
+
+@dataclass(frozen=True)
+class BackupCheck:
+    """What is in a backup, and what of that is damaged, a sentence each."""
+
+    manifest: archive.Manifest
+    damaged: tuple[LocalizedText, ...]
+
+
+def check_backup(context: AppContext, path: Path) -> BackupCheck:
+    """Read a whole backup and decode what is in it; raises `UpcycleError` for one that is incomplete.
+
+    It is unpacked below the state folder meanwhile.
+    """
+    try:
+        with _unpacked(context, path, context.clock()) as (_, contents):
+            return BackupCheck(archive.read_manifest(path), contents.damaged)
+    except OSError as error:
+        state = context.settings.state
+        raise UpcycleError(
+            localized("restore-not-written", state=state, why=os_reason(error))
+        ) from None
+
+
+@contextmanager
+def _unpacked(
+    context: AppContext, path: Path, now: datetime
+) -> Iterator[tuple[Path, snapshot.Snapshot]]:
+    """Yield a folder with the files of a backup, checked, and what its store holds."""
+    state = context.settings.state
+    state.mkdir(parents=True, exist_ok=True)
+    with create.draft_folder(state, now) as draft:
+        archive.unpack(path, draft)
+        store = draft / archive.STORE
+        snapshot.check_integrity(store)
+        yield draft, snapshot.read_contents(store)
 
 
 def _is_foreign(context: AppContext, copy: Store) -> bool:

@@ -70,6 +70,7 @@ from upcycle_news.storage.schema import (
     welcome_deliveries,
     welcome_revisions,
 )
+from upcycle_news.storage.schema import packed_deliveries as packed_rows
 from upcycle_news.storage.suppressions import MOVED, suppress_many, suppressions_in
 
 BY = "restore"
@@ -344,11 +345,15 @@ def _copy_issue(old: Connection, new: Connection, row: Row[Any]) -> None:
         query = select(*_without_id(table)).where(table.c.issue_id == row.id)
         for rows in _rows(old, query):
             _add(new, table, rows)
-    # As rows: their ids may be those of other deliveries here.
-    packed = packed_deliveries.of_issue(old, row.id)
+    # As rows: their ids may be those of other deliveries here. Of a block that cannot be read only the number
+    # is of use, for the sums.
+    damaged: list[Row[Any]] = []
+    packed = packed_deliveries.of_issue(old, row.id, damaged=damaged)
     names = [column.name for column in _without_id(deliveries) if column.name != "next_at"]
     while values := [{name: getattr(one, name) for name in names} for one in islice(packed, BATCH)]:
         new.execute(sqlite.insert(deliveries).on_conflict_do_nothing(), values)
+    if damaged:
+        _add(new, packed_rows, damaged)
 
 
 def _without_id(table: Table) -> list[Column[Any]]:
@@ -400,7 +405,8 @@ def _merge_results(old: Connection, new: Connection, issue: str, now: datetime) 
         deliveries.c.issue_id == issue, deliveries.c.state.in_(_IN_DOUBT)
     )
     before = new.scalar(count) or 0
-    packed = packed_deliveries.of_issue(old, issue)
+    # What a damaged block would say stays in doubt.
+    packed = packed_deliveries.of_issue(old, issue, damaged=[])
     for rows in chain(_rows(old, query), iter(lambda: list(islice(packed, BATCH)), [])):
         new.execute(
             copy_result,

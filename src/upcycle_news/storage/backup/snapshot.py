@@ -14,11 +14,12 @@ from pathlib import Path
 from sqlalchemy import Connection, func, or_, select, update
 
 from upcycle_news.errors import StoreError
-from upcycle_news.i18n.messages import localized
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import DeliveryState, IssueState
 from upcycle_news.storage import issue_lifecycle as lifecycle
 from upcycle_news.storage import packed_deliveries, send_hold
 from upcycle_news.storage.backup import copy as copy_rows
+from upcycle_news.storage.backup.contents import check_contents
 from upcycle_news.storage.backup.merge import BY, MergeReport, merge_newer_data
 from upcycle_news.storage.database import (
     Store,
@@ -46,10 +47,11 @@ _MARGIN = 100_000
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The migration of a copy of the store, and the number of rows of each table."""
+    """The migration of a copy of the store, the number of rows of each table, and what is damaged in it."""
 
     migration: str
     rows: dict[str, int]
+    damaged: tuple[LocalizedText, ...] = ()
 
 
 def write_snapshot(store: Store, file: Path, *, on_rows: Callable[[int], None]) -> Snapshot:
@@ -80,14 +82,18 @@ def write_snapshot(store: Store, file: Path, *, on_rows: Callable[[int], None]) 
 
 
 def read_contents(file: Path) -> Snapshot:
-    """Return what the SQLite file of a backup holds; raises `StoreError` if it is no store."""
+    """Return what the SQLite file of a backup holds; raises `StoreError` if it is no store.
+
+    Reads each content once, and decodes it.
+    """
     copy = open_store(f"sqlite:///{file}", migrated=False)
     try:
         version = current_migration(copy)
         if version is None:
             raise StoreError(localized("store-foreign", name=file.name))
         with copy.reading() as connection:
-            return Snapshot(version, copy_rows.count_rows(connection))
+            damaged = check_contents(connection).damaged
+            return Snapshot(version, copy_rows.count_rows(connection), damaged)
     finally:
         copy.close()
 
