@@ -12,7 +12,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import yaml
 from prefect import Flow
 from prefect.client.schemas.objects import ConcurrencyLimitConfig
 from prefect.deployments.runner import RunnerDeployment
@@ -29,8 +28,9 @@ from upcycle_news.errors import UpcycleError
 
 def deployments(file: Path) -> Iterator[RunnerDeployment]:
     """Yield the deployments of a prefect.yaml, to be served by this process."""
-    version = source_version()["version"]
-    for entry in yaml.safe_load(file.read_text(encoding="utf-8"))["deployments"]:
+    with open_app() as app:
+        entries, version = app.flows.deployments(file), app.flows.version()
+    for entry in entries:
         flow: Flow[..., Any] = load_flow_from_entrypoint(entry["entrypoint"])
         deployment = flow.to_deployment(
             name=entry["name"],

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from upcycle_news.api.publications import bundled_publication
@@ -14,6 +15,7 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.prefect_api import flow_process
 from upcycle_news.prefect_api.flow_process import FlowProcess
 from upcycle_news.prefect_api.local_server import run_local_server
+from upcycle_news.prefect_api.status import deployment_entries
 from upcycle_news.services.content.git_sync import git_commit
 from upcycle_news.services.delivery.stop_signals import stop_on_signals
 from upcycle_news.version import __version__
@@ -43,6 +45,13 @@ class Flows:
         commit = git_commit(self._context.settings.home)[:12]
         program = f"upcycle-news {__version__}"
         return f"{commit} with {program}" if commit else program
+
+    def deployments(self, file: Path) -> list[dict[str, Any]]:
+        """Return the entries of the deployments in a prefect.yaml, as they stand there.
+
+        Raises `SettingsError` for a file that cannot be read, or has none.
+        """
+        return deployment_entries(file)
 
     def process(
         self, name: str, parameters: Mapping[str, Any] | str = "", *, with_server: bool = True

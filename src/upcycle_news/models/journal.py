@@ -101,5 +101,5 @@ class JournalEntry:
                 about=str(values.pop("about", "")),
                 counts={name: int(count) for name, count in values.items()},
             )
-        except (ValueError, KeyError, TypeError, AttributeError, UpcycleError):
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, UpcycleError):
             return None

@@ -60,10 +60,22 @@ class PrefectFacts:
     error: LocalizedText | None = None
 
 
+def deployment_entries(file: Path) -> list[dict[str, Any]]:
+    """Return the entries of the deployments in a prefect.yaml, as they stand there; raises `SettingsError`."""
+    try:
+        return list(map(dict, load_yaml(file.read_text(encoding="utf-8"))["deployments"]))
+    except OSError as error:
+        raise SettingsError(
+            FILE, None, localized("schedules-not-read", why=os_reason(error))
+        ) from None
+    except (yaml.YAMLError, KeyError, TypeError, ValueError):
+        raise SettingsError(FILE, None, localized("deployments-none")) from None
+
+
 def read_deployments(home: Path) -> tuple[Deployment, ...]:
     """Return the deployments of prefect.yaml; raises `SettingsError`."""
+    deployments = deployment_entries(home / FILE)
     try:
-        deployments = load_yaml((home / FILE).read_text(encoding="utf-8"))["deployments"]
         return tuple(
             Deployment(
                 str(deployment["name"]),
@@ -76,11 +88,7 @@ def read_deployments(home: Path) -> tuple[Deployment, ...]:
             )
             for deployment in deployments
         )
-    except OSError as error:
-        raise SettingsError(
-            FILE, None, localized("schedules-not-read", why=os_reason(error))
-        ) from None
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError, UnicodeDecodeError):
+    except (KeyError, TypeError, AttributeError):
         raise SettingsError(FILE, None, localized("deployments-none")) from None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,7 +32,7 @@ from sqlalchemy import (
 from upcycle_news.models import Choice, DeliveryState, IssueId, SubscriberStatus
 from upcycle_news.models.digest import DigestInterval, DigestPeriod
 from upcycle_news.storage import issue_relays, packed_deliveries, rhythms
-from upcycle_news.storage.database import Store
+from upcycle_news.storage.database import Store, from_json
 from upcycle_news.storage.schema import deliveries, subscribers, used_content
 from upcycle_news.storage.suppressions import is_not_suppressed_sql
 
@@ -98,7 +97,7 @@ def count_choices(
         rows = _choices(connection, issue, period)
     counts: dict[Choice, int] = {}
     for (language, stored), readers in rows.items():
-        choice = Choice(language, tuple(json.loads(stored)))
+        choice = Choice(language, tuple(from_json(stored)))
         if not topics or wants(choice.topics, topics):
             counts[choice] = counts.get(choice, 0) + readers
     return counts
@@ -210,7 +209,7 @@ def _left_for_digest(connection: Connection, topics: Collection[str], period: Di
     return sum(
         readers
         for (_, stored), readers in of_digest.items()
-        if not topics or wants(json.loads(stored), topics)
+        if not topics or wants(from_json(stored), topics)
     )
 
 
@@ -232,7 +231,7 @@ def _numbers(
     """Return the variant of each choice."""
     numbers: dict[tuple[str, str], int] = {}
     for language, topics in choices:
-        number = variant_of(Choice(language, tuple(json.loads(topics))))
+        number = variant_of(Choice(language, tuple(from_json(topics))))
         numbers[language, topics] = NO_MAIL if number is None else number
     return numbers
 
@@ -262,7 +261,7 @@ def _without(
     without: dict[str, int] = {}
     for (language, stored), readers in sorted(choices.items()):
         left_out = numbers.get((language, stored)) == NO_MAIL
-        if left_out and (not topics or wants(json.loads(stored), topics)):
+        if left_out and (not topics or wants(from_json(stored), topics)):
             without[language] = without.get(language, 0) + readers
     return without
 

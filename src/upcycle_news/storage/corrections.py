@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import Select, insert, select
 
 from upcycle_news.models import Essay, IssueId
-from upcycle_news.storage.database import Store
+from upcycle_news.storage.database import Store, naming_damage
 from upcycle_news.storage.revisions import save_images
 from upcycle_news.storage.schema import blobs, corrections
 
@@ -99,17 +99,18 @@ def _decisions(store: Store, query: Select[Any]) -> tuple[Correction, ...]:
             blob.sha256: blob.data
             for blob in connection.execute(select(blobs).where(blobs.c.sha256.in_(hashes)))
         }
-    return tuple(
-        Correction(
-            issue=IssueId.parse(row.issue_id),
-            kind=CorrectionKind(row.kind),
-            essay=row.essay,
-            note=row.note,
-            notes=row.notes,
-            by=row.decided_by,
-            at=row.decided_at,
-            corrected=_ESSAY.validate_json(row.content) if row.content else None,
-            images={path: data[image_hash] for path, image_hash in row.images.items()},
+    with naming_damage():
+        return tuple(
+            Correction(
+                issue=IssueId.parse(row.issue_id),
+                kind=CorrectionKind(row.kind),
+                essay=row.essay,
+                note=row.note,
+                notes=row.notes,
+                by=row.decided_by,
+                at=row.decided_at,
+                corrected=_ESSAY.validate_json(row.content) if row.content else None,
+                images={path: data[image_hash] for path, image_hash in row.images.items()},
+            )
+            for row in rows
         )
-        for row in rows
-    )

@@ -212,7 +212,7 @@ def open_store(url: str, *, migrated: bool = True) -> Store:
             "hide_parameters": True,
             "connect_args": _connect_args(parsed),
             "json_serializer": _to_json,
-            "json_deserializer": _from_json,
+            "json_deserializer": from_json,
         }
         if parsed.get_backend_name() == "sqlite":
             engine = raw_engine = create_engine(parsed, **options)
@@ -238,8 +238,25 @@ def _to_json(value: Any) -> str:
     return "[]" if value == [] else json.dumps(value)  # of a million readers few are in a group
 
 
-def _from_json(text_of_value: str) -> Any:
-    return [] if text_of_value == "[]" else json.loads(text_of_value)
+def from_json(text_of_value: str) -> Any:
+    """Return a value of a column of JSON from its text; raises `DamagedValueError`."""
+    try:
+        return [] if text_of_value == "[]" else json.loads(text_of_value)
+    except ValueError:
+        raise DamagedValueError(localized("store-value-damaged")) from None
+
+
+class DamagedValueError(StoreError):
+    """A value in the store is not what is ever written there."""
+
+
+@contextmanager
+def naming_damage() -> Iterator[None]:
+    """Turn what a decoder raises for a damaged value into `DamagedValueError`."""
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise DamagedValueError(localized("store-value-damaged")) from None
 
 
 def _connect_args(url: Any) -> dict[str, Any]:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, case, delete, func, insert, or_, select, update
 
 from upcycle_news.models import FeedItem
+from upcycle_news.observability.logging import Log
 from upcycle_news.storage.chunks import chunks
-from upcycle_news.storage.database import Store
+from upcycle_news.storage.database import DamagedValueError, Store
 from upcycle_news.storage.feed_item_marks import (
     Marking,
     mark_anew,
@@ -24,6 +25,8 @@ from upcycle_news.storage.schema import (
     feed_reports,
     feeds,
 )
+
+log = Log(__name__)
 
 KEPT_REPORTS = 100
 
@@ -239,10 +242,17 @@ def _newest_first(rows: Sequence[Row[Any]]) -> tuple[FeedItem, ...]:
 
 
 def last_body(store: Store, url: str) -> tuple[str, ...]:
-    """Return the keys of the items of a feed's last body, in its order."""
+    """Return the keys of the items of a feed's last body, in its order; none when they are damaged.
+
+    The next body writes them anew.
+    """
     query = select(feed_bodies.c.item_keys).where(feed_bodies.c.feed_url == url)
-    with store.reading() as connection:
-        return tuple(connection.execute(query).scalar() or ())
+    try:
+        with store.reading() as connection:
+            return tuple(connection.execute(query).scalar() or ())
+    except DamagedValueError:
+        log.warning("keys of a feed's last body damaged", feed=url)
+        return ()
 
 
 def move_feed(store: Store, old: str, new: str) -> bool:
@@ -291,10 +301,14 @@ def save_report(store: Store, report: Mapping[str, Any], *, now: datetime) -> No
 
 
 def last_report(store: Store) -> Mapping[str, Any]:
-    """Return the report of the last collection; empty when there was none."""
+    """Return the report of the last collection; empty when there was none, or it is damaged."""
     query = select(feed_reports.c.report).order_by(feed_reports.c.id.desc()).limit(1)
-    with store.reading() as connection:
-        return dict(connection.execute(query).scalar() or {})
+    try:
+        with store.reading() as connection:
+            return dict(connection.execute(query).scalar() or {})
+    except DamagedValueError:
+        log.warning("report of the last collection damaged")
+        return {}
 
 
 @dataclass(frozen=True)
@@ -312,7 +326,9 @@ def collection_counts(store: Store, last: int) -> tuple[CollectionCounts, ...]:
 
     The sentences of the reports stay in the store.
     """
-    report = feed_reports.c.report
+    report: Any = feed_reports.c.report
+    if store.dialect == "sqlite":  # which raises for a damaged one; Postgres holds none
+        report = case((func.json_valid(report) == 1, report))
     asked = report["asked"].as_integer()
     query = (
         select(

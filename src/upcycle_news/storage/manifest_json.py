@@ -22,6 +22,7 @@ from upcycle_news.models import (
     Variants,
 )
 from upcycle_news.models.content import base_of
+from upcycle_news.storage.database import naming_damage
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -54,8 +55,9 @@ def encode(manifest: Manifest) -> tuple[str, dict[str, bytes]]:
     return text, {images[path]: data for path, data in manifest.images.items()}
 
 
+@naming_damage()
 def decode(text: str, blobs: Mapping[str, bytes]) -> Manifest:
-    """Return the manifest from its JSON and its images."""
+    """Return the manifest from its JSON and its images; raises `DamagedValueError`, as all that read it do."""
     content = json.loads(text)
     publication = content["publication"]
     publication |= {key: tuple(publication.get(key, ())) for key in _LISTS}
@@ -77,6 +79,7 @@ def decode(text: str, blobs: Mapping[str, bytes]) -> Manifest:
     )
 
 
+@naming_damage()
 def variants_of(text: str) -> Variants:
     """Return the variants that a manifest's JSON names; without any for an issue that has one only."""
     return _variants(json.loads(text))
@@ -96,11 +99,13 @@ def _variants(content: Mapping[str, Any]) -> Variants:
     )
 
 
+@naming_damage()
 def image_hashes(text: str) -> list[str]:
     """Return the SHA-256 of every image that a manifest's JSON names."""
     return list(json.loads(text)["images"].values())
 
 
+@naming_damage()
 def not_before(text: str) -> datetime | None:
     """Return the time that the file of the issue names in a manifest's JSON, if there is one."""
     file = json.loads(text)["issue"].get("file") or {}
@@ -108,6 +113,7 @@ def not_before(text: str) -> datetime | None:
     return datetime.fromisoformat(written) if written else None
 
 
+@naming_damage()
 def question(text: str, language: str = "") -> tuple[Question, str] | None:
     """Return the question in a manifest's JSON, if the issue asks one, and the language that it is in.
 

@@ -21,7 +21,7 @@ from upcycle_news.models import (
 )
 from upcycle_news.storage import issue_lifecycle as lifecycle
 from upcycle_news.storage import manifest_json, text_delta
-from upcycle_news.storage.database import Store
+from upcycle_news.storage.database import Store, naming_damage
 from upcycle_news.storage.schema import (
     approval_requests,
     blobs,
@@ -333,23 +333,26 @@ class StoredRenderings:
         self._images: dict[str, bytes] = {}  # by their SHA-256
 
     def load(self, variant: int) -> RenderedIssue | None:
-        """Return the rendering of a variant; None when there is none."""
-        with self._store.reading() as connection:
+        """Return the rendering of a variant; None when there is none.
+
+        Raises `DamagedValueError`, also for a picture that is another one than was stored: it would go out.
+        """
+        with naming_damage(), self._store.reading() as connection:
             number = connection.scalar(_revision_number(self._issue, self._revision_id))
             row, texts = self._load(connection, number, variant)
             if row is None:
                 return None
             self._load_images(connection, [image["sha256"] for image in row.images])
-        return RenderedIssue(
-            issue=self._issue,
-            language=row.language,
-            subject=row.subject,
-            **texts,
-            images=tuple(
-                InlineImage(image["cid"], image["content_type"], self._images[image["sha256"]])
-                for image in row.images
-            ),
-        )
+            return RenderedIssue(
+                issue=self._issue,
+                language=row.language,
+                subject=row.subject,
+                **texts,
+                images=tuple(
+                    InlineImage(image["cid"], image["content_type"], self._images[image["sha256"]])
+                    for image in row.images
+                ),
+            )
 
     def _load(
         self, connection: Connection, number: int | None, variant: int
@@ -374,8 +377,10 @@ class StoredRenderings:
     def _load_images(self, connection: Connection, hashes: Sequence[str]) -> None:
         missing = [image_hash for image_hash in hashes if image_hash not in self._images]
         if missing:
-            rows = connection.execute(select(blobs).where(blobs.c.sha256.in_(missing)))
-            self._images |= {row.sha256: row.data for row in rows}
+            for row in connection.execute(select(blobs).where(blobs.c.sha256.in_(missing))):
+                if sha256(row.data).hexdigest() != row.sha256:
+                    raise ValueError(row.sha256)
+                self._images[row.sha256] = row.data
 
 
 def _revision_number(issue: IssueId, revision_id: str) -> Select[tuple[int]]:

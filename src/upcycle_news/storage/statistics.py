@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from upcycle_news.models import DeliveryState, IssueId, Rate, SubscriberStatus
 from upcycle_news.models.digest import DigestInterval, Rhythm
 from upcycle_news.storage import issue_lifecycle as lifecycle
 from upcycle_news.storage import packed_deliveries
-from upcycle_news.storage.database import Store
+from upcycle_news.storage.database import Store, from_json
 from upcycle_news.storage.rhythms import count_digest_readers
 from upcycle_news.storage.schema import (
     bounces,
@@ -143,7 +142,7 @@ def count_subscribers(
             .where(subscribers.c.status == SubscriberStatus.CONFIRMED)
             .group_by(chosen)
         ):
-            topics.update(dict.fromkeys(json.loads(names), count))
+            topics.update(dict.fromkeys(from_json(names), count))
         reasons = connection.execute(
             select(suppressions.c.reason, func.count())
             .group_by(suppressions.c.reason)

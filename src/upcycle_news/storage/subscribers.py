@@ -38,7 +38,7 @@ from upcycle_news.storage import event_log, rhythms
 from upcycle_news.storage import suppressions as suppression_rows
 from upcycle_news.storage.chunks import CHUNK, chunks
 from upcycle_news.storage.compiled_statement import CompiledStatement
-from upcycle_news.storage.database import Store
+from upcycle_news.storage.database import Store, from_json
 from upcycle_news.storage.key_lists import JsonText, is_one_of_keys, plan_each_time
 from upcycle_news.storage.schema import (
     IN_A_GROUP,
@@ -423,7 +423,7 @@ def _stored(words: tuple[str, ...]) -> str:
 @lru_cache(maxsize=1024)
 def _words(stored: str) -> tuple[str, ...]:
     """Return the topics or groups of a stored text in JSON."""
-    return tuple(json.loads(stored))
+    return tuple(from_json(stored))
 
 
 def has_subscribers(store: Store) -> bool:
@@ -476,7 +476,7 @@ def group_names(store: Store) -> tuple[str, ...]:
     query = select(cast(subscribers.c.groups, Text)).where(IN_A_GROUP).distinct()
     with store.reading() as connection:
         return tuple(
-            sorted({name for text in connection.scalars(query) for name in json.loads(text)})
+            sorted({name for text in connection.scalars(query) for name in from_json(text)})
         )
 
 
