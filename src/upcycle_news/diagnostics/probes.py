@@ -217,7 +217,10 @@ def _check_history(check_context: CheckContext) -> CheckResult:
     entries = max((len(entries) for entries in read.values()), default=0)
     if entries:
         files.raise_unless_writable(context)
-    return storage.evaluate_history(contradiction, entries=entries, places=len(read))
+    damaged = {str(place.path): lines for place, lines in files.damaged_lines(context).items()}
+    return storage.evaluate_history(
+        contradiction, entries=entries, places=len(read), damaged=damaged
+    )
 
 
 def probe_relays(check_context: CheckContext) -> list[CheckResult]:

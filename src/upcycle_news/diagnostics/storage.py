@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from upcycle_news.diagnostics.results import CheckResult, ok, problem, skipped, split_cure, warning
 from upcycle_news.i18n.messages import LocalizedText, localized
@@ -185,11 +187,15 @@ def send_hold_active(sentence: LocalizedText) -> CheckResult:
 
 
 def evaluate_history(
-    contradiction: LocalizedText | None, *, entries: int, places: int
+    contradiction: LocalizedText | None,
+    *,
+    entries: int,
+    places: int,
+    damaged: Mapping[str, Sequence[int]] = MappingProxyType({}),
 ) -> CheckResult:
     """Evaluate whether the store knows what went out; `entries` are those of the journal.
 
-    `places` are the files that hold it.
+    `places` are the files that hold it, `damaged` the numbers of the lines in them that cannot be read.
     """
     if contradiction is not None:
         finding, fix = split_cure(contradiction, localized("doctor-hold-mark"))
@@ -198,6 +204,13 @@ def evaluate_history(
             finding,
             impact=localized("doctor-journal-means"),
             fix=fix,
+        )
+    for place, lines in damaged.items():
+        return warning(
+            "journal",
+            localized("doctor-journal-lines", place=place, line=lines[0], count=len(lines)),
+            impact=localized("doctor-journal-lines-mean"),
+            fix=localized("doctor-journal-lines-cure"),
         )
     if not entries:
         return ok("journal", localized("doctor-journal-fine"))

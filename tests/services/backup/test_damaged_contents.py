@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from upcycle_news.api import App
 from upcycle_news.app.context import AppContext
-from upcycle_news.errors import UpcycleError
 from upcycle_news.models import EmailAddress, IssueId
+from upcycle_news.models.journal import JournalEvent
 from upcycle_news.services.backup import create, restore
-from upcycle_news.storage import packed_deliveries, subscribers
-from upcycle_news.storage.schema import revisions
+from upcycle_news.services.journal.record import record_change
+from upcycle_news.storage import feeds, packed_deliveries, subscribers
+from upcycle_news.storage.database import DamagedValueError
+from upcycle_news.storage.revisions import load_rendering
+from upcycle_news.storage.schema import blobs, renderings, revisions
 
 from ...delivery.memory_ledger import Clock
 from ...publications import Publication, send_issue
@@ -173,7 +178,74 @@ def test_a_damaged_revision_is_named_by_a_backup(publication: Publication, clock
     )
 
 
-def test_a_backup_that_is_none_is_refused_as_before(publication: Publication) -> None:
-    Path("letter.tar.gz").write_text("Liebe Leserinnen und Leser")
-    with pytest.raises(UpcycleError, match="not a backup of ours"):
-        restore.check_backup(publication.context(), Path("letter.tar.gz"))
+# --- values that are read later
+
+CUT_OFF = (
+    ("subscribers", "topics", ("subscribers", "stats")),
+    ("subscribers", "groups", ("subscribers", "show", "reader1@example.org")),
+    ("revisions", "manifest", ("issue", "show", ISSUE)),
+)
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "command"), CUT_OFF, ids=[f"{one[0]}-{one[1]}" for one in CUT_OFF]
+)
+def test_a_value_that_was_cut_off_is_named_and_what_needs_it_ends_in_a_sentence(
+    publication: Publication, clock: Clock, table: str, column: str, command: tuple[str, ...]
+) -> None:
+    context = packed(publication, clock)
+    with context.store.writing() as connection:
+        cut = f"UPDATE {table} SET {column} = substr({column}, 1, length({column}) - 1)"
+        assert connection.exec_driver_sql(cut).rowcount
+    publication.__exit__()
+    assert "Im Speicher ist ein Wert beschädigt" in publication.run(*command, code=1).err
+    said = publication.run("backup", code=1).err
+    assert (f"Tabelle {table}: " in said) != (f"Ausgabe {ISSUE}: Der Inhalt der Fassung" in said)
+
+
+def test_of_a_rendering_no_damaged_picture_or_list_of_pictures_goes_out(
+    publication: Publication, clock: Clock
+) -> None:
+    store = packed(publication, clock).store
+    name = sha256(b"a picture").hexdigest()
+    pictures = [{"cid": "1", "content_type": "image/png", "sha256": name}]
+    with store.writing() as connection:
+        connection.execute(blobs.insert().values(sha256=name, data=b"a picture"))
+        connection.execute(renderings.update().values(images=pictures))
+        [revision] = connection.scalars(select(revisions.c.revision_id))
+    issue = IssueId.parse(ISSUE)
+    rendering = load_rendering(store, issue, revision)
+    assert rendering is not None
+    assert [image.data for image in rendering.images] == [b"a picture"]
+    for table, values in ((blobs, {"data": b"A picture"}), (renderings, {"images": [{}]})):
+        with store.writing() as connection:
+            connection.execute(table.update().values(values))
+        with pytest.raises(DamagedValueError, match="doctor store-contents"):
+            load_rendering(store, issue, revision)
+
+
+def test_reports_and_bodies_of_feeds_that_are_damaged_are_made_anew(
+    publication: Publication, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = publication.context().store
+    now = publication.clock()
+    for asked in (3, 4):
+        feeds.save_report(store, {"asked": asked, "failed": [], "waiting": []}, now=now)
+    with store.writing() as connection:
+        connection.exec_driver_sql("UPDATE feed_reports SET report = '{\"asked\": 3' WHERE id = 2")
+        connection.exec_driver_sql("INSERT INTO feed_bodies VALUES ('https://f.test', '[\"a', '')")
+    assert feeds.last_report(store) == {}
+    assert [one.asked for one in feeds.collection_counts(store, 9)] == [3]
+    assert feeds.last_body(store, "https://f.test") == ()
+    feeds.record(store, feeds.FeedState("https://f.test", "F"), [], now=now)
+    assert create.make_backup(publication.context()).damaged == ()
+
+
+def test_a_damaged_line_of_the_journal_is_named(publication: Publication, clock: Clock) -> None:
+    context = publication.context()
+    assert record_change(context, JournalEvent.CONFIRMED, at=clock.now, about="") == ""
+    journal = publication.home / "var/journal"
+    [entry] = journal.read_text().splitlines()
+    journal.write_text(f"{entry}\n{entry[:30]}\n{entry}\n")
+    said = " ".join(publication.run("doctor", "journal", "--offline").out.split())
+    assert "journal: Zeile 2 ist nicht lesbar" in said

@@ -79,6 +79,22 @@ def read_places(context: AppContext, *, lenient: bool = False) -> dict[Place, li
     return read
 
 
+def damaged_lines(context: AppContext) -> dict[Place, list[int]]:
+    """Return the numbers of the lines of each place that are no entries, of places with such lines.
+
+    Raises `JournalError` for a place that cannot be read.
+    """
+    found = {
+        place: [
+            number
+            for number, line in enumerate(_read_lines(place), 1)
+            if line.strip() and JournalEntry.decode(line) is None
+        ]
+        for place in places(context)
+    }
+    return {place: numbers for place, numbers in found.items() if numbers}
+
+
 def is_readable(context: AppContext) -> bool:
     """Return whether every place of the journal can be read; one that was not written to yet can be."""
     try:
