@@ -239,13 +239,3 @@ def test_reports_and_bodies_of_feeds_that_are_damaged_are_made_anew(
     assert feeds.last_body(store, "https://f.test") == ()
     feeds.record(store, feeds.FeedState("https://f.test", "F"), [], now=now)
     assert create.make_backup(publication.context()).damaged == ()
-
-
-def test_a_damaged_line_of_the_journal_is_named(publication: Publication, clock: Clock) -> None:
-    context = publication.context()
-    assert record_change(context, JournalEvent.CONFIRMED, at=clock.now, about="") == ""
-    journal = publication.home / "var/journal"
-    [entry] = journal.read_text().splitlines()
-    journal.write_text(f"{entry}\n{entry[:30]}\n{entry}\n")
-    said = " ".join(publication.run("doctor", "journal", "--offline").out.split())
-    assert "journal: Zeile 2 ist nicht lesbar" in said

@@ -213,3 +213,16 @@ def test_an_entry_is_read_as_it_was_written(clock: Clock) -> None:
         about="x",
     )
     assert JournalEntry.decode(written.encode()) == written
+
+
+def test_the_doctor_names_a_line_that_was_cut_off_and_the_others_count(machine: Machine) -> None:
+    machine.send()
+    whole = own(machine).read_text().splitlines()
+    own(machine).write_text("\n".join([whole[0][:30], *whole, ""]))
+    context = machine.context()
+    [(place, lines)] = files.damaged_lines(context).items()
+    assert (place.path, lines) == (own(machine), [1])
+    assert len(files.read_places(context)[place]) == len(whole)
+    assert "journal: Zeile 1 ist nicht lesbar" in " ".join(
+        machine.run("doctor", "journal", "--offline").out.split()
+    )
