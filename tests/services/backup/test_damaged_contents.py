@@ -12,9 +12,7 @@ from sqlalchemy import select
 from upcycle_news.api import App
 from upcycle_news.app.context import AppContext
 from upcycle_news.models import EmailAddress, IssueId
-from upcycle_news.models.journal import JournalEvent
 from upcycle_news.services.backup import create, restore
-from upcycle_news.services.journal.record import record_change
 from upcycle_news.storage import feeds, packed_deliveries, subscribers
 from upcycle_news.storage.database import DamagedValueError
 from upcycle_news.storage.revisions import load_rendering
