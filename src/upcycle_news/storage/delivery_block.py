@@ -102,7 +102,7 @@ class _Block:
         try:
             self._content = zlib.decompress(data[1:])  # with a checksum of it
             self.count: int = _COUNT.unpack_from(self._content)[0]
-            self._size = self.count * _WIDTH
+            self._size: int = self.count * _WIDTH
             self.enhanced, self.reasons = json.loads(self._content[self._start(_NUMBERS) :])
             if not self.count == len(self.enhanced) == len(self.reasons):
                 raise ValueError
