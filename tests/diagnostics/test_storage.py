@@ -165,7 +165,7 @@ def test_a_postgres_store_is_checked_too(publication: Publication, empty_postgre
     done = publication.run("doctor", "store", "content", "--json", STORE=empty_postgres)
     checked = {result["check"]: result["state"] for result in done.json["groups"]["store"]}
     assert checked == {
-        "store": "ok", "store-version": "ok", "journal": "ok", "backup": "warning",
+        "store": "ok", "store-version": "ok", "store-contents": "ok", "journal": "ok", "backup": "warning",
     }  # fmt: skip
 
     with psycopg.connect(empty_postgres.replace("+psycopg", ""), autocommit=True) as connection:
