@@ -31,6 +31,7 @@ from upcycle_news.storage import (
     workers,
 )
 from upcycle_news.storage.database import open_store
+from upcycle_news.storage.packed_block_check import check_blocks
 
 from ..single_leases import SingleLeaseLedger
 from .sample_rows import (
@@ -174,6 +175,12 @@ class IssueMachine(RuleBasedStateMachine):
         assert sums["sending"] == sum(map(len, self.claims.values()))
         if row.state is IssueState.CANCELLED:
             assert sums["queued"] == sums["deferred"] == 0
+
+    @invariant()
+    def the_packed_ones_are_whole(self) -> None:
+        if hasattr(self, "store"):
+            with self.store.reading() as connection:
+                assert check_blocks(connection).damaged == ()
 
     @invariant()
     def no_subscriber_gets_an_issue_twice(self) -> None:

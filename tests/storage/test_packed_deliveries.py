@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import delete, insert, select, update
 
 from upcycle_news.errors import StoreError
+from upcycle_news.i18n.messages import LocalizedText
 from upcycle_news.models import DeliveryState, IssueId, IssueState, Subscriber
 from upcycle_news.storage import (
     deliveries,
@@ -31,6 +32,7 @@ from upcycle_news.storage.backup import copy
 from upcycle_news.storage.database import Store, open_store
 from upcycle_news.storage.delivery_block import decode
 from upcycle_news.storage.ledger import Ledger
+from upcycle_news.storage.packed_block_check import check_blocks
 from upcycle_news.storage.welcome_ledger import WelcomeLedger
 
 from .old_issues import (
@@ -74,6 +76,11 @@ def plain(store: Store) -> Store:
     """The same in SQLite, where nothing is ever packed."""
     fill(store)
     return store
+
+
+def damaged_blocks(store: Store) -> tuple[LocalizedText, ...]:
+    with store.reading() as connection:
+        return check_blocks(connection).damaged
 
 
 def people(store: Store) -> tuple[Subscriber, ...]:
@@ -268,8 +275,10 @@ def test_what_happens_later_ends_as_without_packing(
     pack(old)
     assert happens(old) == happens(plain)
     assert answers(old, people(old)) == answers(plain, people(plain))
+    damaged = damaged_blocks(old)
     pack(old)  # what came back as rows is packed again where it can be
     assert answers(old, people(old)) == answers(plain, people(plain))
+    assert damaged == damaged_blocks(old) == ()
 
 
 def test_a_late_bounce_takes_only_its_own_delivery_out(old: Store) -> None:
