@@ -166,7 +166,7 @@ def test_where_the_journal_is_lost_an_issue_that_no_digest_tells_is_named(
     machine = Machine(publication, relay)
     sent_to_digest_readers(machine, clock)
     said = machine.run("store", "confirm", "--yes").err
-    assert "no digest tells issue 2026-11-05 any more" in said
+    assert "Ausgabe 2026-11-05 steht in keinem Digest mehr" in said
     go_to(clock, "2026-12-01")
     with pytest.raises(NothingNew):
         digest_id(machine.context())
@@ -188,7 +188,7 @@ def test_how_many_get_it_in_a_digest_is_not_known_where_nobody_wrote_it_down(
     assert status.as_dict()["left_for_digest"] is None
     said = machine.run("issue", "status", "2026-11-05").out
     assert (
-        "The digest of 2026-12-01 tells this issue. How many get it only there nobody knows" in said
+        "steht im Digest vom 2026-12-01. Wie viele sie nur dort bekommen, weiß niemand mehr" in said
     )
 
 
