@@ -269,7 +269,7 @@ class DigestMachine(RuleBasedStateMachine):
 @pytest.mark.parametrize(
     "examples",
     [
-        pytest.param(20, id="few"),
+        pytest.param(15, id="few"),
         pytest.param(1500, id="many", marks=[pytest.mark.nightly, pytest.mark.timeout(3600)]),
     ],
 )
