@@ -186,6 +186,8 @@ class _Build:
         self.documents: dict[str, Documents] = {}
         self.facts = [self._facts_of(source) for source in sources]
         self.sources = {facts.content: facts.source for facts in self.facts}
+        # Lists, feeds, site map and search are made of these: a digest is in none of them.
+        self.issues = [facts for facts in self.facts if not facts.source.id.digest]
         own, *further = config.publication.languages
         used = (folder for facts in self.facts for folder in facts.folders if folder)
         # Folders of languages that are not offered any more stay: mails link to them.
@@ -258,7 +260,7 @@ class _Build:
 
     def _lists_key(self) -> str:
         """Return the key of all that goes into lists, search, feeds and site map."""
-        contents = [facts.content for facts in self.facts]
+        contents = [facts.content for facts in self.issues]
         config = self.config
         return digest(self.key, config.feed_id, config.german_words, self.languages, contents)
 
@@ -371,7 +373,7 @@ class _Build:
             if not folder:
                 lists.last[MISSING] = missing_page(pages, entries).encode()
         if self.config.publication.site_url:
-            everything = [self._kept(facts.content).mapped for facts in self.facts]
+            everything = [self._kept(facts.content).mapped for facts in self.issues]
             mapped = [one for one in everything if one is not None]
             lists.last[SITEMAP] = sitemap(mapped, self.config, self.languages).encode()
         return lists
@@ -381,7 +383,7 @@ class _Build:
 
         Documents are added to the earlier index as long as the older ones are the same.
         """
-        told = [facts for facts in self.facts if folder in facts.folders]
+        told = [facts for facts in self.issues if folder in facts.folders]
         contents, key = [facts.content for facts in told], digest(self.config.german_words)
         kept = self.ports.search(folder)
         if kept is None or kept.key != key or contents[: len(kept.contents)] != kept.contents:

@@ -155,7 +155,8 @@ def confirm(
         pending = app.store.pending_confirmation()
         if pending.is_empty:
             if as_json:
-                print_json({"confirmed": False, "unknown": pending.unknown, "sent": []})
+                values = {"unknown": pending.unknown, "sent": [], "untold": []}
+                print_json({"confirmed": False, **values})
             else:
                 say(localized("store-no-hold"))
             return
@@ -170,8 +171,11 @@ def confirm(
         note(report.trouble)
     for page in report.lost_pages:
         note(localized("confirm-lost-page", page=display_path(page)).in_language(language))
+    for issue in report.untold:
+        note(localized("confirm-untold", issue=issue).in_language(language))
     if as_json:
-        print_json({"confirmed": True, "unknown": report.unknown, "sent": list(report.sent)})
+        values = {"unknown": report.unknown, "sent": report.sent, "untold": report.untold}
+        print_json({"confirmed": True, **values})
         return
     for issue in report.sent:
         say(localized("confirmed-as-sent", issue=issue))

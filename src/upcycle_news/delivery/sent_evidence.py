@@ -79,6 +79,17 @@ def sent_issues(
     return {entry.issue: entry for entry in _that_went_out(unsettled(entries, confirmed_at))}
 
 
+def queued_issues(
+    entries: Sequence[JournalEntry], *, confirmed_at: Collection[datetime]
+) -> Mapping[str, JournalEntry]:
+    """Return the entries of all issues that were queued since the journal was settled last.
+
+    Also of one that nobody got by itself: its page may be there, and a digest tell it.
+    """
+    left = unsettled(entries, confirmed_at)
+    return {entry.issue: entry for entry in left if entry.event is JournalEvent.QUEUED}
+
+
 def _that_went_out(entries: Sequence[JournalEntry]) -> list[JournalEntry]:
     """Return the entries of issues that were queued, without those that ended before anybody got them.
 

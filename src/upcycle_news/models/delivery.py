@@ -10,6 +10,7 @@ from enum import Enum, StrEnum
 from typing import Any, Literal, Self
 
 from upcycle_news.errors import UpcycleError
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models.subscriber import EmailAddress
 from upcycle_news.models.variants import Variant
 
@@ -279,7 +280,8 @@ class IssueStatus:
     `in_mailbox`: they are of the embedded mailbox on this machine, and no reader has the issue.
     `variants` has the same for each variant of an issue that has several; they add up to it. `without`:
     how many readers of each language got nothing of it, since it has nothing in theirs. `left_for_digest`
-    readers get it in the digest of `digest_day`, which is None where nobody can have chosen one.
+    readers get it in the digest of `digest_day`, which is None where nobody can have chosen one. They are None
+    where nobody knows how many: the issue went out before the store was set back.
     """
 
     issue: str
@@ -290,7 +292,7 @@ class IssueStatus:
     in_mailbox: bool = field(default=False, compare=False)
     variants: tuple[VariantStatus, ...] = field(default=(), compare=False)
     without: Mapping[str, int] = field(default_factory=dict, compare=False)
-    left_for_digest: int = field(default=0, compare=False)
+    left_for_digest: int | None = field(default=0, compare=False)
     digest_day: date | None = field(default=None, compare=False)
 
     def as_dict(self) -> dict[str, Any]:
@@ -345,10 +347,19 @@ class IssueStatus:
         That may be none where all who would get the issue get it in a digest.
         """
         final = sum(self.counts.values()) - self.waiting
-        was_queued = self.audience > 0 or self.left_for_digest > 0
+        was_queued = self.audience > 0 or bool(self.left_for_digest)
         return was_queued and self.waiting == 0 and self.audience == final
 
 
-def digest_fields(left: int, day: date | None) -> dict[str, Any]:
+def digest_fields(left: int | None, day: date | None) -> dict[str, Any]:
     """Return what JSON says of an issue that a digest tells; nothing of any other."""
     return {} if day is None else {"left_for_digest": left, "digest_day": day.isoformat()}
+
+
+def digest_text(left: int | None, day: date | None) -> LocalizedText | None:
+    """Return how many get an issue in the digest of which day, as a sentence; None where nobody does."""
+    if day is None or left == 0:
+        return None
+    if left is None:
+        return localized("left-for-digest-unknown", day=day)
+    return localized("left-for-digest", count=left, day=day)

@@ -29,6 +29,10 @@ class JournalEvent(StrEnum):
     CONFIRMED = "confirmed"  # a person said that the store is right as it is
 
 
+LEFT_FOR_DIGEST = "left_for_digest"
+"""Which of the counts says how many get an issue in a digest; missing where that was not written down."""
+
+
 @dataclass(frozen=True)
 class JournalEntry:
     """One entry. `keys` is the fingerprint of the publication's person key.

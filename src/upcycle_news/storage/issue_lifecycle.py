@@ -709,9 +709,13 @@ def stored_sums(row: Row[Any]) -> dict[DeliveryState, int]:
 # --- a store that is restored
 
 
-def record_digest_day(connection: Connection, issue: str, day: date) -> None:
-    """Record which digest tells an issue that went out before the store was set back."""
-    connection.execute(update(issues).where(issues.c.id == issue).values(digest_day=day))
+def record_digest_day(connection: Connection, issue: str, day: date, left: int | None) -> None:
+    """Record which digest tells an issue that went out before the store was set back.
+
+    And to how many; None where nobody knows.
+    """
+    values = {"digest_day": day, "left_for_digest": left}
+    connection.execute(update(issues).where(issues.c.id == issue).values(**values))
 
 
 def adopt(

@@ -9,11 +9,14 @@ from functools import partial
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
+    FromClause,
     Row,
     Select,
     and_,
     delete,
+    exists,
     func,
     insert,
     or_,
@@ -58,7 +61,10 @@ from upcycle_news.storage.schema import variant_sums as variant_sums_table
 
 @dataclass(frozen=True)
 class IssueRow:
-    """An issue. `revision_id` is the frozen revision, empty before; `closed_at`: its sums are final."""
+    """An issue. `revision_id` is the frozen revision, empty before; `closed_at`: its sums are final.
+
+    The digest of `digest_day` tells it, to `left_for_digest` readers; None where none does, or nobody knows.
+    """
 
     id: IssueId
     number: int
@@ -68,6 +74,8 @@ class IssueRow:
     stop_reason: str
     enqueued_at: datetime | None
     closed_at: datetime | None = None
+    digest_day: date | None = None
+    left_for_digest: int | None = None
 
     @property
     def frozen(self) -> bool:
@@ -315,11 +323,7 @@ def _raise_unless_correctable(connection: Connection, issue: IssueId, relay: str
 
 def _raise_unless_untold(connection: Connection, digest: IssueId, told: Collection[str]) -> None:
     """Raise `IssueError` when another digest told one of these issues already."""
-    earlier = select(used_content.c.value).where(
-        used_content.c.kind == "issue",
-        used_content.c.value.in_(sorted(told)),
-        used_content.c.issue_id != str(digest),
-    )
+    earlier = _told_by_others(digest).where(used_content.c.value.in_(sorted(told)))
     if (issue := connection.scalar(earlier.limit(1))) is not None:
         raise IssueError(localized("digest-told", issue=str(digest), told=issue))
 
@@ -400,24 +404,52 @@ def record_told_issues(connection: Connection, digest: IssueId, told: Collection
     connection.execute(insert(used_content), [{**values, "value": one} for one in sorted(told)])
 
 
-# Of issues that have a digest: queued and not cancelled, or cancelled here since it went out without this store.
-_WAS_SENT = issues.c.enqueued_at.is_not(None) == (issues.c.state != IssueState.CANCELLED)
+def told_by_digests(store: Store) -> dict[str, tuple[str, ...]]:
+    """Return which issues each digest told, or is about to: one look-up, whatever else the store holds."""
+    query = select(used_content.c.issue_id, used_content.c.value).where(
+        used_content.c.kind == "issue"
+    )
+    told: dict[str, tuple[str, ...]] = {}
+    with store.reading() as connection:
+        for digest, issue in connection.execute(query):
+            told[digest] = (*told.get(digest, ()), issue)
+    return told
+
+
+POSSIBLY_RECEIVED = (DeliveryState.SENT, DeliveryState.UNKNOWN, DeliveryState.SENDING)
+"""The states of deliveries that a reader has, or may have."""
+
+
+def _went_out(mailing: FromClause) -> ColumnElement[bool]:
+    """Whether an issue or a digest was queued, and not cancelled before anybody could receive it.
+
+    Also one that went out without this store, which is cancelled here and was never queued.
+    """
+    cancelled, queued = mailing.c.state == IssueState.CANCELLED, mailing.c.enqueued_at.is_not(None)
+    # Its sums are those of a time when it was closed; what came later is still among its deliveries.
+    received = or_(
+        mailing.c.sent + mailing.c.unknown > 0,
+        exists().where(
+            deliveries.c.issue_id == mailing.c.id, deliveries.c.state.in_(POSSIBLY_RECEIVED)
+        ),
+    )
+    return or_(and_(queued, or_(~cancelled, received)), and_(~queued, cancelled))
 
 
 def digest_days(store: Store, *, until: date) -> tuple[date, ...]:
     """Return the days up to `until` whose digests have something to tell, oldest first.
 
-    That is an issue that was sent, and is told by no digest that was; or a digest lies in the mailbox.
+    That is an issue that went out, and is told by no digest that did; or a digest lies in the mailbox.
     """
     digests = issues.alias()
     told = (
         select(used_content.c.value)
         .join(digests, digests.c.id == used_content.c.issue_id)
-        .where(used_content.c.kind == "issue", digests.c.enqueued_at.is_not(None))
+        .where(used_content.c.kind == "issue", _went_out(digests))
     )
     untold = select(issues.c.digest_day).where(
         issues.c.digest_day <= until,
-        _WAS_SENT,
+        _went_out(issues),
         issues.c.id.not_in(told),
     )
     in_mailbox = (
@@ -436,15 +468,32 @@ def digest_days(store: Store, *, until: date) -> tuple[date, ...]:
 
 def issues_for_digest(store: Store, digest: IssueId) -> tuple[IssueRow, ...]:
     """Return the issues that a digest has to tell: those of its day that no other digest told."""
-    told = select(used_content.c.value).where(
-        used_content.c.kind == "issue", used_content.c.issue_id != str(digest)
-    )
     query = select(issues).where(
         issues.c.digest_day == digest.day,
-        _WAS_SENT,
-        issues.c.id.not_in(told),
+        _went_out(issues),
+        issues.c.id.not_in(_told_by_others(digest)),
     )
     return _select(store, query)
+
+
+def earlier_digests(store: Store, digest: IssueId) -> tuple[IssueRow, ...]:
+    """Return the digests of the same period that went out before a digest, oldest first."""
+    same = and_(issues.c.day == digest.day, issues.c.id.contains("-d"), _went_out(issues))
+    rows = _select(store, select(issues).where(same))
+    return tuple(row for row in rows if row.id.digest < digest.digest)
+
+
+def _told_by_others(digest: IssueId) -> Select[tuple[str]]:
+    """Return the issues that other digests told, or told in the mailbox; not one that reached nobody."""
+    other = issues.alias()
+    reached_nobody = and_(
+        other.c.state == IssueState.CANCELLED, other.c.enqueued_at.is_not(None), ~_went_out(other)
+    )
+    return (
+        select(used_content.c.value)
+        .join(other, other.c.id == used_content.c.issue_id)
+        .where(used_content.c.kind == "issue", other.c.id != str(digest), ~reached_nobody)
+    )
 
 
 def record_used_essays(connection: Connection, issue: IssueId, slugs: Collection[str]) -> None:
@@ -604,16 +653,23 @@ def status(store: Store, issue: IssueId) -> IssueStatus | None:
         else:
             counts = lifecycle.count_deliveries(connection, str(issue))
         in_mailbox = issue_relays.lies_in_mailbox(connection, str(issue))
+    state = IssueState(row.state)
+    reached_nobody = (
+        state is IssueState.CANCELLED
+        and row.enqueued_at is not None
+        and not any(counts.get(one) for one in POSSIBLY_RECEIVED)
+    )
+    digest_day = None if reached_nobody else row.digest_day
     return IssueStatus(
         str(issue),
         row.revision_id or newest or "",
         row.audience,
         counts,
-        IssueState(row.state),
+        state,
         in_mailbox=in_mailbox,
         without=row.left_without or {},
-        left_for_digest=row.left_for_digest or 0,
-        digest_day=row.digest_day,
+        left_for_digest=row.left_for_digest if digest_day else 0,
+        digest_day=digest_day,
     )
 
 
@@ -655,4 +711,6 @@ def _issue(row: Row[Any]) -> IssueRow:
         stop_reason=row.stop_reason,
         enqueued_at=row.enqueued_at,
         closed_at=row.closed_at,
+        digest_day=row.digest_day,
+        left_for_digest=row.left_for_digest,
     )

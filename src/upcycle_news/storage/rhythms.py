@@ -221,6 +221,12 @@ def count_digest_readers(
     return connection.scalar(query) or 0
 
 
+def has_digest_readers(store: Store, day: date, interval: DigestInterval | None) -> bool:
+    """Return whether anybody gets the issues of a day in a digest."""
+    with store.reading() as connection:
+        return count_digest_readers(connection, day, interval) > 0
+
+
 def period_told(connection: Connection, issue: str) -> DigestPeriod | None:
     """Return the period whose digest tells an issue that was queued; None where no digest does."""
     query = (

@@ -23,7 +23,7 @@ from upcycle_news.models import (
     Story,
 )
 from upcycle_news.services.content.templates import publication_templates
-from upcycle_news.storage import revisions
+from upcycle_news.storage import issues, revisions
 
 FIRST_DAY = date(2007, 1, 4)
 
@@ -225,6 +225,31 @@ def manifest(
     return Manifest(replace(issue, translations=others), publication, templates, images)
 
 
+def digest_of(told: Sequence[Manifest]) -> Manifest:
+    """Return the manifest of a digest of issues, which is of the day after the last one."""
+    newest = told[-1]
+    day = newest.issue.id.day + timedelta(days=1)
+
+    def in_language(issues: Sequence[Issue], like: Issue) -> Issue:
+        return replace(
+            like,
+            id=IssueId(day, digest=1),
+            subject=f"Digest vom {day}",
+            essays=tuple(essay for one in issues for essay in one.essays),
+            related=(),
+            translations=(),
+        )
+
+    others = tuple(
+        in_language([one for made in told for one in made.issue.translations], like)
+        for like in newest.issue.translations
+    )
+    issue = in_language([made.issue for made in told], newest.issue)
+    ids = tuple(str(made.issue.id) for made in told)
+    images = {path: data for made in told for path, data in made.images.items()}
+    return replace(newest, issue=replace(issue, digest_of=ids, translations=others), images=images)
+
+
 def add_sent_issue(context: AppContext, made: Manifest) -> None:
     """Store an issue as one that was sent and is closed."""
     issue = str(made.issue.id)
@@ -240,14 +265,7 @@ def add_sent_issue(context: AppContext, made: Manifest) -> None:
             ),
             values,
         )
-        for one in made.issue.essays:
-            connection.execute(
-                text(
-                    "INSERT INTO used_content (kind, value, issue_id)"
-                    " VALUES ('essay', :essay, :id) ON CONFLICT DO NOTHING"
-                ),
-                {"essay": one.slug, "id": issue},
-            )
+        issues.record_used_content(connection, made)
 
 
 def add_history(context: AppContext, numbers: range, *, words: int = 700) -> None:

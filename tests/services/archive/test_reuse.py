@@ -20,7 +20,7 @@ from packaging.utils import canonicalize_name
 from upcycle_news.app.context import AppContext
 from upcycle_news.archive_site import builder, reuse
 from upcycle_news.archive_site.issue_pages import IssuePages
-from upcycle_news.models import IssueId
+from upcycle_news.models import IssueId, Manifest
 from upcycle_news.services.archive import atomic_folder, build, corrections, sent_issues
 from upcycle_news.services.archive.build import build_archive
 from upcycle_news.services.archive.kept_parts import FOLDER
@@ -75,6 +75,7 @@ class _Life:
     next: int = 0
     shown: list[int] = field(default_factory=list)
     hidden: set[int] = field(default_factory=set)
+    untold: list[Manifest] = field(default_factory=list)
 
     @property
     def context(self) -> AppContext:
@@ -83,7 +84,7 @@ class _Life:
     @property
     def events(self) -> list[Callable[[], None]]:
         return [
-            self.new_issue, self.new_issue, self.correction, self.withdrawal, self.essay_withdrawal,
+            self.new_issue, self.new_issue, self.new_digest, self.correction, self.withdrawal, self.essay_withdrawal,
             self.template, self.theme, self.words, self.languages, self.static_file, self.damage,
             self.killed_build, self.vocabulary, self.address, self.kept_parts,
         ]  # fmt: skip
@@ -103,6 +104,14 @@ class _Life:
         )  # fmt: skip
         sent_history.add_sent_issue(context, made)
         self.shown.append(number)
+        self.untold.append(made)
+
+    def new_digest(self) -> None:
+        """A digest of all issues that none has told yet."""
+        if self.untold:
+            told = sorted(self.untold, key=lambda made: made.issue.id)
+            sent_history.add_sent_issue(self.context, sent_history.digest_of(told))
+            self.untold.clear()
 
     def _decide(self, kind: CorrectionKind, number: int, essay: str = "", **values: object) -> None:
         day = sent_history.day_of(number)

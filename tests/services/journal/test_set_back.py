@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 
+from upcycle_news.api import App
 from upcycle_news.errors import IssueError, NothingNew, StoreMismatchError
 from upcycle_news.models import DeliveryState, IssueId
 from upcycle_news.models.digest import Rhythm
@@ -127,6 +128,68 @@ def test_an_issue_that_all_got_in_a_digest_is_not_offered_again(
     with pytest.raises(NothingNew):
         compose.compose_issue(context, go_to(clock, "2026-12-03"))
     assert machine.recipients == ["anna@example.org"]
+
+
+def sent_to_digest_readers(machine: Machine, clock: Clock) -> None:
+    """Send an issue that all get in the digest, then set the store back to before it; its page stays."""
+    offer_digest(machine.publication)
+    go_to(clock, "2026-11-02")
+    add_reader(machine.publication, "anna")
+    machine.publication.write_essay(date="2026-11-02")
+    issue = go_to(clock, "2026-11-05")
+    compose.compose_issue(machine.context(), issue)
+    machine.take_snapshot()
+    send_one(machine.context(), issue)
+    machine.set_back(keep=["archive"])
+
+
+def test_a_page_of_an_issue_for_the_digest_is_told_by_it(
+    publication: Publication, relay: MisbehavingRelay, clock: Clock
+) -> None:
+    share = publication.home.parent / "share"
+    share.mkdir()
+    machine = Machine(publication, relay, JOURNAL__SECOND=str(share))
+    sent_to_digest_readers(machine, clock)
+    report = App(machine.context()).store.settle(by="Anna")
+    assert (report.sent, report.untold) == (("2026-11-05",), ())
+    status = issue_status(machine.context(), IssueId.parse("2026-11-05"))
+    assert (status.left_for_digest, str(status.digest_day)) == (1, "2026-12-01")
+    go_to(clock, "2026-12-01")
+    context = machine.context()
+    send_one(context, digest_id(context))
+    assert machine.recipients == ["anna@example.org"]
+
+
+def test_where_the_journal_is_lost_an_issue_that_no_digest_tells_is_named(
+    publication: Publication, relay: MisbehavingRelay, clock: Clock
+) -> None:
+    machine = Machine(publication, relay)
+    sent_to_digest_readers(machine, clock)
+    said = machine.run("store", "confirm", "--yes").err
+    assert "Ausgabe 2026-11-05 steht in keinem Digest mehr" in said
+    go_to(clock, "2026-12-01")
+    with pytest.raises(NothingNew):
+        digest_id(machine.context())
+
+
+def test_how_many_get_it_in_a_digest_is_not_known_where_nobody_wrote_it_down(
+    publication: Publication, relay: MisbehavingRelay, clock: Clock
+) -> None:
+    share = publication.home.parent / "share"
+    share.mkdir()
+    machine = Machine(publication, relay, JOURNAL__SECOND=str(share))
+    sent_to_digest_readers(machine, clock)
+    [journal] = [file for file in share.rglob("*") if file.is_file()]
+    text = journal.read_text("utf-8")
+    assert '"left_for_digest": 1, ' in text
+    journal.write_text(text.replace('"left_for_digest": 1, ', ""), encoding="utf-8")  # as 0.2 did
+    settle.confirm(machine.context(), by="Anna")
+    status = issue_status(machine.context(), IssueId.parse("2026-11-05"))
+    assert status.as_dict()["left_for_digest"] is None
+    said = machine.run("issue", "status", "2026-11-05").out
+    assert (
+        "steht im Digest vom 2026-12-01. Wie viele sie nur dort bekommen, weiß niemand mehr" in said
+    )
 
 
 def test_after_everything_was_set_back_nobody_gets_the_issue_again_by_hand(

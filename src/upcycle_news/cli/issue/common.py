@@ -11,6 +11,7 @@ from upcycle_news.cli.completion import essay_slugs
 from upcycle_news.cli.output import format_status, format_variant, note, print_json, say
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import IssueId, IssueStatus
+from upcycle_news.models.delivery import digest_text
 
 if TYPE_CHECKING:  # completing a word loads this module, and must not load the store
     from upcycle_news.api import App
@@ -57,8 +58,8 @@ def print_status(app: App, status: IssueStatus, as_json: bool) -> None:
         for language, count in sorted(status.without.items()):
             text = localized("status-without", language=language, count=count)
             typer.echo(f"  {text.in_language(app.language)}")
-        if status.left_for_digest and status.digest_day:
-            say(localized("left-for-digest", count=status.left_for_digest, day=status.digest_day))
+        if (left := digest_text(status.left_for_digest, status.digest_day)) is not None:
+            say(left)
         if replies.replies or replies.auto_replies:
             say(
                 localized(

@@ -26,6 +26,7 @@ from upcycle_news.cli.output import (
 )
 from upcycle_news.errors import NothingNew, UpcycleError
 from upcycle_news.i18n.messages import LocalizedText, localized
+from upcycle_news.models.delivery import digest_text
 from upcycle_news.models.language_names import language_name
 
 if TYPE_CHECKING:
@@ -250,9 +251,8 @@ def _print_variants(shown: IssuePreview, language: str) -> None:
     for without, count_ in sorted(readers.without.items()):
         text = localized("request-without", language=language_name(without), count=count_)
         typer.echo(f"  {text.in_language(language)}")
-    if readers.left_for_digest and readers.digest_day:
-        text = localized("left-for-digest", count=readers.left_for_digest, day=readers.digest_day)
-        typer.echo(f"  {text.in_language(language)}")
+    if (left := digest_text(readers.left_for_digest, readers.digest_day)) is not None:
+        typer.echo(f"  {left.in_language(language)}")
 
 
 def _print_line(label: LocalizedText, text: str, language: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -12,13 +12,11 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.archive_site.atom_sitemap import tag_uri
 from upcycle_news.archive_site.reuse import IssueSource, KeptSite, digest
 from upcycle_news.archive_site.view_models import EditorNote, SentIssue
-from upcycle_news.models import DeliveryState, Essay, Issue, IssueId, IssueState, Manifest
+from upcycle_news.models import Essay, Issue, IssueId, IssueState, Manifest
 from upcycle_news.models.content import base_of
 from upcycle_news.storage import corrections, issues, revisions, sending_history
 from upcycle_news.storage.corrections import CorrectionKind
 from upcycle_news.storage.issues import IssueRow
-
-_POSSIBLY_RECEIVED = (DeliveryState.SENT, DeliveryState.UNKNOWN, DeliveryState.SENDING)
 
 
 @dataclass(frozen=True)
@@ -82,19 +80,26 @@ class SentIssues:
     def digests(self) -> tuple[IssueSource, ...]:
         """The digests that have a page, with keys as those of `sources`.
 
-        A page shows what editors corrected and withdrew of any issue, so every decision is in each key.
+        A page shows the issues that its digest told as they are shown now, so their keys are in its own.
         """
-        decided = corrections.decision_keys(self._context.store)
-        decisions = tuple(key for issue in sorted(decided) for key in decided[issue])
+        told = issues.told_by_digests(self._context.store)
         sources = [
-            IssueSource(issue, _key(row.revision_id, at, decisions))
+            IssueSource(issue, self._digest_key(row.revision_id, at, told.get(str(issue), ())))
             for issue, (row, at) in self._digests_at.items()
         ]
         coming = self._upcoming
         if coming is not None and coming.issue.digest and coming.issue not in self._digests_at:
-            key = _key(coming.revision_id, coming.at, decisions)
+            key = self._digest_key(coming.revision_id, coming.at, coming.manifest.issue.digest_of)
             sources.append(IssueSource(coming.issue, key))
         return tuple(sources)
+
+    @cached_property
+    def _sources_by_id(self) -> Mapping[str, IssueSource]:
+        return {str(source.id): source for source in self.sources}
+
+    def _digest_key(self, revision_id: str, sent_at: datetime, told: Iterable[str]) -> str:
+        shown = (self._sources_by_id.get(issue) for issue in sorted(told))
+        return _key(revision_id, sent_at, tuple(one.key for one in shown if one is not None))
 
     def load(self, source: IssueSource) -> SentIssue:
         """Return an issue, or a digest, as it is shown now."""
@@ -117,9 +122,9 @@ class SentIssues:
     def _told_now(self, sent: SentIssue) -> SentIssue:
         """Return a digest with the essays as their own pages show them, and without what was withdrawn."""
         told = [
-            self.load(source)
-            for source in self.sources
-            if str(source.id) in sent.manifest.issue.digest_of
+            self.load(self._sources_by_id[issue])
+            for issue in sorted(sent.manifest.issue.digest_of)
+            if issue in self._sources_by_id
         ]
         gone = {
             essay.slug
@@ -205,11 +210,13 @@ def is_shown(context: AppContext, row: IssueRow) -> bool:
     if row.state is not IssueState.CANCELLED:
         return row.frozen
     status = issues.status(context.store, row.id)
-    return status is not None and any(status.counts.get(state, 0) for state in _POSSIBLY_RECEIVED)
+    return status is not None and any(
+        status.counts.get(state, 0) for state in issues.POSSIBLY_RECEIVED
+    )
 
 
-def _key(revision_id: str, sent_at: datetime, decisions: tuple[str, ...]) -> str:
-    return digest(revision_id, sent_at.astimezone(UTC).isoformat(), decisions)
+def _key(revision_id: str, sent_at: datetime, keys: tuple[str, ...]) -> str:
+    return digest(revision_id, sent_at.astimezone(UTC).isoformat(), keys)
 
 
 def _feed_tag(manifest: Manifest) -> str:

@@ -26,7 +26,7 @@ from upcycle_news.services.delivery import worker_identity
 from upcycle_news.services.journal import settle
 from upcycle_news.services.journal.record import record_change
 from upcycle_news.services.journal.settle import Difference
-from upcycle_news.storage import issues, send_hold, workers
+from upcycle_news.storage import issues, revisions, rhythms, send_hold, workers
 from upcycle_news.storage.backup import snapshot
 from upcycle_news.storage.backup.merge import MergeReport
 from upcycle_news.storage.database import (
@@ -400,7 +400,8 @@ class ConfirmationReport:
     """What a confirmation did: holds that ended, unknown deliveries, and issues that count as sent now.
 
     `trouble` is why the journal could not be written, or empty; `lost_pages` are files of the archive that
-    mails of those issues lead to, and that nothing here can make again.
+    mails of those issues lead to, and that nothing here can make again; `untold` are issues that readers of
+    the digest may not have heard of, and that no digest tells from here on.
     """
 
     holds: int
@@ -408,6 +409,7 @@ class ConfirmationReport:
     sent: tuple[str, ...]
     trouble: str = ""
     lost_pages: tuple[Path, ...] = ()
+    untold: tuple[str, ...] = ()
 
 
 def confirm_restore(context: AppContext, *, by: str) -> ConfirmationReport:
@@ -423,7 +425,23 @@ def confirm_restore(context: AppContext, *, by: str) -> ConfirmationReport:
     holds, settlement, trouble = settle.confirm(context, by=by)
     unknown, _ = snapshot.unknown_and_unsent(context.store)
     lost_pages = tuple(_lost_pages(context, settlement.sent))
-    return ConfirmationReport(holds, unknown, settlement.sent, trouble, lost_pages)
+    untold = tuple(_untold(context, settlement.sent))
+    return ConfirmationReport(holds, unknown, settlement.sent, trouble, lost_pages, untold)
+
+
+def _untold(context: AppContext, sent: Iterable[str]) -> Iterator[str]:
+    """Yield the issues for readers of a digest of which nobody knows its period, or whose text is not here."""
+    interval = context.settings.digest.interval or None
+    told = {issue for one in issues.told_by_digests(context.store).values() for issue in one}
+    here = revisions.issues_with_frozen_revision(context.store)
+    for name in sent:
+        issue, row = IssueId.parse(name), issues.get(context.store, IssueId.parse(name))
+        if row is None or not issue.is_regular or name in told:
+            continue
+        if (row.digest_day is None or name not in here) and rhythms.has_digest_readers(
+            context.store, issue.day, interval
+        ):
+            yield name
 
 
 def _lost_pages(context: AppContext, sent: Iterable[str]) -> Iterator[Path]:

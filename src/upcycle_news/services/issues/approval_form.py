@@ -10,6 +10,7 @@ from typing import Any
 from upcycle_news.app.context import AppContext
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Finding, Issue
+from upcycle_news.models.delivery import digest_text
 from upcycle_news.models.language_names import language_name
 from upcycle_news.rendering.preview_page import LEVELS
 from upcycle_news.services.issues.changes_markdown import changes_since_last_request
@@ -139,10 +140,7 @@ def _variants(
             translate(localized("request-without", language=language_name(language), count=count)),
             "",
         ]
-    if everybody.left_for_digest and everybody.digest_day:
-        left = localized(
-            "left-for-digest", count=everybody.left_for_digest, day=everybody.digest_day
-        )
+    if (left := digest_text(everybody.left_for_digest, everybody.digest_day)) is not None:
         lines += [translate(left), ""]
     return lines
 

@@ -2,12 +2,13 @@
 
 It is an issue of its own (``2026-12-01-d1``; its day is the one after the period) and goes the way of every
 issue: composed, previewed, approved, queued once for each reader. What it says is what the archive shows
-of the issues that it tells. Issues of the period that are queued later are told by a second one.
+of the issues that it tells. Issues of the period that are queued later are told by a second one, and so are
+those for the readers of other topics: nobody is told of an issue that they would not have got by itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -17,7 +18,7 @@ from upcycle_news.curation.compose_digest import compose_digest, told_together
 from upcycle_news.curation.manifest_diff import diff_manifests
 from upcycle_news.errors import IssueError, NothingNew
 from upcycle_news.i18n.messages import LocalizedText, localized
-from upcycle_news.models import Choice, Issue, IssueId, Manifest
+from upcycle_news.models import Choice, Issue, IssueId, Manifest, Publication
 from upcycle_news.models.digest import DigestPeriod, interval_of
 from upcycle_news.models.variants import language_for
 from upcycle_news.services.archive.sent_issues import sent_issues
@@ -75,14 +76,16 @@ def digest_manifest(context: AppContext, digest: IssueId) -> Manifest:
     if not _has_readers(context, digest, told):
         raise NothingNew(issues.nobody_to_send_to(digest))
     templates = publication_templates(context)
+    publication = replace(context.publication, readers_of=_readers_of(told))
+    late = _comes_late(context, digest, publication.readers_of)
     worded = [
-        with_words(one, period, context.publication, templates) for one in content.in_languages
+        with_words(one, period, publication, templates, late=late) for one in content.in_languages
     ]
     (main, *others), images = _with_pictures(worded, told)
     essays = [essay for one in (main, *others) for essay in one.essays]
     return Manifest(
         issue=replace(main, translations=tuple(others)),
-        publication=replace(context.publication, readers_of=_readers_of(told)),
+        publication=publication,
         templates=templates,
         images=load_design_images(context, templates, essays) | images,
     )
@@ -150,23 +153,37 @@ def _ended_period(context: AppContext, digest: IssueId) -> DigestPeriod:
 def _told(context: AppContext, digest: IssueId) -> tuple[SentIssue, ...]:
     """Return the issues that a digest has to tell, as the archive shows them, the newest first.
 
-    Not those that are withdrawn, or of which nothing is left; not those that lie in the mailbox only; and
-    where they are too many for one mail, the oldest.
+    All of them are for the readers of the same topics: of the oldest issue that anybody gets in a digest.
+    Where they are too many for one mail, the oldest.
+    """
+    together = _together(context, digest)
+    gets = (told for told in together if _has_readers(context, digest, told))
+    return next(gets, together[0] if together else ())
+
+
+def _together(context: AppContext, digest: IssueId) -> list[tuple[SentIssue, ...]]:
+    """Return what is left to tell, apart for the readers of each choice of topics, the oldest first.
+
+    Not what is withdrawn, nor an issue of which nothing is left or that lies in the mailbox only.
     """
     rows = issues.issues_for_digest(context.store, digest)
     wanted = {row.id for row in rows if not is_unsent(context, row.id)}
     if not wanted:
-        return ()
+        return []
     shown = (
         _without_withdrawn(sent) for sent in sent_issues(context, wanted) if not sent.withdrawal
     )
-    left = {
-        sent.manifest.issue.id: sent
-        for sent in shown
-        if sent.manifest.issue.all_essays or sent.manifest.issue.all_related
-    }
-    together = told_together([sent.manifest.issue for sent in left.values()])
-    return tuple(left[issue.id] for issue in together)
+    by_topics: dict[frozenset[str], dict[IssueId, SentIssue]] = {}
+    for sent in sorted(shown, key=lambda one: one.manifest.issue.id):
+        issue = sent.manifest.issue
+        if issue.all_essays or issue.all_related:
+            by_topics.setdefault(_topics_of(sent.manifest.publication), {})[issue.id] = sent
+    return [
+        tuple(
+            left[issue.id] for issue in told_together([one.manifest.issue for one in left.values()])
+        )
+        for left in by_topics.values()
+    ]
 
 
 def _without_withdrawn(sent: SentIssue) -> SentIssue:
@@ -212,9 +229,22 @@ def _choices(
 
 
 def _readers_of(told: Sequence[SentIssue]) -> tuple[str, ...]:
-    """Return the topics whose readers get a digest; none: all, as where one of the issues was for all."""
-    topics = [sent.manifest.publication.readers_of for sent in told]
-    return tuple(dict.fromkeys(topic for one in topics for topic in one)) if all(topics) else ()
+    """Return the topics whose readers get a digest of these issues; none: all."""
+    return told[0].manifest.publication.readers_of if told else ()
+
+
+def _topics_of(publication: Publication) -> frozenset[str]:
+    return frozenset(topic.casefold() for topic in publication.readers_of)
+
+
+def _comes_late(context: AppContext, digest: IssueId, topics: Collection[str]) -> bool:
+    """Return whether readers of these topics were sent a digest of the period, as far as anybody knows."""
+    wanted = frozenset(topic.casefold() for topic in topics)
+    for row in issues.earlier_digests(context.store, digest):
+        sent = revisions.load_revision(context.store, row.id, row.revision_id)
+        if sent is None or _topics_of(sent.manifest.publication) == wanted:
+            return True
+    return False
 
 
 def _with_pictures(

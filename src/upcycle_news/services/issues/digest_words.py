@@ -29,17 +29,29 @@ WORDS = (
 
 
 def with_words(
-    digest: Issue, period: DigestPeriod, publication: Publication, templates: Mapping[str, str]
+    digest: Issue,
+    period: DigestPeriod,
+    publication: Publication,
+    templates: Mapping[str, str],
+    *,
+    late: bool = False,
 ) -> Issue:
-    """Return a digest in one language with its words; raises `TemplateError` where the catalogue lacks one."""
+    """Return a digest in one language with its words; raises `TemplateError` where the catalogue lacks one.
+
+    It says which topics it is for, where it is not for all, as another one of the period may be for others;
+    `late`: its readers had a digest of the period before.
+    """
     strings = read_template_strings(templates, digest.language)
     name = publication.in_language(digest.language).name
     subject = _subject(strings, name, period)
-    if digest.id.digest > 1:
+    if publication.readers_of:
+        labels = (publication.topic_label(one, digest.language) for one in publication.readers_of)
+        subject = f"{subject}: {', '.join(labels)}"
+    if late:
         subject = strings("digest_late_subject", subject=subject)
     titles = [essay.title for essay in digest.essays]
     titles = titles or [one.story.lead.title for one in digest.related]
-    said = strings("digest_late_text" if digest.id.digest > 1 else "digest_text")
+    said = strings("digest_late_text" if late else "digest_text")
     return replace(
         digest,
         subject=subject,

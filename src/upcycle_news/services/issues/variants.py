@@ -65,13 +65,13 @@ class Readership:
 
     `others`: so many get a variant without a choice of topics because their own choice has none.
     `without` counts by language those who get nothing, since the issue has nothing in it; `left_for_digest`
-    get it in the digest of `digest_day`, which is None where nobody can have chosen one.
+    get it in the digest of `digest_day`, which is None where nobody can have chosen one; None: nobody knows how many.
     """
 
     variants: tuple[VariantReaders, ...]
     others: int = 0
     without: Mapping[str, int] = field(default_factory=dict)
-    left_for_digest: int = 0
+    left_for_digest: int | None = 0
     digest_day: date | None = None
 
     @property

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.models import IssueId
-from upcycle_news.models.journal import JournalEntry, JournalEvent
+from upcycle_news.models.journal import LEFT_FOR_DIGEST, JournalEntry, JournalEvent
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.journal import files
 from upcycle_news.services.journal.files import JournalError
@@ -45,6 +45,10 @@ def record_start(context: AppContext, row: IssueRow) -> None:
         return
     revision = revisions.load_revision(context.store, row.id, row.revision_id)
     content = revision.manifest.issue if revision is not None else None
+    told_in = rhythms.period_that_tells(context.store, row.id)
+    counts = {"audience": row.audience}
+    if told_in is not None and row.left_for_digest is not None:
+        counts[LEFT_FOR_DIGEST] = row.left_for_digest
     files.append(
         context,
         JournalEntry(
@@ -56,8 +60,8 @@ def record_start(context: AppContext, row: IssueRow) -> None:
             revision_id=row.revision_id,
             essays=tuple(essay.slug for essay in content.all_essays) if content else (),
             digest_of=content.digest_of if content else (),
-            told_in=rhythms.period_that_tells(context.store, row.id),
-            counts={"audience": row.audience},
+            told_in=told_in,
+            counts=counts,
         ),
     )
 

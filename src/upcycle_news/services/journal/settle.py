@@ -6,15 +6,15 @@ as sent; what waits in the store is in doubt. Afterwards nobody is asked again a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.delivery.sent_evidence import sent_issues
+from upcycle_news.delivery.sent_evidence import queued_issues, sent_issues
 from upcycle_news.errors import StoreMismatchError
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import IssueId, IssueState
 from upcycle_news.models.archive_paths import ESSAYS, INDEX
-from upcycle_news.models.journal import JournalEvent
+from upcycle_news.models.journal import LEFT_FOR_DIGEST, JournalEntry, JournalEvent
 from upcycle_news.services.archive_listing import issue_pages, read_listing
 from upcycle_news.services.content.public_revision import unexplained_revision
 from upcycle_news.services.journal import files
@@ -91,22 +91,12 @@ def outside_issues(context: AppContext) -> list[OutsideIssue]:
     Raises `JournalError` when a place of the journal cannot be read.
     """
     confirmed_at = sending_history.confirmations(context.store).at
-    entries = [
-        entry
-        for place in files.read_places(context).values()
-        for entry in sent_issues(place, confirmed_at=confirmed_at).values()
-    ]
-    found = {
-        entry.issue: OutsideIssue(
-            IssueId.parse(entry.issue),
-            entry.number,
-            entry.revision_id,
-            entry.essays,
-            entry.digest_of,
-            entry.told_in,
-        )
-        for entry in entries
-    }
+    places = files.read_places(context).values()
+    went_out, queued = dict[str, JournalEntry](), dict[str, JournalEntry]()
+    for place in places:
+        went_out |= sent_issues(place, confirmed_at=confirmed_at)
+        queued |= queued_issues(place, confirmed_at=confirmed_at)
+    found = {issue: _of_entry(entry) for issue, entry in went_out.items()}
     known = sending_history.known_issues(context.store, found)
     found = {
         issue: one
@@ -114,8 +104,23 @@ def outside_issues(context: AppContext) -> list[OutsideIssue]:
         if issue not in known or not known[issue].went_out
     }
     for one in [*_of_pages(context), *_of_public_archive(context)]:
-        found.setdefault(str(one.issue), one)
+        issue = str(one.issue)
+        known_as = _of_entry(queued[issue]) if issue in queued else one
+        essays = known_as.essays + tuple(set(one.essays) - set(known_as.essays))
+        found.setdefault(issue, replace(known_as, essays=essays))
     return [found[issue] for issue in sorted(found)]
+
+
+def _of_entry(entry: JournalEntry) -> OutsideIssue:
+    return OutsideIssue(
+        IssueId.parse(entry.issue),
+        entry.number,
+        entry.revision_id,
+        entry.essays,
+        entry.digest_of,
+        entry.told_in,
+        entry.counts.get(LEFT_FOR_DIGEST),
+    )
 
 
 def _of_pages(context: AppContext) -> list[OutsideIssue]:

@@ -13,6 +13,7 @@ from upcycle_news.delivery.ports import DeliveryReport
 from upcycle_news.i18n.messages import FALLBACK, LocalizedText, localized
 from upcycle_news.i18n.recognition import recognise
 from upcycle_news.models import DeliveryState, Issue, IssueId, IssueStatus
+from upcycle_news.models.delivery import digest_text
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.content.git_sync import localize_pull_failure
 from upcycle_news.services.delivery.relay_health import slow_relays
@@ -56,8 +57,7 @@ def delivery_report(
         if counts.get(state)
     ]
     lines += [translate(localized("report-audience", audience=status.audience)), ""]
-    if status.left_for_digest and status.digest_day:
-        left = localized("left-for-digest", count=status.left_for_digest, day=status.digest_day)
+    if (left := digest_text(status.left_for_digest, status.digest_day)) is not None:
         lines += [translate(left), ""]
     lines += [
         translate(localized("report-closes") if status.closed else localized("report-closes-not")),

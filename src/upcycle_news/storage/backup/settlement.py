@@ -30,7 +30,7 @@ class OutsideIssue:
     """An issue that went out and that the store does not know as sent.
 
     `number` is 0 where nobody remembers it; `essays` are slugs, `digest_of` the issues that a digest told,
-    `told_in` is the period of the digest that tells it.
+    `told_in` is the period of the digest that tells it, to `left_for_digest` readers (None: nobody knows).
     """
 
     issue: IssueId
@@ -39,6 +39,7 @@ class OutsideIssue:
     essays: tuple[str, ...] = ()
     digest_of: tuple[str, ...] = ()
     told_in: DigestPeriod | None = None
+    left_for_digest: int | None = None
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,8 @@ def _register(
     if known is not None:
         issue_rows.record_used_content(connection, known.manifest)
     if outside.told_in is not None and rhythms.take_over_period(connection, outside.told_in):
-        lifecycle.record_digest_day(connection, issue, outside.told_in.end)
+        day, left = outside.told_in.end, outside.left_for_digest
+        lifecycle.record_digest_day(connection, issue, day, left)
     if outside.digest_of:
         issue_rows.record_told_issues(connection, outside.issue, outside.digest_of)
     issue_rows.record_used_essays(connection, outside.issue, outside.essays)

@@ -367,7 +367,9 @@ class IssueOut(Answer):
     cancelled: int
     closed: bool
     in_mailbox: bool = Field(description="No reader has it: it lies in the embedded mailbox.")
-    left_for_digest: int = Field(0, description="Readers who get it in a digest, not by itself.")
+    left_for_digest: int | None = Field(
+        0, description="Readers who get it in a digest, not by itself; null: nobody knows how many."
+    )
     digest_day: date | None = Field(None, description="The day of that digest.")
 
     @classmethod
