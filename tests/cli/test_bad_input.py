@@ -51,6 +51,36 @@ def test_wrong_usage_exits_with_2_and_changes_nothing(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (("subscribers", "suppress", "a@example.org", "b@example.org"), "mehr Angaben"),
+        (("subscribers", "ada@example.org"), "der Name eines Befehls"),
+        (("subscribers", "frei"), "Einen Befehl „frei“ gibt es nicht"),
+        (("subscribers", "import", "list.csv", "--consent"), "Hinter --consent fehlt der Wert"),
+        (("check", "--json=ja"), "--json steht allein"),
+        (("store", "pack", "--days", "-1"), "Er muss mindestens 0 sein"),
+        (("store", "pack", "--days", "viel"), "Er muss eine ganze Zahl sein"),
+        (("web", "--port", "99999"), "Er muss höchstens 65535 sein"),
+    ],
+    ids=["extra", "address", "command", "no-value", "a-value", "too-low", "no-number", "port"],
+)
+def test_wrong_usage_is_told_in_german_and_repeats_no_address(
+    publication: Publication, arguments: tuple[str, ...], words: str
+) -> None:
+    told = publication.run(*arguments, code=2).err
+    assert words in told
+    assert "@example.org" not in told
+
+
+def test_wrong_usage_repeats_no_address_in_english(publication: Publication) -> None:
+    settings = publication.home / "newsletter.toml"
+    settings.write_text(settings.read_text().replace('language = "de"', 'language = "en"'))
+    told = publication.run("subscribers", "ada@example.org", code=2).err
+    assert "the name of a command stands in this place" in told
+    assert "ada@" not in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
         (("issue", "preview", "26.11.2026"), "Schreiben Sie den Tag, etwa 2026-11-26"),
         (("issue", "preview", "2026-02-30"), "Schreiben Sie den Tag, etwa 2026-11-26"),
         (("issue", "status"), "Es gibt noch keine Ausgabe"),
