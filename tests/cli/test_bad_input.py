@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from upcycle_news.cli import output
 from upcycle_news.demo.run import run_demo
 from upcycle_news.errors import UpcycleError
 from upcycle_news.fileio import write_atomically
@@ -70,9 +71,10 @@ def test_wrong_usage_is_told_in_german_and_repeats_no_address(
     assert "@example.org" not in told
 
 
-def test_wrong_usage_repeats_no_address_in_english(publication: Publication) -> None:
-    settings = publication.home / "newsletter.toml"
-    settings.write_text(settings.read_text().replace('language = "de"', 'language = "en"'))
+def test_wrong_usage_repeats_no_address_in_english(
+    publication: Publication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output, "_opened", ["en"])
     told = publication.run("subscribers", "ada@example.org", code=2).err
     assert "the name of a command stands in this place" in told
     assert "ada@" not in told
