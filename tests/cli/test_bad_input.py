@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from upcycle_news.cli import output
 from upcycle_news.demo.run import run_demo
 from upcycle_news.errors import UpcycleError
 from upcycle_news.fileio import write_atomically
@@ -46,6 +47,37 @@ def test_wrong_usage_exits_with_2_and_changes_nothing(
     before = files(publication.home / "content")
     publication.run(*arguments, code=2)
     assert files(publication.home / "content") == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("subscribers", "suppress", "a@example.org", "b@example.org"), "mehr Angaben"),
+        (("subscribers", "ada@example.org"), "der Name eines Befehls"),
+        (("subscribers", "frei"), "Einen Befehl „frei“ gibt es nicht"),
+        (("subscribers", "import", "list.csv", "--consent"), "Hinter --consent fehlt der Wert"),
+        (("check", "--json=ja"), "--json steht allein"),
+        (("store", "pack", "--days", "-1"), "Er muss mindestens 0 sein"),
+        (("store", "pack", "--days", "viel"), "Er muss eine ganze Zahl sein"),
+        (("web", "--port", "99999"), "Er muss höchstens 65535 sein"),
+    ],
+    ids=["extra", "address", "command", "no-value", "a-value", "too-low", "no-number", "port"],
+)
+def test_wrong_usage_is_told_in_german_and_repeats_no_address(
+    publication: Publication, arguments: tuple[str, ...], words: str
+) -> None:
+    told = publication.run(*arguments, code=2).err
+    assert words in told
+    assert "@example.org" not in told
+
+
+def test_wrong_usage_repeats_no_address_in_english(
+    publication: Publication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output, "_opened", ["en"])
+    told = publication.run("subscribers", "ada@example.org", code=2).err
+    assert "the name of a command stands in this place" in told
+    assert "ada@" not in told
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,9 @@ from upcycle_news.web.server import serve
 
 def web(
     host: Annotated[str | None, typer.Option(help="Default: the setting's, 127.0.0.1.")] = None,
-    port: Annotated[int | None, typer.Option(help="Default: the setting's, 8040.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Default: the setting's, 8040.")
+    ] = None,
 ) -> None:
     """Serve the archive and the pages for subscribing and leaving, behind a TLS proxy.
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from upcycle_news.app.context import AppContext
@@ -178,6 +178,8 @@ def _encoded(value: object) -> Any:
         return {"key": value.key, "values": [[name, _encoded(one)] for name, one in value.values]}
     if isinstance(value, tuple):
         return [_encoded(one) for one in value]
+    if isinstance(value, PurePath):
+        return str(value)
     assert value is None or type(value) in (str, int, float, bool), "would come back as another"
     return value
 

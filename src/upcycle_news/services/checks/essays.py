@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -79,7 +80,9 @@ class _CheckedEssays:
         if file is None or path not in self._present:
             return [path, sorted(self._present)]
         found = file.stat()
-        return [path, found.st_size, found.st_mtime_ns]
+        # The time of the last change is the system's: `rsync -t` and `touch -r` set the other one.
+        times = (found.st_mtime_ns, found.st_ctime_ns)
+        return [path, found.st_size, *times, found.st_ino, os.access(file, os.R_OK)]
 
     def check(self, essay: Essay) -> Iterator[Finding]:
         """Yield the findings about an essay's text and pictures."""

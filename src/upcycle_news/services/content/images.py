@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.config.settings import FILE_NAME
-from upcycle_news.errors import ContentError, IssueError
+from upcycle_news.errors import ContentError, IssueError, UpcycleError
 from upcycle_news.fileio import find_file, line_of, os_reason, write_atomically
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Essay, Manifest
@@ -98,14 +99,16 @@ def _references(essay: Essay) -> Iterator[tuple[str, int | None]]:
 
 
 def _fit_cached(cache: Path, path: str, data: bytes) -> bytes:
-    """Return `fit_for_mail` from a cache: the same bytes are scaled once for all revisions."""
+    """Return `fit_for_mail` from a cache: the same bytes are scaled once for all revisions.
+
+    Without a cache that can be written they are scaled each time.
+    """
     cached = cache / f"{sha256(data).hexdigest()}-{VERSION}"
-    try:
+    with suppress(OSError):
         return cached.read_bytes()
-    except FileNotFoundError:
-        pass
     fitted = fit_for_mail(path, data)
-    write_atomically(cached, fitted)
+    with suppress(UpcycleError):
+        write_atomically(cached, fitted)
     return fitted
 
 
