@@ -23,18 +23,17 @@ from sqlalchemy import (
     Select,
     and_,
     delete,
-    func,
     or_,
     select,
 )
 from sqlalchemy.sql.dml import ReturningInsert
 
 from upcycle_news.models import EmailAddress, EventKind, Suppression, SuppressionSource
-from upcycle_news.storage import event_log
+from upcycle_news.storage import earlier_addresses, event_log
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.dialect_insert import dialect_insert
 from upcycle_news.storage.key_lists import is_one_of_keys
-from upcycle_news.storage.schema import address_changes, deliveries, subscribers, suppressions
+from upcycle_news.storage.schema import subscribers, suppressions
 
 FORGOTTEN = "forgotten"
 MOVED = "moved"
@@ -268,7 +267,11 @@ def lift(
 
 @dataclass(frozen=True)
 class SubscriberSuppression:
-    """A suppression of whatever address a subscriber, or one of their deliveries, had."""
+    """A suppression of whatever address a subscriber, or one of their deliveries, had.
+
+    `went_to` is the keyed hash of the address, one of theirs, where that is known; without it the time of
+    the delivery tells which one it was.
+    """
 
     subscriber: int
     reason: str
@@ -276,42 +279,43 @@ class SubscriberSuppression:
     detail: str = ""
     issue: str = ""
     delivery: int | None = None
+    went_to: str = ""
+
+
+class SuppressedSubscribers(NamedTuple):
+    """The ids of those who are suppressed since, and what suppressed nobody since its address is not certain."""
+
+    new: frozenset[int]
+    uncertain: frozenset[SubscriberSuppression]
 
 
 def suppress_by_id(connection: Connection, wanted: SubscriberSuppression, *, now: datetime) -> bool:
     """Suppress the address of one subscriber, as `suppress_by_ids` does; returns whether it is new."""
-    return bool(suppress_by_ids(connection, [wanted], now=now))
+    return bool(suppress_by_ids(connection, [wanted], now=now).new)
 
 
 def suppress_by_ids(
     connection: Connection, wanted: Sequence[SubscriberSuppression], *, now: datetime
-) -> frozenset[int]:
-    """Suppress the addresses of subscribers; returns the ids of those that are new.
+) -> SuppressedSubscribers:
+    """Suppress the addresses that subscribers have, or had when the mail went that this is about.
 
-    What says something about a delivery to an earlier address suppresses the keyed hash of that one;
-    a complaint is the person's, whatever their address. Who was erased meanwhile is left out: their
-    hash is suppressed already, and their address must not be stored again. Of several for one address
-    a complaint counts, else the first.
+    Of an earlier one the keyed hash is suppressed; where it is not certain which one it was, nothing
+    (`earlier_addresses`). A complaint is the person's, whatever their address. Who was erased meanwhile is
+    left out: their hash is suppressed already, and their address must not be stored again. Of several for
+    one address a complaint counts, else the first.
     """
     new: set[int] = set()
+    uncertain: set[SubscriberSuppression] = set()
     for start in range(0, len(wanted), _CHUNK):
         chunk = sorted(
             wanted[start : start + _CHUNK],
             key=lambda one: one.source is not SuppressionSource.COMPLAINT,
         )
-        addresses = _present_addresses(connection, [one.subscriber for one in chunk])
-        earlier = _addresses_of_deliveries(
-            connection,
-            [
-                one.delivery
-                for one in chunk
-                if one.delivery is not None and one.source is not SuppressionSource.COMPLAINT
-            ],
-        )
         by_key: dict[str, SubscriberSuppression] = {}
-        for one in chunk:
-            if one.subscriber in addresses:
-                key = earlier.get(one.delivery) or addresses[one.subscriber]
+        for one, key in _with_keys(connection, chunk):
+            if key is None:
+                uncertain.add(one)
+            else:
                 by_key.setdefault(key, one)
         stored = suppress_several(
             connection,
@@ -329,46 +333,40 @@ def suppress_by_ids(
             ],
         )
         new |= {one.subscriber for key, one in by_key.items() if key in stored}
-    return frozenset(new)
+    return SuppressedSubscribers(frozenset(new), frozenset(uncertain))
 
 
-def _present_addresses(connection: Connection, of: Sequence[int]) -> dict[int, str]:
+def _with_keys(
+    connection: Connection, wanted: Sequence[SubscriberSuppression]
+) -> Iterator[tuple[SubscriberSuppression, str | None]]:
+    """Yield each with the key that it suppresses, None where that is not certain; without erased ones."""
+    addresses = _present_addresses(connection, [one.subscriber for one in wanted])
+    changes = earlier_addresses.changes_of(connection, addresses)
+    times = earlier_addresses.mail_times(
+        connection,
+        [one.delivery for one in wanted if one.delivery is not None and one.subscriber in changes],
+    )
+    for one in wanted:
+        present = addresses.get(one.subscriber)
+        if present is None:
+            continue
+        earlier: str | None = earlier_addresses.PRESENT
+        if one.went_to:
+            earlier = one.went_to if one.went_to != present.hash_key else earlier_addresses.PRESENT
+        elif one.source is not SuppressionSource.COMPLAINT:
+            theirs = changes.get(one.subscriber, ())
+            earlier = earlier_addresses.address_at(theirs, times.get(one.delivery))
+        yield one, present.email_key if earlier == earlier_addresses.PRESENT else earlier
+
+
+def _present_addresses(connection: Connection, of: Sequence[int]) -> dict[int, Row[Any]]:
     query = (
-        select(subscribers.c.id, subscribers.c.email_key)
+        select(subscribers.c.id, subscribers.c.email_key, subscribers.c.hash_key)
         .where(subscribers.c.id.in_(of))
         .order_by(subscribers.c.id)
         .with_for_update(read=True)  # Postgres: an erasure waits, and takes the new row with it
     )
-    return {row.id: row.email_key for row in connection.execute(query)}
-
-
-def _addresses_of_deliveries(
-    connection: Connection, of_deliveries: Sequence[int]
-) -> dict[int | None, str]:
-    """Return the hashes of the addresses that deliveries went to; without those that are still valid."""
-    if not of_deliveries:
-        return {}
-    query = (
-        select(deliveries.c.id, address_changes.c.old_hash)
-        .join(deliveries, deliveries.c.subscriber_id == address_changes.c.subscriber_id)
-        .where(
-            deliveries.c.id.in_(of_deliveries),
-            deliveries.c.changed_at <= address_changes.c.confirmed_at,
-            address_changes.c.old_hash != "",
-        )
-        .order_by(address_changes.c.confirmed_at.desc())
-    )
-    return {row.id: row.old_hash for row in connection.execute(query)}  # the last one stays
-
-
-def address_since(connection: Connection, subscriber: int) -> datetime | None:
-    """Return when the subscriber got the present address by a change; None for the first one."""
-    at: datetime | None = connection.scalar(
-        select(func.max(address_changes.c.confirmed_at)).where(
-            address_changes.c.subscriber_id == subscriber
-        )
-    )
-    return at
+    return {row.id: row for row in connection.execute(query)}
 
 
 def suppress_subscriber(store: Store, wanted: SubscriberSuppression, *, now: datetime) -> bool:
