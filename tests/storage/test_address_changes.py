@@ -17,6 +17,7 @@ from upcycle_news.models import (
     DeliveryState,
     EmailAddress,
     SuppressionSource,
+    Verdict,
 )
 from upcycle_news.storage import (
     address_changes,
@@ -32,7 +33,7 @@ from upcycle_news.storage.database import Store, open_store
 from upcycle_news.storage.earlier_addresses import PRESENT, Change, MailTime, address_at
 from upcycle_news.storage.schema import deliveries, issues
 
-from .sample_rows import NOW, queued
+from .sample_rows import NOW, ledger, queued
 
 OLD, NEW = EmailAddress("anna@alt.example"), EmailAddress("anna@neu.example")
 LATER = NOW + timedelta(hours=2)
@@ -148,6 +149,17 @@ def test_an_address_is_named_only_if_the_mail_went_to_it_whenever_it_was_read(
     assert named in (None, following[0] if following else PRESENT)
     certain = all(not leased - before - 1 < second < leased + after for second in changes)
     assert named is not None or not certain
+
+
+def test_a_refusal_speaks_of_the_address_that_was_read_before_the_change(store: Store) -> None:
+    with store.writing() as connection:
+        connection.execute(update(deliveries).values(state=DeliveryState.QUEUED))
+    worker = ledger(store)
+    [leased] = worker.lease(1, NOW)
+    change(store)
+    refused = Verdict(DeliveryState.REJECTED, suppress=True, code=550, enhanced="5.1.1")
+    worker.commit([(leased, refused)], [], LATER)
+    assert (reasons(store, OLD), reasons(store, NEW)) == ("bounced", None)
 
 
 def test_a_late_complaint_is_the_persons_whatever_the_address(store: Store) -> None:
