@@ -44,7 +44,6 @@ def packages(modules: set[str]) -> set[str]:
 
 
 def own(modules: set[str]) -> int:
-    print("OWN", sum(name.startswith("upcycle_news.") for name in modules))
     return sum(name.startswith("upcycle_news.") for name in modules)
 
 
@@ -69,7 +68,7 @@ def test_a_second_list_of_essays_loads_no_parser_checks_sending_or_rendering(
     unwanted |= {f"upcycle_news.{name}" for name in ("archive_site", "bounces", "rendering")}
     assert not (HEAVY | SELDOM | RENDERING | unwanted) & packages(modules)
     assert "upcycle_news.services.issues.plan" in modules
-    assert own(modules) < 144
+    assert own(modules) < 130
 
 
 def test_a_send_that_nobody_approved_loads_no_sender_and_no_rendering_of_mails(
@@ -106,4 +105,4 @@ def test_a_doctor_who_stays_offline_loads_no_reports_providers_or_http(
     unwanted |= {"upcycle_news.bounces.providers", "upcycle_news.archive_site"}
     assert not (HEAVY | SELDOM | {"babel", "jinja2"} | unwanted) & packages(modules)
     assert "upcycle_news.diagnostics.probes" in modules
-    assert own(modules) < 284
+    assert own(modules) < 290

@@ -21,7 +21,7 @@ from upcycle_news.storage.schema import (
     issues,
     subscribers,
 )
-from upcycle_news.storage.suppressions import SubscriberSuppression, suppress_by_ids
+from upcycle_news.storage.subscriber_suppressions import SubscriberSuppression, suppress_by_ids
 
 HARD = "hard"
 UNCLEAR = "unclear"

@@ -15,7 +15,7 @@ from upcycle_news.observability.logging import Log
 from upcycle_news.services.bounces import soft_bounces
 from upcycle_news.storage import earlier_addresses, issues, subscribers, suppressions
 from upcycle_news.storage.bounces import NewReport, RecordedReport
-from upcycle_news.storage.suppressions import SubscriberSuppression
+from upcycle_news.storage.subscriber_suppressions import SubscriberSuppression, suppress_subscriber
 
 log = Log(__name__)
 
@@ -127,7 +127,7 @@ def _suppress_if_too_often(context: AppContext, one: DeliveryReport) -> bool:
         issue=one.recorded.issue,
         delivery=one.recorded.delivery,
     )
-    return suppressions.suppress_subscriber(context.store, wanted, now=context.clock())
+    return suppress_subscriber(context.store, wanted, now=context.clock())
 
 
 def _stop_because_of_reports(context: AppContext, issue: str, report: BounceReport) -> None:
