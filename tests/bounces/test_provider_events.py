@@ -30,6 +30,7 @@ from upcycle_news.storage import (
     bounces,
     issues,
     pending_suppressions,
+    provider_activity,
     provider_events,
     subscribers,
     suppressions,
@@ -214,7 +215,7 @@ def test_the_order_of_events_makes_no_difference(publication: Publication) -> No
 
 
 def activity(context: AppContext) -> dict[tuple[str, str], int]:
-    [found] = provider_events.activity(context.store)
+    [found] = provider_activity.activity(context.store)
     assert found.source == "here"
     return dict(found.counts)
 
@@ -266,7 +267,7 @@ def test_what_cannot_be_read_changes_nothing(publication: Publication, provider:
     with pytest.raises(WebhookUnreadable):
         events.accept_events(context, "here", headers, body)
     assert barred(context, ANNA) is None
-    assert provider_events.activity(context.store) == ()
+    assert provider_activity.activity(context.store) == ()
     assert provider_events.count_remembered(context.store) == 0
 
 

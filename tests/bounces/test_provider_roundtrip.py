@@ -20,7 +20,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from upcycle_news.app.context import AppContext
 from upcycle_news.bounces.providers.provider import KEY_HEADER, KEY_NAME
 from upcycle_news.models import EmailAddress, SubscriberStatus
-from upcycle_news.storage import bounces, provider_events, subscribers
+from upcycle_news.storage import bounces, provider_activity, subscribers
 from upcycle_news.transports.sns import SnsClient
 
 from ..processes import free_port
@@ -158,7 +158,7 @@ def test_a_mail_that_a_provider_rewrites_and_calls_back_about_ends_at_its_reader
     assert {(one.issue, one.kind) for one in bounces.list_bounces(context.store)} == {
         ("2026-11-26", "hard"), ("2026-11-26", "complaint"),
     }  # fmt: skip
-    [seen] = provider_events.activity(context.store)
+    [seen] = provider_activity.activity(context.store)
     assert sum(seen.counts.values()) == 4
     logged = "\n".join(record.getMessage() for record in caplog.records if "upcycle" in record.name)
     assert "events received" in logged

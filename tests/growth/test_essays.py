@@ -10,13 +10,12 @@ import pytest
 from markdown_it import MarkdownIt
 
 from upcycle_news.content import essays
-from upcycle_news.services.content.files import MIN_KEPT
 
 from ..publications import Publication, create_publication, today
 from ..rendering.sample_manifest import png
 
 COMMANDS = (("check",), ("essay", "list"), ("issue", "plan"), ("doctor", "--offline"))
-FEW = MIN_KEPT + 5
+FEW = 5
 
 
 def run(publication: Publication, *command: str, code: int = 0) -> str:

@@ -78,7 +78,6 @@ def test_it_is_checked_again_after_a_change(
         inputs = ["b"]
     elif change == "program":
         (program / "module.py").write_text("another")
-        kept_results._program.cache_clear()  # another process runs it
     elif change == "packages":
         (packages / "another-1.0.dist-info").mkdir()
     elif change == "version":  # of an image of a container, which gives all files one time
@@ -92,6 +91,7 @@ def test_it_is_checked_again_after_a_change(
     else:
         data = file.read_bytes()
         file.write_bytes(data[:-1] if change == "cut" else data.replace(b"warning", b"warming"))
+    kept_results._versions.cache_clear()  # in another process
     assert kept_findings(context, "sample", inputs, check) == (FINDING,)
     assert check.runs == 2
 
@@ -101,10 +101,10 @@ def test_a_process_goes_on_with_the_program_that_it_runs(
 ) -> None:
     """What the old program found must not pass for what the one that was installed meanwhile finds."""
     old, new, context = Counter(), Counter(), publication.context()
-    kept_results._program(program)
+    kept_results._versions(program)
     (program / "module.py").write_text("another")
     kept_findings(context, "sample", ["a"], old)
-    kept_results._program.cache_clear()
+    kept_results._versions.cache_clear()
     kept_findings(context, "sample", ["a"], new)
     assert (old.runs, new.runs) == (1, 1)
 
@@ -117,7 +117,7 @@ def test_files_that_come_and_go_beside_the_program_are_no_part_of_it(
     (program / ".#module.py").symlink_to("ada@host.1234")  # as Emacs locks a file
     (program / "__pycache__").mkdir()
     (program / "__pycache__/module.cpython-312.pyc.140703").write_bytes(b"half")
-    kept_results._program.cache_clear()
+    kept_results._versions.cache_clear()
     kept_findings(context, "sample", [], check)
     assert check.runs == 1
 

@@ -8,6 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sqlalchemy import select, update
 
 from upcycle_news.models import (
@@ -15,6 +17,7 @@ from upcycle_news.models import (
     DeliveryState,
     EmailAddress,
     SuppressionSource,
+    Verdict,
 )
 from upcycle_news.storage import (
     address_changes,
@@ -27,9 +30,10 @@ from upcycle_news.storage import (
 )
 from upcycle_news.storage.backup.merge import merge_newer_data
 from upcycle_news.storage.database import Store, open_store
+from upcycle_news.storage.earlier_addresses import PRESENT, Change, MailTime, address_at
 from upcycle_news.storage.schema import deliveries, issues
 
-from .sample_rows import NOW, queued
+from .sample_rows import NOW, ledger, queued
 
 OLD, NEW = EmailAddress("anna@alt.example"), EmailAddress("anna@neu.example")
 LATER = NOW + timedelta(hours=2)
@@ -102,9 +106,60 @@ def test_a_late_bounce_suppresses_the_address_that_bounced(store: Store) -> None
 def test_a_bounce_of_a_mail_to_the_new_address_suppresses_that_one(store: Store) -> None:
     change(store)
     with store.writing() as connection:
+        connection.execute(update(issues).values(enqueued_at=LATER))
         connection.execute(update(deliveries).values(changed_at=LATER))
     assert report(store, "hard", (suppressions.HARD_BOUNCE, SuppressionSource.BOUNCE))
     assert (reasons(store, OLD), reasons(store, NEW)) == ("moved", "hard bounce")
+
+
+def test_a_bounce_of_an_issue_that_went_around_the_change_suppresses_only_what_it_names(
+    store: Store,
+) -> None:
+    """A worker may have read the address before the change, and sent the mail after it."""
+    change(store)
+    with store.writing() as connection:
+        connection.execute(update(deliveries).values(changed_at=LATER))
+    hard = (suppressions.HARD_BOUNCE, SuppressionSource.BOUNCE)
+    assert not report(store, "hard", hard)
+    assert (reasons(store, OLD), reasons(store, NEW)) == ("moved", None)
+    (anna,) = subscribers.all_subscribers(store)
+    names_it = bounces.NewReport(
+        "named", delivery(store)[1], anna.id, "hard",
+        suppress_for=hard, went_to=suppressions.hash_key(store, OLD),
+    )  # fmt: skip
+    assert bounces.record(store, names_it, now=LATER).suppressed
+    assert (reasons(store, OLD), reasons(store, NEW)) == ("hard bounce", None)
+
+
+@settings(max_examples=200)
+@given(
+    changes=st.lists(st.integers(0, 50), max_size=4).map(sorted),
+    leased=st.integers(0, 50),
+    before=st.integers(0, 9),
+    after=st.integers(0, 9),
+)
+def test_an_address_is_named_only_if_the_mail_went_to_it_whenever_it_was_read(
+    changes: list[int], leased: int, before: int, after: int
+) -> None:
+    """`before`, `after`: seconds from the queueing to the reading of the address, and to the outcome."""
+    at = lambda seconds: NOW + timedelta(seconds=seconds)  # noqa: E731
+    history = [Change(at(second), f"#{index}") for index, second in enumerate(changes)]
+    named = address_at(history, MailTime(at(leased - before), at(leased + after)))
+    following = [f"#{index}" for index, second in enumerate(changes) if second >= leased]
+    assert named in (None, following[0] if following else PRESENT)
+    certain = all(not leased - before - 1 < second < leased + after for second in changes)
+    assert named is not None or not certain
+
+
+def test_a_refusal_speaks_of_the_address_that_was_read_before_the_change(store: Store) -> None:
+    with store.writing() as connection:
+        connection.execute(update(deliveries).values(state=DeliveryState.QUEUED))
+    worker = ledger(store)
+    [leased] = worker.lease(1, NOW)
+    change(store)
+    refused = Verdict(DeliveryState.REJECTED, suppress=True, code=550, enhanced="5.1.1")
+    worker.commit([(leased, refused)], [], LATER)
+    assert (reasons(store, OLD), reasons(store, NEW)) == ("bounced", None)
 
 
 def test_a_late_complaint_is_the_persons_whatever_the_address(store: Store) -> None:

@@ -11,8 +11,8 @@ from upcycle_news.services.bounces.process import Collected, collection_result
 from upcycle_news.services.bounces.provider_events import accept_events
 from upcycle_news.services.monitoring.operators import notify_of_unread
 from upcycle_news.services.subscribers.list_health import list_alert_sentences
-from upcycle_news.storage import bounces, provider_events
-from upcycle_news.storage.provider_events import SourceActivity
+from upcycle_news.storage import bounces, provider_activity
+from upcycle_news.storage.provider_activity import SourceActivity
 
 __all__ = ["Bounce", "Bounces", "Collected", "SourceActivity", "collection_result"]
 
@@ -82,4 +82,4 @@ class Bounces:
 
     def sources(self) -> tuple[SourceActivity, ...]:
         """Return what each source posted so far, and when the last event came."""
-        return provider_events.activity(self._context.store)
+        return provider_activity.activity(self._context.store)

@@ -7,6 +7,7 @@ no standard. What a person or their out-of-office assistant wrote is none of the
 from __future__ import annotations
 
 import email
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from email.message import Message
 from enum import StrEnum
@@ -76,7 +77,8 @@ class BounceReport:
     `code` is the RFC 3463 status or empty; `reason` is redact_reply; `links` are unsubscribe tokens of
     the mail it is about. `recipients` are the addresses that failed, as the report has them, and
     `notice` the text of a mail that was not understood. `delivery_key` is what a provider handed back of
-    ours, not verified.
+    ours, not verified. `went_to` is the keyed hash of the subscriber's address among the recipients, once
+    they are compared (`for_subscriber`).
     """
 
     kind: BounceKind
@@ -87,6 +89,7 @@ class BounceReport:
     recipients: tuple[str, ...] = field(default=(), repr=False)
     notice: str = field(default="", repr=False)
     delivery_key: str = ""
+    went_to: str = ""
 
 
 def parse_bounce(raw: bytes) -> BounceReport:
@@ -103,22 +106,33 @@ def parse_bounce(raw: bytes) -> BounceReport:
         return BounceReport(BounceKind.OTHER)
 
 
-def for_subscriber(report: BounceReport, address: str) -> BounceReport:
+def for_subscriber(
+    report: BounceReport,
+    address: str,
+    earlier: Collection[str] = (),
+    hash_of: Callable[[str], str] = lambda _: "",
+) -> BounceReport:
     """Return the report as it counts for the subscriber with this address.
 
-    Suppressing needs the subscriber's own address: where another one failed (a forward, an alias, a
+    Suppressing needs an address of the subscriber's own, the present one or one of the `earlier` ones,
+    which are known by what `hash_of` returns for them: where another one failed (a forward, an alias, a
     copy; RFC 3464, section 2.3.2) the subscriber may well have received the mail. A mail that was
     not understood counts only if a refusal is quoted beside the address.
     """
-    own_spellings = spellings(address)
-    failed_elsewhere = report.kind is BounceKind.HARD and report.recipients
-    if failed_elsewhere and not any(
-        spellings(recipient) & own_spellings for recipient in report.recipients
-    ):
-        return replace(report, kind=BounceKind.SOFT)
+    if report.recipients:
+        failed = frozenset[str]().union(*map(spellings, report.recipients))
+        own = failed & spellings(address)
+        went_to = hash_of(address) if own else _first_of(earlier, map(hash_of, sorted(failed)))
+        failed_elsewhere = report.kind is BounceKind.HARD and not own and not went_to
+        kind = BounceKind.SOFT if failed_elsewhere else report.kind
+        report = replace(report, kind=kind, went_to=went_to)
     if report.kind is BounceKind.OTHER and report.notice and refusal_beside(report.notice, address):
         return replace(report, kind=BounceKind.UNCLEAR)
     return report
+
+
+def _first_of(known: Collection[str], keys: Iterable[str]) -> str:
+    return next((key for key in keys if key in known), "")
 
 
 def _read(message: Message) -> BounceReport:

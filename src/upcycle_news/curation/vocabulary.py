@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,15 +50,38 @@ class Vocabulary:
     everyday: tuple[str, ...] = ()
 
 
-def load_vocabulary(path: Path, root: Path) -> Vocabulary:
-    """Read the file, if it is there; raises `ContentError` with the line of the first mistake."""
+# Vocabularies as they were read in this process: issues are composed again and again, and the words are thousands.
+_known: dict[tuple[str, str], Vocabulary] = {}
+_MAX_KNOWN = 4
+
+Kept = Callable[[str, Callable[[], Any]], Any]
+"""Returns the JSON that a function returns, or returned before for the same text."""
+
+
+def load_vocabulary(path: Path, root: Path, kept: Kept = lambda _, make: make()) -> Vocabulary:
+    """Read the file, if it is there; raises `ContentError` with the line of the first mistake.
+
+    A text whose record is `kept` is not parsed.
+    """
     where = display_path(path, root)
     if not exists(path):
         return Vocabulary()
-    return _parse(read_text(path, where), where)
+    text = read_text(path, where)
+    if (text, where) not in _known:
+        if len(_known) == _MAX_KNOWN:
+            _known.clear()
+        record = kept(text, lambda: asdict(_parse(text, where)))
+        concepts = (Concept(**_with_tuples(concept)) for concept in record["concepts"])
+        _known[text, where] = Vocabulary(tuple(concepts), tuple(record["everyday"]))
+    return _known[text, where]
 
 
-@lru_cache(maxsize=4)  # issues are composed again and again, and the words are thousands
+def _with_tuples(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: tuple(value) if isinstance(value, list) else value for name, value in record.items()
+    }
+
+
 def _parse(text: str, where: str) -> Vocabulary:
     data = parse_toml(text, where, localized("vocabulary-example"))
     file = _VocabularyFile(where, text)

@@ -52,7 +52,7 @@ from upcycle_news.storage import (
     inspect,
     issues,
     pending_suppressions,
-    provider_events,
+    provider_activity,
     relay_stats,
     send_hold,
     subscribers,
@@ -261,7 +261,7 @@ def _check_events(check_context: CheckContext, relay: Relay) -> list[CheckResult
     from upcycle_news.services.bounces.provider_events import MATCHED, UNSIGNED
 
     context = check_context.app
-    known = provider_events.activity(context.store) if check_context.usable else ()
+    known = provider_activity.activity(context.store) if check_context.usable else ()
     seen = {
         source.source: (
             source.first_at,

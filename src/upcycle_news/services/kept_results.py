@@ -117,9 +117,16 @@ def short_hash(value: object) -> str:
 
 
 def _key(inputs: object) -> bytes:
-    return json.dumps(
-        [sys.version, _program(_PROGRAM), _packages(), inputs], sort_keys=True
-    ).encode()
+    return _versions(_PROGRAM) + json.dumps(inputs, sort_keys=True).encode()
+
+
+@cache
+def _versions(program: Path) -> bytes:
+    """Return Python's version, the program's files and the packages as this process found them first.
+
+    It runs those, whatever replaced them.
+    """
+    return json.dumps([sys.version, sorted(_files(program)), _packages()]).encode()
 
 
 def _hash(value: object) -> str:
@@ -128,12 +135,6 @@ def _hash(value: object) -> str:
 
 def _sha256(key: bytes, data: bytes) -> bytes:
     return sha256(key + b"\n" + data).hexdigest().encode()
-
-
-@cache
-def _program(folder: Path) -> list[tuple[str, int, int]]:
-    """Return the program's files as this process found them first: it runs those, whatever replaced them."""
-    return sorted(_files(folder))
 
 
 def _files(folder: Path) -> Iterator[tuple[str, int, int]]:

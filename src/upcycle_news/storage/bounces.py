@@ -21,7 +21,7 @@ from upcycle_news.storage.schema import (
     issues,
     subscribers,
 )
-from upcycle_news.storage.suppressions import SubscriberSuppression, suppress_by_ids
+from upcycle_news.storage.subscriber_suppressions import SubscriberSuppression, suppress_by_ids
 
 HARD = "hard"
 UNCLEAR = "unclear"
@@ -33,7 +33,8 @@ _CHUNK = 500
 class NewReport:
     """A report to be stored: `report_key` recognises it when it comes again.
 
-    Its subscriber is suppressed for a reason and from a source unless `suppress_for` is None.
+    Its subscriber is suppressed for a reason and from a source unless `suppress_for` is None. `went_to` is
+    the keyed hash of the subscriber's address, present or earlier, that the report names; empty without one.
     """
 
     report_key: str
@@ -44,6 +45,7 @@ class NewReport:
     reason: str = ""
     raw: bytes = field(default=b"", repr=False)
     suppress_for: tuple[str, SuppressionSource] | None = None
+    went_to: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,8 @@ class RecordedReport:
     """What became of a report.
 
     `is_new` is False when this very report was stored before, and when its delivery is not known
-    (`delivery` is None then). `suppressed` is True if the subscriber is suppressed since. `kept_back`
-    counts the suppressions, this one and earlier ones, that wait for a person now because the reports
+    (`delivery` is None then). `suppressed` is True if the address that the mail went to is suppressed
+    since, `uncertain` if that may be an earlier one, so that none is. `kept_back` counts the suppressions, this one and earlier ones, that wait for a person now because the reports
     are a wave; of reports recorded together the last hard one of an issue has the number.
     """
 
@@ -60,6 +62,7 @@ class RecordedReport:
     issue: str = ""
     delivery: int | None = None
     suppressed: bool = False
+    uncertain: bool = False
     kept_back: int = 0
 
 
@@ -175,25 +178,31 @@ def _suppress_after(
 ) -> list[RecordedReport]:
     """Suppress whom new reports, or those of unknown deliveries, are about; keep back what is a wave."""
     mailings = _mailings(connection, reports, results)
-    wanted = [
-        SubscriberSuppression(
+    wanted = {
+        index: SubscriberSuppression(
             report.subscriber,
             report.suppress_for[0],
             report.suppress_for[1],
             detail=" ".join(filter(None, (report.code, report.reason))),
             issue=mailing,
             delivery=result.delivery,
+            went_to=report.went_to,
         )
-        for report, result, mailing in zip(reports, results, mailings, strict=True)
+        for index, (report, result, mailing) in enumerate(
+            zip(reports, results, mailings, strict=True)
+        )
         if report.suppress_for is not None and (result.is_new or result.delivery is None)
-    ]
-    suppressed = set(suppress_by_ids(connection, wanted, now=now))
+    }
+    outcome = suppress_by_ids(connection, list(wanted.values()), now=now)
+    suppressed = set(outcome.new)
     hard: dict[str, list[int]] = {}
-    for index, report in enumerate(reports):
-        if _suppresses(report, results[index]) and report.subscriber in suppressed:
-            suppressed.discard(report.subscriber)
+    for index, one in wanted.items():
+        if one in outcome.uncertain:
+            results[index] = replace(results[index], uncertain=True)
+        elif one.subscriber in suppressed:
+            suppressed.discard(one.subscriber)
             results[index] = replace(results[index], suppressed=True)
-            if report.kind == HARD:  # who complained has decided: never kept back
+            if reports[index].kind == HARD:  # who complained has decided: never kept back
                 hard.setdefault(mailings[index], []).append(index)
     for mailing, indexes in hard.items():
         kept_back = _keep_back_waves(
@@ -233,10 +242,6 @@ def _keep_back_waves(
     if not known:
         return welcome_guard.keep_back_unknown(connection, now=now)
     return refusal_guard.keep_back_waves_of_reports(connection, mailing, known, now=now)
-
-
-def _suppresses(report: NewReport, result: RecordedReport) -> bool:
-    return report.suppress_for is not None and (result.is_new or result.delivery is None)
 
 
 def list_bounces(store: Store, *, issue: str = "", kind: str = "") -> Iterator[Bounce]:

@@ -12,8 +12,9 @@ from upcycle_news.models import DeliveryState, IssueId
 from upcycle_news.storage import packed_deliveries
 from upcycle_news.storage.bounces import UNCLEAR
 from upcycle_news.storage.database import Store
+from upcycle_news.storage.earlier_addresses import present_since
 from upcycle_news.storage.schema import bounces, deliveries, issues, subscribers
-from upcycle_news.storage.suppressions import address_since, suppression_reason_sql
+from upcycle_news.storage.suppressions import suppression_reason_sql
 
 _CHUNK = 500
 
@@ -46,10 +47,9 @@ def soft_reports(store: Store, subscriber: int) -> tuple[SoftReport, ...]:
         .group_by(bounces.c.issue_id, bounces.c.kind)
     )
     with store.reading() as connection:
-        since = address_since(connection, subscriber)
-        if since is not None:
-            query = query.join(deliveries, deliveries.c.id == bounces.c.delivery_id).where(
-                deliveries.c.changed_at > since
+        if (since := present_since(connection, subscriber)) is not None:
+            query = query.join(issues, issues.c.id == bounces.c.issue_id).where(
+                issues.c.enqueued_at >= since
             )
         rows = connection.execute(query).all()
     return tuple(SoftReport(row.issue_id, row.at, row.kind != UNCLEAR) for row in rows)
@@ -63,8 +63,10 @@ def refused_deliveries(store: Store, subscriber: int) -> tuple[RefusedDelivery, 
         deliveries.c.code >= 400,
     )
     with store.reading() as connection:
-        if (since := address_since(connection, subscriber)) is not None:
-            query = query.where(deliveries.c.changed_at > since)
+        if (since := present_since(connection, subscriber)) is not None:
+            query = query.join(issues, issues.c.id == deliveries.c.issue_id).where(
+                issues.c.enqueued_at >= since
+            )
         return tuple(
             RefusedDelivery(row.issue_id, row.changed_at, row.code, row.enhanced, row.reason)
             for row in connection.execute(query)
@@ -125,19 +127,18 @@ def issues_tried(store: Store, subscriber: int, last: int) -> tuple[str, ...]:
         deliveries.c.state.in_((DeliveryState.SENT, DeliveryState.REJECTED)),
     )
     with store.snapshot() as connection:
-        since = address_since(connection, subscriber)
-        if since is not None:
-            query = query.where(deliveries.c.changed_at > since)
         tried = set(connection.scalars(query)) | {
             one.issue_id
             for one in packed_deliveries.of_subscriber(connection, subscriber)
-            if one.state == DeliveryState.SENT and (since is None or one.changed_at > since)
+            if one.state == DeliveryState.SENT
         }
         newest = (
             select(issues.c.id)
             .where(issues.c.id.in_(tried))
             .order_by(issues.c.enqueued_at.desc(), issues.c.number.desc())
         )
+        if (since := present_since(connection, subscriber)) is not None:
+            newest = newest.where(issues.c.enqueued_at >= since)
         return tuple(connection.scalars(newest.limit(last)))
 
 

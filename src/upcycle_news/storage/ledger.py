@@ -40,7 +40,8 @@ from upcycle_news.storage.ledger_fast_path import LedgerFastPath
 from upcycle_news.storage.quotas import FullScope, Quotas, reserve
 from upcycle_news.storage.refusal_guard import GuardStop, is_refusal
 from upcycle_news.storage.schema import deliveries, workers
-from upcycle_news.storage.suppressions import REFUSED, SubscriberSuppression, suppress_by_id
+from upcycle_news.storage.subscriber_suppressions import SubscriberSuppression, suppress_by_id
+from upcycle_news.storage.suppressions import REFUSED, hash_key
 from upcycle_news.storage.workers import NO_WORKER, Worker
 
 _GRANTED = ClaimResult(ClaimStatus.GRANTED)
@@ -305,6 +306,7 @@ class Ledger:
             detail=detail,
             issue=self._issue,
             delivery=delivery.delivery,
+            went_to=hash_key(self._store, delivery.address),
         )
         suppress_by_id(connection, wanted, now=now)
 

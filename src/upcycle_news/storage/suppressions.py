@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from itertools import chain
@@ -23,7 +23,6 @@ from sqlalchemy import (
     Select,
     and_,
     delete,
-    func,
     or_,
     select,
 )
@@ -34,7 +33,7 @@ from upcycle_news.storage import event_log
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.dialect_insert import dialect_insert
 from upcycle_news.storage.key_lists import is_one_of_keys
-from upcycle_news.storage.schema import address_changes, deliveries, subscribers, suppressions
+from upcycle_news.storage.schema import subscribers, suppressions
 
 FORGOTTEN = "forgotten"
 MOVED = "moved"
@@ -264,117 +263,6 @@ def lift(
             at=now,
         )
     return lifted
-
-
-@dataclass(frozen=True)
-class SubscriberSuppression:
-    """A suppression of whatever address a subscriber, or one of their deliveries, had."""
-
-    subscriber: int
-    reason: str
-    source: SuppressionSource
-    detail: str = ""
-    issue: str = ""
-    delivery: int | None = None
-
-
-def suppress_by_id(connection: Connection, wanted: SubscriberSuppression, *, now: datetime) -> bool:
-    """Suppress the address of one subscriber, as `suppress_by_ids` does; returns whether it is new."""
-    return bool(suppress_by_ids(connection, [wanted], now=now))
-
-
-def suppress_by_ids(
-    connection: Connection, wanted: Sequence[SubscriberSuppression], *, now: datetime
-) -> frozenset[int]:
-    """Suppress the addresses of subscribers; returns the ids of those that are new.
-
-    What says something about a delivery to an earlier address suppresses the keyed hash of that one;
-    a complaint is the person's, whatever their address. Who was erased meanwhile is left out: their
-    hash is suppressed already, and their address must not be stored again. Of several for one address
-    a complaint counts, else the first.
-    """
-    new: set[int] = set()
-    for start in range(0, len(wanted), _CHUNK):
-        chunk = sorted(
-            wanted[start : start + _CHUNK],
-            key=lambda one: one.source is not SuppressionSource.COMPLAINT,
-        )
-        addresses = _present_addresses(connection, [one.subscriber for one in chunk])
-        earlier = _addresses_of_deliveries(
-            connection,
-            [
-                one.delivery
-                for one in chunk
-                if one.delivery is not None and one.source is not SuppressionSource.COMPLAINT
-            ],
-        )
-        by_key: dict[str, SubscriberSuppression] = {}
-        for one in chunk:
-            if one.subscriber in addresses:
-                key = earlier.get(one.delivery) or addresses[one.subscriber]
-                by_key.setdefault(key, one)
-        stored = suppress_several(
-            connection,
-            [
-                Suppression(
-                    key,
-                    one.reason,
-                    one.source,
-                    at=now,
-                    detail=one.detail,
-                    issue=one.issue,
-                    delivery=one.delivery,
-                )
-                for key, one in by_key.items()
-            ],
-        )
-        new |= {one.subscriber for key, one in by_key.items() if key in stored}
-    return frozenset(new)
-
-
-def _present_addresses(connection: Connection, of: Sequence[int]) -> dict[int, str]:
-    query = (
-        select(subscribers.c.id, subscribers.c.email_key)
-        .where(subscribers.c.id.in_(of))
-        .order_by(subscribers.c.id)
-        .with_for_update(read=True)  # Postgres: an erasure waits, and takes the new row with it
-    )
-    return {row.id: row.email_key for row in connection.execute(query)}
-
-
-def _addresses_of_deliveries(
-    connection: Connection, of_deliveries: Sequence[int]
-) -> dict[int | None, str]:
-    """Return the hashes of the addresses that deliveries went to; without those that are still valid."""
-    if not of_deliveries:
-        return {}
-    query = (
-        select(deliveries.c.id, address_changes.c.old_hash)
-        .join(deliveries, deliveries.c.subscriber_id == address_changes.c.subscriber_id)
-        .where(
-            deliveries.c.id.in_(of_deliveries),
-            deliveries.c.changed_at <= address_changes.c.confirmed_at,
-            address_changes.c.old_hash != "",
-        )
-        .order_by(address_changes.c.confirmed_at.desc())
-    )
-    return {row.id: row.old_hash for row in connection.execute(query)}  # the last one stays
-
-
-def address_since(connection: Connection, subscriber: int) -> datetime | None:
-    """Return when the subscriber got the present address by a change; None for the first one."""
-    at: datetime | None = connection.scalar(
-        select(func.max(address_changes.c.confirmed_at)).where(
-            address_changes.c.subscriber_id == subscriber
-        )
-    )
-    return at
-
-
-def suppress_subscriber(store: Store, wanted: SubscriberSuppression, *, now: datetime) -> bool:
-    """Suppress the address of a subscriber in a transaction of its own, as `suppress_by_id` does."""
-    with store.writing() as connection:
-        return suppress_by_id(connection, wanted, now=now)
 
 
 def suppress_all(

@@ -22,7 +22,7 @@ from upcycle_news.services.webhooks.deliver import (
     pause_after,
 )
 from upcycle_news.services.webhooks.status import send_test, skip, statuses
-from upcycle_news.storage import event_log, send_hold, suppressions, webhook_outbox
+from upcycle_news.storage import event_log, send_hold, subscriber_suppressions, webhook_outbox
 from upcycle_news.subscribers.link_tokens import Purpose
 from upcycle_news.transports.event_webhook import Answer
 
@@ -76,10 +76,10 @@ def test_what_people_and_issues_do_is_told_without_an_address(
     assert send_issue(context).closed
     token = context.link_signer.token(Purpose.UNSUBSCRIBE, 1, 1)
     subscriptions.unsubscribe_by_token(context, token, UnsubscribeMethod.MAIL)
-    bounced = suppressions.SubscriberSuppression(
+    bounced = subscriber_suppressions.SubscriberSuppression(
         2, "hard bounce", SuppressionSource.BOUNCE, "<bert@example.org> unknown", "2026-11-26", 2
     )
-    suppressions.suppress_subscriber(context.store, bounced, now=context.clock())
+    subscriber_suppressions.suppress_subscriber(context.store, bounced, now=context.clock())
     deliver(context)
     assert receiver.kinds == [
         *(["subscriber.confirmed"] * 3),

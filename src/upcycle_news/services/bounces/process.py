@@ -17,7 +17,6 @@ from upcycle_news.bounces.parser import (
     COUNTED,
     BounceKind,
     BounceReport,
-    for_subscriber,
     parse_bounce,
 )
 from upcycle_news.bounces.unsubscribe_mail import unsubscribe_tokens, wants_to_leave
@@ -29,9 +28,14 @@ from upcycle_news.models.runs import RunResult
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.bounces import dmarc_reports
 from upcycle_news.services.bounces.replies import ReplyCounter
-from upcycle_news.services.bounces.reports import DeliveryReport, new_report, settle
+from upcycle_news.services.bounces.reports import (
+    DeliveryReport,
+    for_subscribers,
+    new_report,
+    settle,
+)
 from upcycle_news.services.subscribers import subscriptions
-from upcycle_news.storage import bounces, subscribers
+from upcycle_news.storage import bounces
 from upcycle_news.subscribers.link_tokens import Purpose
 
 log = Log(__name__)
@@ -51,6 +55,7 @@ _COUNT_NAMES: Mapping[str, LocalizedText] = {
     "unknown": localized("inbox-unknown"),
     "suppressed": localized("inbox-suppressed"),
     "pending": localized("inbox-pending"),
+    "uncertain": localized("inbox-uncertain"),
     "wants_to_leave": localized("inbox-wants-to-leave"),
     "replies": localized("inbox-replies"),
     "auto_replies": localized("inbox-auto-replies"),
@@ -66,6 +71,7 @@ class Collected:
     `soft` includes reports that were not understood. `left_alone`: replies of people and automatic
     ones, notices of success, feedback that is no complaint. `suppressed`: addresses that will get
     no mail from now on. `pending`: suppressions that wait for a person, since they came in a wave.
+    `uncertain`: hard reports without an address, about a reader who has changed theirs: nobody is suppressed.
     `delivered`, `ignored` and `unknown` are events of providers: arrived, of no interest (opens and clicks
     among them, of which no more than the word is read), and of a word that is not known here.
     `wants_to_leave`: those left alone that seem to want to leave and carry no link of ours; `notice` is a
@@ -88,6 +94,7 @@ class Collected:
     unknown: int = 0
     suppressed: int = 0
     pending: int = 0
+    uncertain: int = 0
     wants_to_leave: int = 0
     replies: int = 0
     auto_replies: int = 0
@@ -227,9 +234,7 @@ def apply_report(
         return {"unsigned" if is_report else "left_alone": 1}, False
     if report.kind is BounceKind.DELAYED:
         return {"delayed": 1}, True
-    subscriber = subscribers.by_id(context.store, delivery[1])
-    if subscriber is not None:
-        report = for_subscriber(report, subscriber.email.address)
+    [report] = for_subscribers(context, [(report, delivery[1])])
     if report.kind not in COUNTED:
         return {"left_alone": 1}, False
     new = new_report(report, delivery, identity=raw, raw=raw)

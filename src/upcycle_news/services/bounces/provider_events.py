@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.bounces.parser import COUNTED, BounceKind, BounceReport, for_subscriber
+from upcycle_news.bounces.parser import COUNTED, BounceKind, BounceReport
 from upcycle_news.bounces.providers import PROVIDERS
 from upcycle_news.bounces.providers.provider import EventRequest, ProviderEvent
 from upcycle_news.bounces.unsubscribe_mail import wants_to_leave
@@ -20,8 +20,13 @@ from upcycle_news.i18n.messages import localized
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.bounces.event_sources import MAIL, EventSource, open_sources
 from upcycle_news.services.bounces.process import Collected, handle, with_notice
-from upcycle_news.services.bounces.reports import DeliveryReport, new_report, settle
-from upcycle_news.storage import provider_events, subscribers
+from upcycle_news.services.bounces.reports import (
+    DeliveryReport,
+    for_subscribers,
+    new_report,
+    settle,
+)
+from upcycle_news.storage import provider_events
 from upcycle_news.storage.provider_events import NewEvent
 
 log = Log(__name__)
@@ -93,14 +98,17 @@ def _take(
 ) -> Counter[str]:
     """Apply some events in one transaction, and what follows from them after it."""
     deliveries = [_delivery_of(context, event.report) for event in events]
-    addresses = subscribers.addresses_of(
-        context.store, {delivery[1] for delivery in deliveries if delivery is not None}
-    )
+    about = [
+        (event.report, delivery[1])
+        for event, delivery in zip(events, deliveries, strict=True)
+        if event.report is not None and delivery is not None
+    ]
+    compared = iter(for_subscribers(context, about))
     reports, new_events = [], []
     for event, delivery in zip(events, deliveries, strict=True):
         report = event.report
-        if report is not None and delivery is not None and delivery[1] in addresses:
-            report = for_subscriber(report, addresses[delivery[1]])
+        if report is not None and delivery is not None:
+            report = next(compared)
         reports.append(report)
         new_events.append(_new_event(source, replace(event, report=report), delivery))
     now = context.clock()

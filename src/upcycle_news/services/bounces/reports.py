@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.bounces.parser import BounceKind, BounceReport
+from upcycle_news.bounces.parser import BounceKind, BounceReport, for_subscriber
 from upcycle_news.i18n.messages import localized
-from upcycle_news.models import IssueId, SuppressionSource
+from upcycle_news.models import EmailAddress, IssueId, SuppressionSource
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.bounces import soft_bounces
-from upcycle_news.storage import issues, suppressions
+from upcycle_news.storage import earlier_addresses, issues, subscribers, suppressions
 from upcycle_news.storage.bounces import NewReport, RecordedReport
-from upcycle_news.storage.suppressions import SubscriberSuppression
+from upcycle_news.storage.subscriber_suppressions import SubscriberSuppression, suppress_subscriber
 
 log = Log(__name__)
 
@@ -33,6 +33,25 @@ class DeliveryReport:
     report: BounceReport
     subscriber: int
     recorded: RecordedReport
+
+
+def for_subscribers(
+    context: AppContext, reports: Sequence[tuple[BounceReport, int]]
+) -> list[BounceReport]:
+    """Return reports as they count for the subscribers with these ids; unchanged for who was erased."""
+    ids = {subscriber for _, subscriber in reports}
+    addresses = subscribers.addresses_of(context.store, ids)
+    earlier = earlier_addresses.hashes_of(context.store, ids)
+
+    def hash_of(address: str) -> str:
+        return suppressions.hash_key(context.store, EmailAddress(address))
+
+    return [
+        for_subscriber(report, addresses[number], earlier.get(number, ()), hash_of)
+        if number in addresses
+        else report
+        for report, number in reports
+    ]
 
 
 def new_report(
@@ -53,6 +72,7 @@ def new_report(
         reason=report.reason,
         raw=raw,
         suppress_for=FINAL.get(report.kind),
+        went_to=report.went_to,
     )
 
 
@@ -80,6 +100,13 @@ def settle(context: AppContext, reports: Sequence[DeliveryReport]) -> Counter[st
         if kind is BounceKind.SOFT and one.subscriber in suspects:
             suppressed = _suppress_if_too_often(context, one)
         counts["suppressed"] += suppressed
+        if recorded.uncertain:
+            counts["uncertain"] += 1
+            log.info(
+                "the reader's address has changed, and the report names none: nobody suppressed",
+                subscriber=one.subscriber,
+                issue=recorded.issue,
+            )
         if recorded.kept_back:
             counts["pending"] += recorded.kept_back
             counts["suppressed"] -= recorded.kept_back
@@ -100,7 +127,7 @@ def _suppress_if_too_often(context: AppContext, one: DeliveryReport) -> bool:
         issue=one.recorded.issue,
         delivery=one.recorded.delivery,
     )
-    return suppressions.suppress_subscriber(context.store, wanted, now=context.clock())
+    return suppress_subscriber(context.store, wanted, now=context.clock())
 
 
 def _stop_because_of_reports(context: AppContext, issue: str, report: BounceReport) -> None:

@@ -13,7 +13,7 @@ from upcycle_news.models import IssueId, SmtpReply, SuppressionSource
 from upcycle_news.observability.logging import Log
 from upcycle_news.storage import failures, suppressions
 from upcycle_news.storage.failures import RefusedDelivery
-from upcycle_news.storage.suppressions import SubscriberSuppression
+from upcycle_news.storage.subscriber_suppressions import SubscriberSuppression, suppress_subscriber
 from upcycle_news.transports.refusal_classes import RefusalClass, classify_refusal
 
 log = Log(__name__)
@@ -79,7 +79,7 @@ def suppress_refused(context: AppContext, issue: IssueId) -> int:
                 issue=str(issue),
                 delivery=delivery,
             )
-            count += suppressions.suppress_subscriber(context.store, wanted, now=context.clock())
+            count += suppress_subscriber(context.store, wanted, now=context.clock())
     if count:
         log.info("suppressed after refusals in several issues", issue=issue, count=count)
     return count

@@ -14,9 +14,7 @@ from upcycle_news.curation.vocabulary import Vocabulary, load_vocabulary
 from upcycle_news.errors import ContentError
 from upcycle_news.feeds.feeds_toml import load_feeds
 from upcycle_news.models import Essay, Feed
-from upcycle_news.services.kept_results import kept_each
-
-MIN_KEPT = 30  # with fewer files, parsing takes less than looking at what kept records depend on
+from upcycle_news.services.kept_results import kept_each, kept_json
 
 
 @dataclass(frozen=True)
@@ -27,8 +25,6 @@ class KeptEssays:
 
     def each(self, inputs: Any, values: Sequence[Any], make: Callable[[Any], Any]) -> Sequence[Any]:
         """Return what `make` returns, or returned before, for each value; it depends on `inputs`, too."""
-        if len(values) < MIN_KEPT:
-            return [make(value) for value in values]
         return kept_each(self.context, "essays", inputs, values, make)
 
 
@@ -68,7 +64,9 @@ def load_publication_feeds(context: AppContext) -> tuple[Feed, ...]:
 def load_publication_vocabulary(context: AppContext) -> Vocabulary:
     """Return the editors' vocabulary of concepts; raises `ContentError`."""
     return load_vocabulary(
-        context.settings.home / context.settings.feeds.vocabulary, context.settings.home
+        context.settings.home / context.settings.feeds.vocabulary,
+        context.settings.home,
+        lambda text, make: kept_json(context, "vocabulary", text, make),
     )
 
 
