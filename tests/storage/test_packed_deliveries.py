@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
@@ -33,6 +32,7 @@ from upcycle_news.storage.delivery_block import decode
 from upcycle_news.storage.ledger import Ledger
 from upcycle_news.storage.welcome_ledger import WelcomeLedger
 
+from .. import fork_server
 from .old_issues import (
     FIRST,
     LATER,
@@ -188,7 +188,7 @@ def test_a_killed_process_loses_nothing_and_the_next_one_goes_on(
     before = answers(old, people(old))
     command = [sys.executable, "-c", DIE, any_store, str(FIRST), str(calls), step]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
-    killed = subprocess.run(command, env=environment, capture_output=True, check=False)
+    killed = fork_server.run(command, env=environment, capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     rows, packed = places(old, FIRST)
     assert sorted(rows + packed) == [one.id for one in people(old)]

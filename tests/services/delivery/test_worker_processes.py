@@ -24,6 +24,7 @@ from upcycle_news.services.delivery.worker_pool import WorkerPool, _WorkerProces
 from upcycle_news.storage.database import open_store
 from upcycle_news.storage.ledger import Ledger
 
+from ...fork_server import ForkedPython
 from ...publications import Publication
 from ...storage.sample_rows import ISSUE, NOW, queued
 from ...transports.bad_relays import MisbehavingRelay
@@ -57,7 +58,7 @@ def test_two_processes_never_exceed_their_common_quota(any_store: str, rate: str
 
 
 def _quota_process(url: str, rate: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+    return ForkedPython(
         [sys.executable, "-m", "tests.storage.quota_process", url, rate],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
     )  # fmt: skip
