@@ -78,7 +78,7 @@ def _send_at(processes: list[subprocess.Popen[str]], now: Any) -> int:
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    process.communicate(timeout=30)
+    process.communicate(timeout=60)
     assert process.returncode == 0
 
 
@@ -169,7 +169,7 @@ def test_lines_that_are_no_reports_do_not_stop_reading(
     workers = WorkerPool(context, ISSUE, job, 1, on_report)
     worker = _WorkerProcess(process, threading.Thread())
     workers._read(worker)
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0
     assert reported == [2, 3]
     assert worker.report.sent == 3
 
