@@ -32,6 +32,13 @@ from typing import Any, NoReturn, TypedDict
 
 ROOT = Path(__file__).resolve().parents[1]
 _LONGEST_REQUEST = 2**17
+_IMPORTED_LATE = (
+    "alembic.command",
+    "css_inline",
+    "mjml",
+    "sqlalchemy.dialects.postgresql.psycopg",
+    "psycopg",
+)
 _BECOME_REAPER = 36  # prctl(2): PR_SET_CHILD_SUBREAPER
 
 
@@ -241,8 +248,11 @@ def _end(program: Callable[[], None]) -> NoReturn:
 
 
 def _import_program() -> None:
+    """Import all modules of the program, and what those import at their first use only."""
     import upcycle_news
 
+    for name in _IMPORTED_LATE:
+        import_module(name)
     for module in pkgutil.walk_packages(upcycle_news.__path__, "upcycle_news."):
         if not module.name.endswith("__main__") and ".migrations." not in module.name:
             with suppress(ImportError):  # it needs an extra that is not installed
