@@ -107,6 +107,7 @@ class _Server:
     """The server's process; it ends with this one."""
 
     def __init__(self) -> None:
+        self._one_at_a_time = threading.Lock()
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
@@ -117,12 +118,13 @@ class _Server:
     def fork(self, request: _Request, streams: list[int]) -> int:
         """Start a process; returns its id."""
         libc = ctypes.CDLL(None)
-        libc.prctl(_BECOME_REAPER, 1)  # its parent ends at once: so it becomes a child of ours
-        try:
-            socket.send_fds(self._socket, [pickle.dumps(request)], streams)
-            return int(self._socket.recv(20))
-        finally:
-            libc.prctl(_BECOME_REAPER, 0)
+        with self._one_at_a_time:
+            libc.prctl(_BECOME_REAPER, 1)  # its parent ends at once: so it becomes a child of ours
+            try:
+                socket.send_fds(self._socket, [pickle.dumps(request)], streams)
+                return int(self._socket.recv(20))
+            finally:
+                libc.prctl(_BECOME_REAPER, 0)
 
     def end(self) -> None:
         self._socket.close()
