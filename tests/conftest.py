@@ -74,9 +74,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish() -> None:
-    """End the Chromium that the tests of this process shared: a worker of xdist is stopped in its exit handlers."""
+    """End what the tests of this process shared: a worker of xdist is stopped in its exit handlers."""
     if session := sys.modules.get(f"{__package__}.web.browser_session"):
         session.end_browsers()
+    if fork_server := sys.modules.get(f"{__package__}.fork_server"):
+        fork_server.end_server()
 
 
 @pytest.fixture(autouse=True)

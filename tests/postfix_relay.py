@@ -289,9 +289,9 @@ def postfix_relay(
         login = subprocess.Popen([DOVECOT, "-F", "-c", str(folder / "dovecot.conf")])
         try:
             socket = folder / "queue/private/auth"
-            wait_until(socket.exists, "Dovecot did not start", seconds=10, interval=0.05)
+            wait_until(socket.exists, "Dovecot did not start", interval=0.05)
             yield relay
         finally:
             login.terminate()
-            login.wait(10)
+            login.wait(60)
             relay.stop()

@@ -44,11 +44,11 @@ def smtp_sink(connections: int = 256) -> Iterator[int]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        wait_until(lambda: _accepts(port), "smtp-sink did not start", seconds=5, interval=0.05)
+        wait_until(lambda: _accepts(port), "smtp-sink did not start", interval=0.05)
         yield port
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def _accepts(port: int) -> bool:

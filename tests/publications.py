@@ -29,6 +29,8 @@ from upcycle_news.storage import issues
 from upcycle_news.storage.database import open_store
 from upcycle_news.storage.subscribers import NewSubscriber, add_subscribers
 
+from .fork_server import ForkedPython
+
 SETTINGS = """\
 [publication]
 name = "Umbaupost"
@@ -188,8 +190,8 @@ class Publication:
         return result
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-        """Start the command in a new process."""
-        return subprocess.Popen(
+        """Start the command in a new process, which has the program loaded already."""
+        return ForkedPython(
             [str(Path(sys.executable).parent / "upcycle-news"), *arguments],
             cwd=self.home,
             env={**os.environ, **_prefixed(environment)},

@@ -10,7 +10,6 @@ import shutil
 import ssl
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from upcycle_news.services.bounces import process as process_service
 from ..processes import free_port
 from ..publications import Publication, add_confirmed_subscribers, send_issue
 from ..transports.bad_relays import certificate
+from ..waiting import wait_until
 from . import sample_reports
 
 PROGRAM = shutil.which("dovecot", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
@@ -115,19 +115,20 @@ def dovecot() -> Iterator[Server]:
         )
         process = subprocess.Popen([PROGRAM, "-F", "-c", str(config)])
         try:
-            for _ in range(100):
-                if (log := folder / "log").exists() and "starting up" in log.read_text():
-                    break
-                time.sleep(0.05)
+            log = folder / "log"
+            wait_until(
+                lambda: log.exists() and "starting up" in log.read_text(),
+                "Dovecot did not start", interval=0.05,
+            )  # fmt: skip
             yield server
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(60)
 
 
 def fill(server: Server, user: str, mails: list[bytes]) -> imaplib.IMAP4_SSL:
     tls = ssl.create_default_context(cafile=str(server.trust))
-    client = imaplib.IMAP4_SSL("localhost", server.ports["tls"], ssl_context=tls, timeout=30)
+    client = imaplib.IMAP4_SSL("localhost", server.ports["tls"], ssl_context=tls, timeout=60)
     client.login(user, "geheim")
     for mail in mails:
         assert client.append("INBOX", "", "", mail)[0] == "OK"

@@ -194,7 +194,7 @@ def test_watching_renders_again_at_every_save(publication: Publication) -> None:
         path.write_text(good, encoding="utf-8")
         assert json.loads(process.stdout.readline())["hash"] == third["hash"]
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
         assert "nicht mehr beobachtet" in process.stderr.read()
 
 

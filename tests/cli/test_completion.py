@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from .. import fork_server
 from ..publications import Publication
 
 BIN = Path(sys.executable).parent
@@ -23,7 +24,7 @@ def offered(publication: Publication, typed: str, **environment: str) -> list[st
         "COMP_WORDS": typed,
         "COMP_CWORD": str(len(words) - 1),
     }
-    done = subprocess.run(
+    done = fork_server.run(
         [str(BIN / "upcycle-news")], cwd=publication.home, capture_output=True, text=True,
         env={**os.environ, **request, **environment},
     )  # fmt: skip

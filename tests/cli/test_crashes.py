@@ -30,7 +30,7 @@ class Executioner:
         if self.messages == DEATH and self.sender is not None:
             os.kill(self.sender.pid, self.how)
             if self.how is signal.SIGKILL:
-                self.sender.wait(10)
+                self.sender.wait(60)
 
 
 def interrupted(

@@ -93,7 +93,7 @@ def test_output_into_a_closed_pipe_is_no_traceback(publication: Publication) -> 
     exporting.stdout.close()
     assert exporting.stderr is not None
     assert exporting.stderr.read() == ""
-    assert exporting.wait(20) == 1
+    assert exporting.wait(60) == 1
 
 
 def test_the_console_script_is_installed(publication: Publication) -> None:

@@ -3,37 +3,42 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from .. import fork_server
 from ..publications import Publication
+from .refusing_machine import close_input, close_streams, give_up_rights, remove_folder
 
 PROGRAM = str(Path(sys.executable).parent / "upcycle-news")
 
 
-def command(home: Path, line: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run a line of the shell in `home`; ``$U`` is the program."""
-    environment = {**os.environ, "U": PROGRAM}
-    done = subprocess.run(
-        ["/bin/bash", "-c", line], cwd=home, env=environment, text=True, capture_output=True,
-        timeout=60, check=False, **options,
-    )  # fmt: skip
-    assert "Traceback" not in done.stderr
+def command(
+    home: Path, line: str, before: Callable[[], None] | None = None, **streams: Any
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in `home`; `before` is called in its process."""
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | streams
+    done = fork_server.run(
+        [PROGRAM, *shlex.split(line)], cwd=home, text=True, timeout=60, preexec_fn=before, **streams
+    )
+    assert "Traceback" not in (done.stderr or "")
     return done
 
 
 @pytest.mark.parametrize(
     "line",
     [
-        "$U subscribers forget anna@example.org",
-        "$U issue cancel 2026-11-26",
-        "$U secrets drop 1",
-        "$U archive withdraw 2026-11-26",
+        "subscribers forget anna@example.org",
+        "issue cancel 2026-11-26",
+        "secrets drop 1",
+        "archive withdraw 2026-11-26",
     ],
 )
 def test_a_question_that_nobody_can_answer_does_nothing(
@@ -41,8 +46,8 @@ def test_a_question_that_nobody_can_answer_does_nothing(
 ) -> None:
     publication.add_subscribers("anna@example.org")
     publication.run("secrets", "rotate")
-    for ending in ("<&-", "</dev/null"):
-        done = command(publication.home, f"{line} {ending}")
+    for before in (close_input, None):
+        done = command(publication.home, line, before, stdin=subprocess.DEVNULL)
         assert done.returncode == 1
         assert "Die Frage kann niemand beantworten" in done.stderr
         assert "--yes" in done.stderr
@@ -54,16 +59,17 @@ def test_a_question_that_nobody_can_answer_does_nothing(
 @pytest.mark.parametrize("line", ["essay list", "--help", "subscribers stats --json", "--version"])
 def test_a_full_output_is_said_and_no_success(publication: Publication, line: str) -> None:
     publication.write_essay()
-    done = command(publication.home, f"$U {line} >/dev/full")
-    assert done.returncode == 1
-    assert done.stderr.count("Die Ausgabe lässt sich nicht schreiben") == 1
-    assert command(publication.home, f"$U {line} >/dev/full 2>/dev/full").returncode == 1
+    with Path("/dev/full").open("w") as full:
+        done = command(publication.home, line, stdout=full)
+        assert done.returncode == 1
+        assert done.stderr.count("Die Ausgabe lässt sich nicht schreiben") == 1
+        assert command(publication.home, line, stdout=full, stderr=full).returncode == 1
 
 
 def test_a_closed_standard_stream_is_no_file_of_ours(publication: Publication) -> None:
     publication.write_essay()
     publication.add_many_subscribers(1)
-    done = command(publication.home, "$U issue preview --no-open <&- >&- 2>&-")
+    done = command(publication.home, "issue preview --no-open", close_streams)
     assert done.returncode == 0
     assert publication.run("store", "info").code == 0
 
@@ -73,12 +79,12 @@ def test_a_deleted_folder_is_said(publication: Publication, tmp_path: Path, line
     folder = tmp_path / "gone"
     folder.mkdir()
     shutil.copy(publication.home / "newsletter.toml", folder)
-    done = command(folder, f"rm -r ../gone; $U {line}")
+    done = command(folder, line, remove_folder)
     assert done.returncode == 1
     assert "gibt es nicht mehr" in done.stderr
     folder.mkdir()
-    home = publication.home
-    elsewhere = command(folder, f"rm -r ../gone; UPCYCLE_NEWS_HOME={home} $U essay list")
+    home = {**os.environ, "UPCYCLE_NEWS_HOME": str(publication.home)}
+    elsewhere = command(folder, "essay list", remove_folder, env=home)
     assert elsewhere.returncode == 0
 
 
@@ -86,14 +92,11 @@ def without_rights(publication: Publication, path: str, line: str) -> str:
     """Return what a command says to somebody who may not read `path`; it must end with 1."""
     target = publication.home / path
     mode = target.stat().st_mode
-    before = ""
-    if os.geteuid() == 0:  # who may read everything, unless it gives that right up
-        if shutil.which("setpriv") is None:
-            pytest.skip("root cannot give up its rights here: setpriv (util-linux) is missing")
-        before = "setpriv --bounding-set -dac_override,-dac_read_search --inh-caps -all "
+    # Root may read everything, unless it gives that right up.
+    before = give_up_rights if os.geteuid() == 0 else None
     target.chmod(0)
     try:
-        done = command(publication.home, f"{before}$U {line}")
+        done = command(publication.home, line, before)
     finally:
         target.chmod(mode)
     assert done.returncode == 1, done.stdout + done.stderr
@@ -153,13 +156,13 @@ def test_a_pipe_or_a_folder_in_the_place_of_a_file_is_named(
     target = publication.home / path
     target.unlink(missing_ok=True)
     os.mkfifo(target)
-    done = command(publication.home, f"$U {line}")
+    done = command(publication.home, line)
     assert done.returncode == 1
     assert where in done.stdout + done.stderr
     assert "ipe" in done.stdout + done.stderr
     target.unlink()
     target.mkdir()
-    done = command(publication.home, f"$U {line}")
+    done = command(publication.home, line)
     if path != "text.txt":  # a folder of manuscripts is imported whole
         assert done.returncode == 1
         assert where in done.stdout + done.stderr
@@ -178,9 +181,13 @@ def test_a_store_that_is_no_file_is_named(publication: Publication) -> None:
 
 
 def test_a_list_may_come_out_of_a_pipe_that_somebody_writes_to(publication: Publication) -> None:
-    done = command(
-        publication.home,
-        "$U subscribers import <(sleep 0.3; printf 'email\\nanna@example.org\\n') --consent 'May'",
+    line = (
+        "$U subscribers import <(sleep 0.3; printf 'email\\nanna@example.org\\n') --consent 'May'"
     )
+    done = subprocess.run(
+        ["/bin/bash", "-c", line], cwd=publication.home, env={**os.environ, "U": PROGRAM}, text=True,
+        capture_output=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
     assert done.returncode == 0
     assert "anna@example.org" in publication.run("subscribers", "list").out

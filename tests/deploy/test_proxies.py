@@ -91,7 +91,7 @@ def proxy(
             yield WebServer(f"http://127.0.0.1:{port}")
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(20)
+            process.wait(60)
 
 
 def _wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
@@ -100,7 +100,7 @@ def _wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
         with socket.socket() as client:
             return client.connect_ex(("127.0.0.1", port)) == 0
 
-    wait_until(listens, "the proxy did not start", seconds=30, interval=0.05)
+    wait_until(listens, "the proxy did not start", interval=0.05)
 
 
 def test_a_proxy_passes_one_click_and_hides_metrics(proxy: WebServer, context: AppContext) -> None:
@@ -184,7 +184,7 @@ def proxy_alone(kind: str, tmp_path: Path, backend: int) -> Iterator[WebServer]:
             yield WebServer(f"http://127.0.0.1:{port}")
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(60)
 
 
 def accepts(port: int) -> bool:
@@ -274,7 +274,7 @@ def keeping_backend() -> Iterator[tuple[int, list[int]]]:
 def test_each_request_has_a_connection_to_the_pages_of_its_own(kind: str, tmp_path: Path) -> None:
     """One that is kept could end while it is idle, just as the next request is sent: 502, and no one-click."""
     with keeping_backend() as (backend, requests), proxy_alone(kind, tmp_path, backend) as proxy:
-        client = http.client.HTTPConnection("127.0.0.1", int(proxy.url.rpartition(":")[2]), timeout=20)  # fmt: skip
+        client = http.client.HTTPConnection("127.0.0.1", int(proxy.url.rpartition(":")[2]), timeout=60)  # fmt: skip
         with closing(client):
             for _ in range(10):
                 client.request("POST", f"/unsubscribe/{SECRET}", ONE_CLICK)
@@ -327,7 +327,7 @@ def test_slow_clients_behind_a_proxy_keep_nobody_from_the_pages(
             trickle(clients)
         assert proxy.post(f"/unsubscribe/{SECRET}", ONE_CLICK).status == 404
         pages.terminate()
-        _, log = pages.communicate(timeout=30)
+        _, log = pages.communicate(timeout=60)
     written = log + logged(tmp_path)
     assert len(written) < 20_000 and SECRET not in written
 

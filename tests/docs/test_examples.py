@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from .. import fork_server
 from ..publications import Publication
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs/examples"
@@ -34,7 +34,7 @@ def test_an_issue_is_composed_and_sent_in_ten_lines(publication: Publication) ->
     assert len(program.read_text(encoding="utf-8").splitlines()) <= 10
     publication.write_essay()
     readers = publication.add_many_subscribers(3)
-    done = subprocess.run(
+    done = fork_server.run(
         [sys.executable, str(program)], cwd=publication.home, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -25,6 +24,7 @@ from upcycle_news.checks.findings import warning
 from upcycle_news.errors import WebhookRefused, WebhookUnreadable
 from upcycle_news.models import Finding
 
+from .. import fork_server
 from ..publications import Publication
 from ..rendering.sample_manifest import LEAD
 
@@ -45,7 +45,7 @@ def test_the_check_of_ones_own_runs_as_it_is_written(
     publication.write_essay(text="Ein Haus!! Es steht leer.\n")
     program = tmp_path / "own_check.py"
     program.write_text(example("with open_app()"), encoding="utf-8")
-    run = subprocess.run(
+    run = fork_server.run(
         [sys.executable, str(program)], cwd=publication.home, capture_output=True, text=True
     )
     assert run.returncode == 0, run.stderr

@@ -73,7 +73,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_meet(self) -> None:
         """Answer only when as many requests have arrived as the barrier asks for."""
         try:
-            self.server.barrier.wait(timeout=5)
+            self.server.barrier.wait(timeout=60)
         except threading.BrokenBarrierError:
             return self.reply(500)
         return self.reply(200, FEED)

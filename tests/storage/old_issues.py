@@ -55,9 +55,12 @@ ENDS = (
 )  # fmt: skip
 
 
+ERASURE_KEY = b"k" * 32
+
+
 def fill(store: Store, *, readers: int = READERS) -> tuple[Subscriber, ...]:
     """Send two issues, the second in two variants; returns the subscribers."""
-    store.erasure_key = b"k" * 32
+    store.erasure_key = ERASURE_KEY
     new = [
         NewSubscriber(
             EmailAddress(f"reader{number}@domain{number % 3}.example.org"),

@@ -28,6 +28,7 @@ from upcycle_news.storage import (
 from upcycle_news.storage.database import Store, open_store
 from upcycle_news.storage.workers import Worker
 
+from ..fork_server import ForkedPython
 from .sample_rows import (
     ISSUE,
     NOW,
@@ -304,7 +305,7 @@ def test_two_processes_on_one_issue_never_serve_the_same_subscriber(store_url: s
     setup = open_store(store_url)
     queued(setup, *(f"reader{number}@example.org" for number in range(200)))
     processes = [
-        subprocess.Popen(
+        ForkedPython(
             [sys.executable, "-c", _SENDER, store_url, str(pid)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )

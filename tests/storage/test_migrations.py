@@ -30,6 +30,7 @@ from upcycle_news.storage.inspect import inspect_store
 from upcycle_news.storage.schema import HEAD, metadata
 from upcycle_news.subscribers.signing_keys import load_or_create_key
 
+from ..fork_server import ForkedPython
 from ..publications import Publication, relay_variables, today
 from ..services.delivery.sink_relay import Sink
 from .sample_rows import ISSUE, queued
@@ -171,7 +172,7 @@ def test_of_several_processes_that_open_a_new_store_one_migrates_it(no_store_yet
         "sys.stdin.readline(); print(current_migration(open_store(sys.argv[1])))"
     )
     processes = [
-        subprocess.Popen(
+        ForkedPython(
             [sys.executable, "-c", program, no_store_yet],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,9 @@ from upcycle_news.storage.ledger import Ledger
 from upcycle_news.storage.packed_block_check import check_blocks
 from upcycle_news.storage.welcome_ledger import WelcomeLedger
 
+from .. import fork_server
 from .old_issues import (
+    ERASURE_KEY,
     FIRST,
     LATER,
     READERS,
@@ -62,20 +64,40 @@ def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packed_deliveries, "_BLOCKS_AT_ONCE", 2)
 
 
+@pytest.fixture(scope="module")
+def _filled_store(_migrated_store: bytes, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The bytes of a SQLite store with two old issues, which each test has its own copy of."""
+    path = tmp_path_factory.mktemp("filled") / "upcycle.db"
+    path.write_bytes(_migrated_store)
+    with closing(open_store(f"sqlite:///{path}")) as store:
+        fill(store)
+    return path.read_bytes()
+
+
+def open_copy(filled: bytes, url: str) -> Store:
+    Path(url.removeprefix("sqlite:///")).write_bytes(filled)
+    store = open_store(url)
+    store.erasure_key = ERASURE_KEY
+    return store
+
+
 @pytest.fixture
-def old(any_store: str) -> Iterator[Store]:
+def old(any_store: str, _filled_store: bytes) -> Iterator[Store]:
     """A store with two old issues whose deliveries are rows, once in SQLite and once in Postgres."""
-    store = open_store(any_store)
-    fill(store)
+    if any_store.startswith("sqlite:"):
+        store = open_copy(_filled_store, any_store)
+    else:
+        store = open_store(any_store)
+        fill(store)
     yield store
     store.close()
 
 
 @pytest.fixture
-def plain(store: Store) -> Store:
+def plain(_filled_store: bytes, store_url: str) -> Iterator[Store]:
     """The same in SQLite, where nothing is ever packed."""
-    fill(store)
-    return store
+    with closing(open_copy(_filled_store, store_url)) as store:
+        yield store
 
 
 def damaged_blocks(store: Store) -> tuple[LocalizedText, ...]:
@@ -195,7 +217,7 @@ def test_a_killed_process_loses_nothing_and_the_next_one_goes_on(
     before = answers(old, people(old))
     command = [sys.executable, "-c", DIE, any_store, str(FIRST), str(calls), step]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
-    killed = subprocess.run(command, env=environment, capture_output=True, check=False)
+    killed = fork_server.run(command, env=environment, capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     rows, packed = places(old, FIRST)
     assert sorted(rows + packed) == [one.id for one in people(old)]

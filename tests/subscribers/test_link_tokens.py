@@ -25,6 +25,8 @@ from upcycle_news.subscribers.link_tokens import (
 )
 from upcycle_news.subscribers.signing_keys import KeyRing, add_key, load_or_create_keys
 
+from ..fork_server import ForkedPython
+
 KEY, OTHER = b"k" * 32, b"o" * 32
 SIGNER = LinkSigner({1: KEY}, "https://umbaupost.example.net")
 
@@ -190,7 +192,7 @@ def test_two_processes_that_create_the_key_at_once_agree_on_it(tmp_path: Path) -
         "print(load_or_create_keys(Path(sys.argv[1]))[1].hex())"
     )
     processes = [
-        subprocess.Popen(
+        ForkedPython(
             [sys.executable, "-c", program, str(tmp_path / "secrets")],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )

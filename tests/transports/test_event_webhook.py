@@ -47,7 +47,7 @@ def raw_server(answer: bytes, *, again: bool = False) -> Iterator[str]:
                 connection.sendall(answer)
                 while again and not ended.is_set():
                     connection.sendall(answer)
-                ended.wait(20)
+                ended.wait(60)
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()

@@ -45,7 +45,7 @@ class ScriptedRelay:
         self.thread.join(5)
         assert not self.errors, self.errors
 
-    def relay(self, timeout: float = 5.0) -> Relay:
+    def relay(self, timeout: float = 60.0) -> Relay:
         return Relay("scripted", "127.0.0.1", self.server.getsockname()[1], "none", timeout=timeout)
 
     def _serve(self) -> None:
@@ -267,8 +267,8 @@ def test_a_refusal_in_the_middle_of_a_long_message_counts() -> None:
         relay.reply(*GOOD)
         relay.read(b"\r\n")
         relay.reply(b"552 5.3.4 too big\r\n")
-        relay.connection.settimeout(2)
-        stay.wait(5)
+        relay.connection.settimeout(60)
+        stay.wait(60)
 
     stay = threading.Event()
     with ScriptedRelay(script) as relay, open_connection(relay.relay()) as connection:
@@ -285,7 +285,7 @@ def test_a_250_before_the_end_of_the_message_does_not_count() -> None:
         relay.reply(*GOOD)
         relay.read(b"\r\n")
         relay.reply(b"250 taken\r\n")
-        stay.wait(5)
+        stay.wait(60)
 
     stay = threading.Event()
     with ScriptedRelay(script) as relay, open_connection(relay.relay()) as connection:
@@ -300,10 +300,10 @@ def test_a_silent_relay_is_disconnected_after_the_timeout(replies: list[bytes], 
     def script(relay: ScriptedRelay) -> None:
         relay.group()
         relay.reply(*replies)
-        stay.wait(5)
+        stay.wait(60)
 
     stay = threading.Event()
-    with ScriptedRelay(script) as relay, open_connection(relay.relay(timeout=0.1)) as connection:
+    with ScriptedRelay(script) as relay, open_connection(relay.relay(timeout=2)) as connection:
         outcome = connection.send(MAX, MESSAGE)
         stay.set()
         assert isinstance(outcome, kind)

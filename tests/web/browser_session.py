@@ -68,7 +68,7 @@ class Connection:
                 return message["result"]
 
     def _hear(self) -> Any:
-        message = json.loads(self._socket.recv(timeout=20))
+        message = json.loads(self._socket.recv(timeout=60))
         if message.get("method") == "Network.requestWillBeSent":
             self.requests.append(message["params"]["request"]["url"])
         return message
@@ -164,7 +164,9 @@ class _Browser:
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         atexit.register(self.end)  # where no session of pytest ends
-        self._address = f"ws://127.0.0.1:{wait_until(self._port, 'Chromium did not start', seconds=40, interval=0.05)}"
+        self._address = (
+            f"ws://127.0.0.1:{wait_until(self._port, 'Chromium did not start', interval=0.05)}"
+        )
         path = (Path(self._folder.name) / "DevToolsActivePort").read_text().split()[1]
         self._commands = Connection(f"{self._address}{path}")
 
@@ -178,7 +180,7 @@ class _Browser:
 
     def end(self) -> None:
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(60)
         self._folder.cleanup()
 
     @contextmanager

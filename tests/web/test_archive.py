@@ -309,9 +309,9 @@ def test_a_build_that_hangs_blocks_one_request_only(context: AppContext) -> None
     first, second = (Thread(target=pages._find, args=("/",), daemon=True) for _ in range(2))
     with exclusive_lock(context.settings.state / "archive.lock"):
         first.start()
-        assert begun.wait(10)
+        assert begun.wait(60)
         second.start()
-        second.join(10)
+        second.join(60)
         assert not second.is_alive()
-    first.join(10)
+    first.join(60)
     assert not first.is_alive()

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -93,7 +92,7 @@ def hanging(step: str) -> Iterator[HangingRelay]:
 @contextmanager
 def web_process(publication: Publication, relay: int) -> Iterator[tuple[subprocess.Popen[str], WebServer]]:  # fmt: skip
     port = free_port()
-    variables = {**relay_variables(relay), "RELAYS__MAIN__TIMEOUT": "60"}
+    variables = {**relay_variables(relay), "RELAYS__MAIN__TIMEOUT": "600"}
     process = publication.start("web", "--port", str(port), **variables)
     server = WebServer(f"http://127.0.0.1:{port}")
 
@@ -109,7 +108,7 @@ def web_process(publication: Publication, relay: int) -> Iterator[tuple[subproce
     finally:
         if process.poll() is None:
             process.kill()
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
 
 
 def deliver_rest(publication: Publication) -> list[str]:
@@ -128,12 +127,12 @@ def test_a_killed_process_loses_no_sign_up(publication: Publication, step: str) 
     with hanging(step) as relay, web_process(publication, relay.port) as (process, server):
         for address in addresses:
             assert server.post("/subscribe", {"email": address}).status == 200
-        assert relay.reached.wait(20)
+        assert relay.reached.wait(60)
         if step == "accepted":  # the relay goes on: killed once all were taken and written down
             store = publication.context().store
             wait_until(lambda: confirmation_mails.count_waiting(store) == 0, "mails wait", interval=0.05)  # fmt: skip
         os.kill(process.pid, signal.SIGKILL)
-        process.wait(20)
+        process.wait(60)
     assert deliver_rest(publication) == ([] if step == "accepted" else addresses)
     assert deliver_rest(publication) == []
 
@@ -146,12 +145,9 @@ def test_a_stopped_process_ends_soon_and_leaves_the_rest_to_others(
     with hanging(step) as relay, web_process(publication, relay.port) as (process, server):
         for address in addresses:
             assert server.post("/subscribe", {"email": address}).status == 200
-        assert relay.reached.wait(20)
-        begin = time.monotonic()
+        assert relay.reached.wait(60)
         process.send_signal(signal.SIGTERM)
-        process.wait(30)  # the relay's own limit is 60 seconds
-        # No limit of the wall clock: that the process has ended before the relay's is the point.
-        assert time.monotonic() - begin < 30
+        process.wait(120)  # fails when it is not over by then: the relay's own limit is 600 seconds
     rest = deliver_rest(publication)
     assert len(rest) + relay.mails == 4
     assert rest == ([] if step == "accepted" else addresses)

@@ -53,7 +53,7 @@ def test_every_address_of_a_name_is_bound_or_none(busy: int) -> None:
     try:
         port = listener.sockets[0].getsockname()[1]
         assert listener.url.endswith(f":{port}/") and not listener.inherited
-        with socket.create_connection(listener.sockets[0].getsockname()[:2], 5):
+        with socket.create_connection(listener.sockets[0].getsockname()[:2], 60):
             pass  # the kernel takes it before anybody is there
     finally:
         for one in listener.sockets:
@@ -92,14 +92,14 @@ def test_clicks_wait_in_systemds_socket_while_the_process_is_replaced(
         try:
             assert server.get("/healthz").status == 200
             first.terminate()
-            first.wait(20)
-            with socket.create_connection(("127.0.0.1", port), 20) as click:
+            first.wait(60)
+            with socket.create_connection(("127.0.0.1", port), 60) as click:
                 click.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
                 second = start(kept)
                 try:
                     assert click.recv(64).startswith(b"HTTP/1.1 200 ")
                     second.terminate()
-                    _, said = second.communicate(timeout=20)
+                    _, said = second.communicate(timeout=60)
                 finally:
                     second.kill()
         finally:

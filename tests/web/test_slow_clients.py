@@ -57,7 +57,7 @@ def web_process(
         yield process
     finally:
         process.kill()
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
 
 
 def connects(port: int) -> bool:
@@ -66,7 +66,7 @@ def connects(port: int) -> bool:
 
 
 def slow_client(port: int, sent: bytes) -> socket.socket:
-    client = socket.create_connection(("127.0.0.1", port), 20)
+    client = socket.create_connection(("127.0.0.1", port), 60)
     client.sendall(sent)
     return client
 
@@ -98,7 +98,7 @@ def test_others_are_answered_while_slow_clients_hold_more_connections_than_files
             assert server.get("/healthz").status == 200
         assert server.post("/unsubscribe/x").status == 404
         process.terminate()
-        _, log = process.communicate(timeout=30)
+        _, log = process.communicate(timeout=60)
     assert len(log) < 4000 and "out of system resource" not in log
 
 
@@ -128,7 +128,7 @@ def test_others_are_answered_while_slow_readers_leave_their_answers_unread(
         for _ in range(5):
             assert server.get("/healthz").status == 200
         process.terminate()
-        _, log = process.communicate(timeout=30)
+        _, log = process.communicate(timeout=60)
     assert len(log) < 4000 and "page failed" not in log
 
 

@@ -55,7 +55,7 @@ class Journey:
         def received() -> list[bytes]:
             return [body for recipient, body in self.relay.accepted if recipient == to]
 
-        wait_until(lambda: len(received()) >= count, "a mail is missing", seconds=30, interval=0.02)
+        wait_until(lambda: len(received()) >= count, "a mail is missing", interval=0.02)
         assert len(received()) == count
         return received()
 
@@ -128,7 +128,7 @@ def test_the_whole_way_of_one_reader(publication: Publication, port: int, clock:
         page.type("input[name=email]", OLD)
         page.tick("input[value=Bestand]")
         page.tick("button")
-        wait_until(lambda: "liegt dort gleich eine Mail" in page.text(), "no answer", seconds=30)
+        wait_until(lambda: "liegt dort gleich eine Mail" in page.text(), "no answer")
         assert page.run("location.origin") == site
 
         # The mail that arrived, and the button behind its link.

@@ -42,7 +42,7 @@ class WebServer:
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if body is not None:
             sent.setdefault("Content-Type", "application/x-www-form-urlencoded")
-        connection = http.client.HTTPConnection("127.0.0.1", urlsplit(self.url).port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", urlsplit(self.url).port, timeout=60)
         try:
             target = parts.path + (f"?{parts.query}" if parts.query else "")
             connection.request(method, target, body, sent)
@@ -76,4 +76,4 @@ def running_server(context: AppContext, port: int) -> Iterator[WebServer]:
         yield WebServer(f"http://127.0.0.1:{port}")
     finally:
         server.should_exit = True
-        thread.join(20)
+        thread.join(60)

@@ -7,6 +7,7 @@ import os
 import sys
 from contextlib import suppress
 from io import UnsupportedOperation
+from typing import TextIO
 
 
 def main() -> None:
@@ -40,12 +41,12 @@ def main() -> None:
         sys.exit(130)
     except BrokenPipeError:
         # Whatever read our output (head, less) has ended: print nothing more, at interpreter exit neither.
-        _discard_output()
+        _discard(sys.stdout)
         sys.exit(1)
     except OSError as error:
         from upcycle_news.api.system_errors import from_system_error
 
-        _discard_output()  # it may be what could not be written
+        _discard(sys.stdout)  # it may be what could not be written
         _say(str(from_system_error(error)))
         sys.exit(1)
 
@@ -81,11 +82,13 @@ def _open_closed_streams() -> None:
 def _say(sentence: str) -> None:
     """Print a sentence on standard error; a stream that takes nothing changes no exit code."""
     if sys.stderr is not None:
-        with suppress(OSError):
+        try:
             print(sentence, file=sys.stderr)  # noqa: T201
+        except OSError:  # what is still buffered would fail again at interpreter exit: 120
+            _discard(sys.stderr)
 
 
-def _discard_output() -> None:
-    """Send to the null device what is still to be written to standard output."""
+def _discard(stream: TextIO) -> None:
+    """Send to the null device what is still to be written to a standard stream."""
     with suppress(OSError, UnsupportedOperation, AttributeError):  # closed, or not a file
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

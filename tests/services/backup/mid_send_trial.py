@@ -19,6 +19,7 @@ from upcycle_news.services.delivery.worker_job import WorkerJob, encode_job
 from upcycle_news.services.runs.admission import admit_run
 from upcycle_news.services.runs.pending import pending_issues
 
+from ...fork_server import ForkedPython
 from ...publications import CommandResult, Publication
 from ..delivery.kill_trial import ISSUE, prepare, trial_environment
 from ..delivery.sink_relay import Sink
@@ -66,7 +67,7 @@ def trial(
             with patch.dict(os.environ, variables):
                 return Publication(home, utc_now).run(*arguments, code=code)
 
-        sending = subprocess.Popen(
+        sending = ForkedPython(
             command("issue", "resume", ISSUE), env=environment, start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,6 +17,7 @@ from upcycle_news.services.content import collect_essays, drafts
 from upcycle_news.services.content.take_essays import take_drafts, waiting_drafts
 from upcycle_news.storage import collected_posts
 
+from ... import fork_server
 from ...publications import CommandResult, Publication
 from .post_site import PostSite, SitePost, post_site, sources
 
@@ -502,7 +502,7 @@ def test_a_killed_collection_leaves_nothing_half_written(
     picture = site.picture("/tor.jpg")
     html = f'<p>Holz.</p><img src="{picture}" alt="Ein Tor">'
     configure(publication, site.wordpress(replace(POST, html=html)))
-    killed = subprocess.run(
+    killed = fork_server.run(
         [sys.executable, "-c", KILLED, where],
         cwd=publication.home,
         env=dict(os.environ),

@@ -24,6 +24,8 @@ from upcycle_news.services.issues import approval, compose, render
 from upcycle_news.storage import subscribers
 from upcycle_news.storage.subscribers import NewSubscriber
 
+from ... import fork_server
+from ...fork_server import ForkedPython
 from ...waiting import wait_until
 from .sink_relay import Sink
 
@@ -131,7 +133,7 @@ def trial(
 
 
 def _resume(environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
+    return ForkedPython(
         upcycle_news("resume", ISSUE),
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -159,14 +161,14 @@ def _kill(process: subprocess.Popen[bytes], *, alone: bool) -> None:
 
 def _until_closed(environment: dict[str, str]) -> None:
     def resumed_and_closed() -> bool:
-        subprocess.run(upcycle_news("resume", ISSUE), env=environment, capture_output=True)
+        fork_server.run(upcycle_news("resume", ISSUE), env=environment, capture_output=True)
         return bool(status_of(environment, "status")[0]["closed"])
 
     wait_until(resumed_and_closed, "the issue never closed", interval=0.5)
 
 
 def status_of(environment: dict[str, str], command: str, *more: str) -> list[Any]:
-    done = subprocess.run(
+    done = fork_server.run(
         upcycle_news(command, ISSUE, *more, "--json"),
         env=environment, capture_output=True, text=True, check=True,
     )  # fmt: skip

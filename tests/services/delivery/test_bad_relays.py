@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +13,7 @@ from upcycle_news.delivery.engine import deliver
 from upcycle_news.delivery.ports import DeliveryReport, SendLimits, WaitLimits
 from upcycle_news.models import Envelope, LeasedDelivery, Rate
 from upcycle_news.storage import issues
-from upcycle_news.storage.database import Store, open_store
+from upcycle_news.storage.database import Store
 from upcycle_news.storage.quotas import Quotas
 from upcycle_news.transports.smtp import open_connection
 
@@ -31,13 +31,6 @@ from ...transports.bad_relays import (
 
 READERS = 40
 DAY = WaitLimits(deferred=3 * 86400)
-
-
-@pytest.fixture
-def store(tmp_path: Any) -> Iterator[Store]:
-    opened = open_store(f"sqlite:///{tmp_path}/bad.db")
-    yield opened
-    opened.close()
 
 
 def compose(claim: LeasedDelivery) -> tuple[Envelope, bytes]:

@@ -51,10 +51,10 @@ def test_a_transaction_that_waits_for_the_first_delivery_has_locked_no_other(
         worker.start()
         wait_until(
             lambda: looking.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone(),
-            "nothing waits for the lock", seconds=30, interval=0.01,
+            "nothing waits for the lock", interval=0.01,
         )  # fmt: skip
         other.execute("SELECT id FROM deliveries WHERE id = %s FOR UPDATE NOWAIT", [last])
         other.rollback()
-        worker.join(30)
+        worker.join(60)
     assert failures == []
     store.close()

@@ -36,7 +36,7 @@ def test_a_drained_worker_leaves_no_delivery_unknown(publication: Publication) -
         assert sink.wait_for(5, 60)
         drained = publication.run("drain", "--seconds", "30", "--json")
         assert drained.json == {"asked": 1, "left": 0}
-        sender.wait(20)
+        sender.wait(60)
         counts = issue_status(context, IssueId.parse(str(issue))).as_dict()
         assert counts["sent"] == sink.count
         assert (counts["sending"], counts["unknown"]) == (0, 0)

@@ -23,6 +23,7 @@ from upcycle_news.storage import issues, revisions, subscribers
 from upcycle_news.storage.revisions import Revision
 
 from ...delivery.memory_ledger import Clock
+from ...fork_server import ForkedPython
 from ...publications import Publication, approve_issue, create_publication, issue_status, parse_mail
 from ..issues.topic_items import TOPICS, add_readers, choose, offer, publish, write_essay_with
 from .kill_trial import ISSUE, status_of, trial_environment
@@ -94,7 +95,7 @@ class Trial:
 
 
 def command(environment: dict[str, str], *arguments: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
+    return ForkedPython(
         [str(Path(sys.executable).parent / "upcycle-news"), "issue", *arguments],
         env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL, start_new_session=True,

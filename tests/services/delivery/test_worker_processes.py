@@ -24,6 +24,7 @@ from upcycle_news.services.delivery.worker_pool import WorkerPool, _WorkerProces
 from upcycle_news.storage.database import open_store
 from upcycle_news.storage.ledger import Ledger
 
+from ...fork_server import ForkedPython
 from ...publications import Publication
 from ...storage.sample_rows import ISSUE, NOW, queued
 from ...transports.bad_relays import MisbehavingRelay
@@ -57,7 +58,7 @@ def test_two_processes_never_exceed_their_common_quota(any_store: str, rate: str
 
 
 def _quota_process(url: str, rate: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+    return ForkedPython(
         [sys.executable, "-m", "tests.storage.quota_process", url, rate],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
     )  # fmt: skip
@@ -77,7 +78,7 @@ def _send_at(processes: list[subprocess.Popen[str]], now: Any) -> int:
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    process.communicate(timeout=30)
+    process.communicate(timeout=60)
     assert process.returncode == 0
 
 
@@ -168,7 +169,7 @@ def test_lines_that_are_no_reports_do_not_stop_reading(
     workers = WorkerPool(context, ISSUE, job, 1, on_report)
     worker = _WorkerProcess(process, threading.Thread())
     workers._read(worker)
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0
     assert reported == [2, 3]
     assert worker.report.sent == 3
 

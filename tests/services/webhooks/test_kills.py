@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from datetime import timedelta
 from itertools import groupby
@@ -16,6 +15,7 @@ from upcycle_news.models import EventKind
 from upcycle_news.services.webhooks.deliver import LEASE, deliver
 from upcycle_news.services.webhooks.status import statuses
 
+from ... import fork_server
 from ...delivery.memory_ledger import Clock
 from ...publications import Publication
 from .conftest import Open, happen
@@ -40,7 +40,7 @@ def test_killed_at_any_step_nothing_is_lost_and_doubles_have_one_id(
     for number in range(4):
         happen(context, EventKind.SUBSCRIBER_CONFIRMED, subscriber=number)
     variables = {"WEBHOOKS__CRM__URL": receiver.url, "WEBHOOKS__CRM__SECRET": secret}
-    ended = subprocess.run(
+    ended = fork_server.run(
         [sys.executable, "-m", "tests.services.webhooks.delivering_process",
          str(publication.home), clock.now.isoformat(), step],
         cwd=ROOT,

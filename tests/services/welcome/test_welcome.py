@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import subprocess
 import sys
 from collections import Counter
 from datetime import timedelta
@@ -42,7 +41,9 @@ from upcycle_news.storage.send_hold import HoldKind
 from upcycle_news.subscribers import double_opt_in
 from upcycle_news.subscribers.link_tokens import Purpose
 
+from ... import fork_server
 from ...delivery.memory_ledger import Clock
+from ...fork_server import ForkedPython
 from ...publications import Publication, issue_status, parse_mail, relay_variables, send_issue
 from ...transports.bad_relays import MisbehavingRelay, for_addresses
 from ...two_languages import add_readers, make_bilingual, write_translated
@@ -433,7 +434,7 @@ def test_two_processes_at_once_send_each_step_once(
         environment |= {f"UPCYCLE_NEWS_{name}": value for name, value in port.items()}
         command = [sys.executable, str(Path(__file__).with_name("kill_child.py"))]
         now = context.clock().isoformat()
-        children = [subprocess.Popen([*command, now], env=environment) for _ in range(2)]
+        children = [ForkedPython([*command, now], env=environment) for _ in range(2)]
         assert [child.wait(120) for child in children] == [0, 0]
         assert len(relay.accepted) == 12
     [step] = steps.steps(context)
@@ -460,7 +461,7 @@ def test_forty_days_with_kills_bring_each_step_once(publication: Publication, cl
         if day % 4 == 2:
             where = (dice.choice(["before", "after"]), str(dice.randrange(1, 4)))
             context.store.close()
-            child = subprocess.run(
+            child = fork_server.run(
                 [*command, clock.now.isoformat(), *where], env=environment, check=False
             )
             assert child.returncode in (0, -9)

@@ -70,7 +70,7 @@ def api_client(context: AppContext) -> Iterator[ApiClient]:
     with (
         running_server(context, free_port()) as server,
         # Reading the certificates of this machine would take most of the start; there is no TLS.
-        httpx.Client(base_url=server.url, timeout=20, trust_env=False, verify=False) as client,
+        httpx.Client(base_url=server.url, timeout=60, trust_env=False, verify=False) as client,
     ):
         yield ApiClient(context, client)
 
