@@ -194,7 +194,10 @@ class PrefectServer:
     def wait_for_state(
         self, run: str, *types: str, after: str = "", seconds: float = PATIENCE
     ) -> Any:
-        """Return the state of a run once it has one of these types and is newer than `after`."""
+        """Return the state of a run once it has one of these types and is newer than `after`.
+
+        Asked each second: a request costs the server a fiftieth of one.
+        """
         states: list[Any] = []
 
         def is_reached() -> bool:
@@ -202,7 +205,7 @@ class PrefectServer:
             return states[-1]["type"] in types and states[-1]["timestamp"] > after
 
         wait_until(
-            is_reached, lambda: self._why_not(run, types, states[-1]), seconds=seconds, interval=0.5
+            is_reached, lambda: self._why_not(run, types, states[-1]), seconds=seconds, interval=1.0
         )
         return states[-1]
 

@@ -5,8 +5,8 @@ the arguments of a Python, such as ``-m prefect server start``: the parent forks
 the arguments, variables, folder and descriptors of the executable, whose process lives as long as the child does:
 signals and exit codes go through it, and when it is killed the child is.
 
-The child imports the modules of the program itself, and `sys.executable` is the same executable there: a runner
-starts its runs with it.
+The parent imports the program's flows, too; files of a publication the child loads itself. `sys.executable` is the
+same executable there: a runner starts its runs with it.
 """
 
 from __future__ import annotations
@@ -30,16 +30,22 @@ from pathlib import Path
 from typing import Any
 
 from tests.processes import end_with_parent
+from upcycle_news.api.publications import bundled_publication
+from upcycle_news.prefect_api.flow_process import flow_names
 
 ROOT = Path(__file__).parents[2]
-# What server, runner, worker and runs import: Prefect's modules, and below `upcycle_news_flows` what these need.
+# What server, runner, worker and runs import, also later than at their start.
 IMPORTED = (
     "aiosqlite",
+    "anyio._backends._asyncio",
     "asyncpg",
+    "babel.dates",
+    "graphviz",
     "prefect.cli.flow_run",
     "prefect.cli.server",
     "prefect.cli.work_pool",
     "prefect.cli.worker",
+    "prefect.docker",
     "prefect.engine",
     "prefect.flow_engine",
     "prefect.main",
@@ -47,7 +53,7 @@ IMPORTED = (
     "prefect.server.api.server",
     "prefect.task_engine",
     "prefect.workers.process",
-    "upcycle_news.api",
+    "upcycle_news.cli",
     "uvicorn",
 )
 
@@ -194,7 +200,8 @@ def keep_names_of_time_zones() -> None:
 
 def main(executable: str, descriptor: int) -> None:
     """Import everything, serve, and run what a child has to."""
-    for module in IMPORTED:
+    flows = (f"upcycle_news_flows.{name}" for name in flow_names(bundled_publication() / "flows"))
+    for module in (*IMPORTED, *flows):
         import_module(module)
     keep_names_of_time_zones()
     gc.collect()
