@@ -2,13 +2,14 @@
 
     .venv/bin/python bench/thursday.py [--issues 1000] [--past-readers 1000] [--readers 100000]
                                        [--feeds 20] [--items-a-week 3] [--steps "feeds collect,…"]
+                                       [--store postgres]
 
 Two publications have the same readers, feeds and essay of the day; one has sent an issue in each of so many
 weeks before, each with an essay and items of its own, deliveries to some of the readers, bounces,
 unsubscribes and reports, and its feeds have brought so many items a week. Before the day begins both are
 tidied, their archive is built and their files are checked, as in the weeks before. Each step is a command in
 a process of its own, and the mails go to Postfix's smtp-sink. Prints CPU seconds (the command with its
-processes) and seconds of both.
+processes, without Postgres) and seconds of both.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -34,6 +35,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests.flows.delivery_counts import configure_relay
 from tests.growth.grown import add_history, essay_text, texts_of_items
+from tests.postgres_server import DebianPostgres
 from tests.processes import smtp_sink
 from tests.publications import Publication, create_publication, today
 
@@ -73,19 +75,26 @@ def main() -> None:
     parser.add_argument(
         "--steps", default=",".join(map(" ".join, STEPS)), help="some of them, in their order"
     )
+    parser.add_argument("--store", choices=("sqlite", "postgres"), default="sqlite")
     options = parser.parse_args()
     steps = [tuple(step.split()) for step in options.steps.split(",")]
-    with tempfile.TemporaryDirectory() as folder, smtp_sink() as port:
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        port = stack.enter_context(smtp_sink())
+        server = stack.enter_context(DebianPostgres()) if options.store == "postgres" else None
         site = Path(folder) / "site"
         site.mkdir()
-        with served(site) as url:
-            write_feeds(site, options.feeds)
-            figures = []
-            for name, issues in (("empty", 0), ("grown", options.issues)):
-                began = time.monotonic()
-                publication = made(Path(folder) / name, url, port, options, issues)
-                print(f"{name}: made in {time.monotonic() - began:.0f} s", flush=True)
-                figures.append([told(publication, command) for command in steps])
+        url = stack.enter_context(served(site))
+        write_feeds(site, options.feeds)
+        figures = []
+        for name, issues in (("empty", 0), ("grown", options.issues)):
+            if server is not None:
+                database = server.database(name).replace("postgresql://", "postgresql+psycopg://")
+                os.environ["UPCYCLE_NEWS_STORE"] = database
+            began = time.monotonic()
+            publication = made(Path(folder) / name, url, port, options, issues)
+            print(f"{name}: made in {time.monotonic() - began:.0f} s", flush=True)
+            figures.append([told(publication, command) for command in steps])
     print(
         f"\n| step, {options.readers:,} readers | CPU s, no issue before | {options.issues:,} | ratio"
         " | s, no issue before | s | ratio |\n|---|--:|--:|--:|--:|--:|--:|"
