@@ -49,11 +49,12 @@ def flows(
         from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
         from prefect.testing.utilities import prefect_test_harness
 
+        real = sys.executable
         with (
             patch("prefect.testing.utilities.mkdtemp", lambda: str(home)),
             patch("sys.executable", warm_python),  # which its server is started with
             prefect_test_harness(server_startup_timeout=240),
-            patch("sys.executable", sys.executable),
+            patch("sys.executable", real),
             # Each flow waits a second for the thread of its heartbeat, which has another test (test_watch.py).
             temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
         ):
