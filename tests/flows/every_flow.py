@@ -194,15 +194,20 @@ def mails(home: Path) -> list[Path]:
 
 
 @contextmanager
-def started(python: str, home: Path, **more: str) -> Iterator[tuple[Installation, PrefectServer]]:
-    """Make a publication in `home` with the interpreter and these variables, and start a server."""
+def started(
+    python: str, home: Path, *, server_python: str = "", **more: str
+) -> Iterator[tuple[Installation, PrefectServer]]:
+    """Make a publication in `home` with the interpreter and these variables, and start a server.
+
+    The server alone may have another interpreter.
+    """
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")},
         **more,
     }
     installation = Installation(python, home, environment)
     installation.make_publication()
-    server = PrefectServer(home, more, python=python)
+    server = PrefectServer(home, more, python=python, server_python=server_python)
     installation.environment = server.environment
     server.start_server()
     try:

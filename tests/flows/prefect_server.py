@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Self
 import httpx
 import yaml
 
-from upcycle_news.prefect_api.environment import server_environment
+from upcycle_news.prefect_api.environment import QUIET_ENVIRONMENT, server_environment
 
 from ..processes import end_with_parent, free_port
 from ..waiting import wait_until
@@ -39,13 +39,18 @@ def _copied(database: Path) -> bytes:
 class PrefectServer:
     """Use as a context manager; `environment` is what programs need to reach it."""
 
-    # What the first server of this process has made: to migrate a database costs more than the rest of a start.
+    # An empty database, once there is one in this process: to migrate it costs more than the rest of a start.
     _migrated: ClassVar[bytes] = b""
 
     def __init__(
-        self, home: Path, environment: Mapping[str, str] = {}, *, python: str = sys.executable
+        self,
+        home: Path,
+        environment: Mapping[str, str] = {},
+        *,
+        python: str = sys.executable,
+        server_python: str = "",
     ) -> None:
-        self.python = python
+        self.python, self._server_python = python, server_python or python
         self.port = free_port()
         self.home, self.prefect_home = home, home / "var" / "prefect"
         self._output = home.with_name(f"{home.name}-prefect.log")  # what the processes say
@@ -66,7 +71,6 @@ class PrefectServer:
             timeout=180,
             limits=httpx.Limits(max_keepalive_connections=0),
         )
-        self._started_before = False
         self._server: subprocess.Popen[bytes] | None = None
         self._runner: subprocess.Popen[bytes] | None = None
 
@@ -99,16 +103,30 @@ class PrefectServer:
         if self._server is None or self._server.poll() is not None:
             self.prefect_home.mkdir(parents=True, exist_ok=True)  # Prefect makes no folder above it
             database = self.prefect_home / "prefect.db"
-            is_first, self._started_before = not self._started_before, True
-            if is_first and self._migrated and not database.exists():
+            is_new = not database.exists()
+            if is_new and self._migrated:
                 database.write_bytes(self._migrated)
             command = ["-m", "prefect", "server", "start"]
+            command += ["--host", "127.0.0.1", "--port", str(self.port)]
             self._server = self._spawn(
-                *command, "--host", "127.0.0.1", "--port", str(self.port), **self.server_variables
+                *command, python=self._server_python, **self.server_variables
             )
             wait_until(self._answers, self._why_not_started, seconds=PATIENCE)
-            if is_first and not self._migrated and database.exists():
+            if is_new and not self._migrated and database.exists():
                 PrefectServer._migrated = _copied(database)
+
+    @classmethod
+    def empty_database(cls, python: str, folder: Path) -> bytes:
+        """Return the SQLite file of a Prefect server that has run nothing, made in `folder` if it must be."""
+        if not cls._migrated:
+            others = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
+            subprocess.run(
+                [python, "-m", "prefect", "server", "database", "upgrade", "--yes"],
+                cwd=folder, env={**others, **QUIET_ENVIRONMENT, "PREFECT_HOME": str(folder)},
+                check=True, capture_output=True,
+            )  # fmt: skip
+            cls._migrated = _copied(folder / "prefect.db")
+        return cls._migrated
 
     def _why_not_started(self) -> str:
         return "\n".join(["the server did not start:", *self.output_lines()[-40:]])
@@ -123,11 +141,11 @@ class PrefectServer:
             self._kill(worker, signal.SIGTERM)
 
     def _spawn(
-        self, *arguments: str, before: Sequence[str] = (), **more: str
+        self, *arguments: str, before: Sequence[str] = (), python: str = "", **more: str
     ) -> subprocess.Popen[bytes]:
         with self._output.open("ab") as output:
             return subprocess.Popen(
-                [*before, self.python, *arguments], cwd=self.home, env={**self.environment, **more},
+                [*before, python or self.python, *arguments], cwd=self.home, env={**self.environment, **more},
                 stdout=output, stderr=output, start_new_session=True, preexec_fn=end_with_parent,
             )  # fmt: skip
 
@@ -176,7 +194,10 @@ class PrefectServer:
     def wait_for_state(
         self, run: str, *types: str, after: str = "", seconds: float = PATIENCE
     ) -> Any:
-        """Return the state of a run once it has one of these types and is newer than `after`."""
+        """Return the state of a run once it has one of these types and is newer than `after`.
+
+        Asked each second: a request costs the server a fiftieth of one.
+        """
         states: list[Any] = []
 
         def is_reached() -> bool:
@@ -184,7 +205,7 @@ class PrefectServer:
             return states[-1]["type"] in types and states[-1]["timestamp"] > after
 
         wait_until(
-            is_reached, lambda: self._why_not(run, types, states[-1]), seconds=seconds, interval=0.5
+            is_reached, lambda: self._why_not(run, types, states[-1]), seconds=seconds, interval=1.0
         )
         return states[-1]
 
@@ -238,7 +259,7 @@ class PrefectServer:
         assert response["status"] == "ACCEPT", response
 
     def retry_run(self, run: str) -> None:
-        command = [sys.executable, "-m", "prefect", "flow-run", "retry", run]
+        command = [self.python, "-m", "prefect", "flow-run", "retry", run]
         subprocess.run(
             command, cwd=self.home, env=self.environment, check=True, capture_output=True
         )

@@ -9,7 +9,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -129,9 +128,9 @@ class Outcome:
 
 
 def simulate(
-    folder: Path, plan: Plan, *, store: str = "", kills: int = 0, sending_kills: int = 0, seed: int = 1
+    folder: Path, plan: Plan, *, python: str, store: str = "", kills: int = 0, sending_kills: int = 0, seed: int = 1
 ) -> Outcome:  # fmt: skip
-    """Live the plan in `folder`, killed `kills` times, `sending_kills` of them in the middle of an issue."""
+    """Live the plan in `folder` in processes of this Python, killed `kills` times, `sending_kills` of them in the middle of an issue."""
     chance = random.Random(seed)
     begun = time.monotonic()
     with Sink() as sink, feed_site(folder / "feeds") as site:
@@ -139,7 +138,7 @@ def simulate(
         environment = {**os.environ, **variables(home, store, sink.port)}
         to_kill = random_kills(plan, kills, sending_kills, chance)
         killed: list[str] = []
-        while not live(folder, environment, sink, to_kill, killed, chance):
+        while not live(python, folder, environment, sink, to_kill, killed, chance):
             pass
         mails: dict[str, list[str]] = {}
         for address, ids in sink.accepted.items():
@@ -218,6 +217,7 @@ def random_kills(plan: Plan, kills: int, sending_kills: int, chance: random.Rand
 
 
 def live(
+    python: str,
     folder: Path,
     environment: Mapping[str, str],
     sink: Sink,
@@ -228,7 +228,7 @@ def live(
     """Run the process until it ends (True) or is killed (False); raises when it ends otherwise."""
     with (folder / "log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "tests.flows.year_process", str(folder / "plan.json")],
+            [python, "-W", "ignore", "-m", "tests.flows.year_process", str(folder / "plan.json")],
             cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=log, text=True,
             start_new_session=True, preexec_fn=end_with_parent,
         )  # fmt: skip

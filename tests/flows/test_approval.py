@@ -84,7 +84,7 @@ def items_of(form: str) -> list[str]:
 
 
 def test_schedules_produce_runs_and_items_that_an_editor_excludes_are_in_no_mail(
-    publication: Publication, relay: StoringSink
+    publication: Publication, relay: StoringSink, warm_python: str
 ) -> None:
     """The form, its answer, a new revision, the form again, the approval, the mails.
 
@@ -93,7 +93,10 @@ def test_schedules_produce_runs_and_items_that_an_editor_excludes_are_in_no_mail
     publication.write_essay("Bahnhof und Bestand", text=LEERSTAND)
     readers = publication.add_many_subscribers(2)
     settings = environment(relay, FEEDS__ALLOW_PRIVATE="true")
-    with DemoSite(datetime.now(UTC)) as site, PrefectServer(publication.home, settings) as server:
+    with (
+        DemoSite(datetime.now(UTC)) as site,
+        PrefectServer(publication.home, settings, python=warm_python) as server,
+    ):
         (publication.home / "content/feeds.toml").write_text(site.feeds_toml())
         scheduled = {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
         wait_until(
@@ -146,7 +149,7 @@ def revision_in(form: str) -> str:
 
 
 def test_editors_are_reminded_then_the_request_expires_and_a_new_run_asks_again(
-    publication: Publication, relay: StoringSink
+    publication: Publication, relay: StoringSink, warm_python: str
 ) -> None:
     publication.write_essay()
     readers = publication.add_many_subscribers(2)
@@ -161,7 +164,7 @@ def test_editors_are_reminded_then_the_request_expires_and_a_new_run_asks_again(
         COCKPIT__APPROVAL_HOURS="0.5",
         COCKPIT__REMINDER_DAYS=json.dumps([WEEKDAYS[later]]),
     )
-    with PrefectServer(publication.home, settings) as server:
+    with PrefectServer(publication.home, settings, python=warm_python) as server:
         run = server.start("publish-issue/thursday")
         server.wait_for_state(run, "PAUSED")
         for _ in range(2):  # the second time no mail is sent
@@ -192,13 +195,13 @@ def test_editors_are_reminded_then_the_request_expires_and_a_new_run_asks_again(
 
 
 def test_an_old_prefect_database_causes_no_second_mail(
-    publication: Publication, relay: StoringSink, tmp_path: Path
+    publication: Publication, relay: StoringSink, warm_python: str, tmp_path: Path
 ) -> None:
     """The restored copy still schedules the run that has sent the issue since: it runs again."""
     publication.write_essay()
     readers = publication.add_many_subscribers(3)
     settings = environment(relay)
-    with PrefectServer(publication.home, settings) as server:
+    with PrefectServer(publication.home, settings, python=warm_python) as server:
         server.stop_runner()  # so that nothing takes the run before it is copied
         run = server.start("publish-issue/thursday", approve=True)
         copy = tmp_path / "prefect.db"

@@ -6,10 +6,17 @@ import pytest
 
 from ..publications import Publication
 
-pytestmark = [pytest.mark.prefect, pytest.mark.slow]
+pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.xdist_group("prefect")]
 
 
-def test_the_demo_mails_no_real_subscriber(publication: Publication) -> None:
+def test_the_demo_mails_no_real_subscriber(
+    publication: Publication, empty_prefect_database: bytes
+) -> None:
+    of_demo = publication.home / "var/demo/prefect"
+    of_demo.mkdir(parents=True)
+    (of_demo / "prefect.db").write_bytes(
+        empty_prefect_database
+    )  # to make it takes half of the demo
     publication.write_essay()
     publication.add_many_subscribers(2)
     path = publication.home / "newsletter.toml"

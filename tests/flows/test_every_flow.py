@@ -61,13 +61,16 @@ def unpack_wheel(folder: Path) -> Path:
         pytest.param("wheel", marks=pytest.mark.nightly),
     ],
 )
-def test_every_flow_runs_however_it_is_started(tmp_path: Path, kind: str) -> None:
+def test_every_flow_runs_however_it_is_started(tmp_path: Path, kind: str, warm_python: str) -> None:
     variables: dict[str, str] = {}
     if kind == "checkout":
         variables["PYTHONPATH"] = str(copy_checkout(tmp_path / "checkout") / "src")
     elif kind == "wheel":
         variables["PYTHONPATH"] = str(unpack_wheel(tmp_path))
-    with started(sys.executable, tmp_path / "umbaupost", **variables) as (installation, server):
+    # What starts flows is looked at, not Prefect's server: .ci/wheel starts that, too, with the wheel's Python.
+    with started(
+        sys.executable, tmp_path / "umbaupost", server_python=warm_python, **variables
+    ) as (installation, server):
         found = installation.run("-c", "import upcycle_news_flows as f; print(f.__file__)").stdout
         assert Path(found.strip()).is_relative_to(tmp_path if variables else ROOT / "src")
         # Each in a process of its own, as a command and as a file: .ci/wheel.

@@ -44,7 +44,11 @@ def test_prefects_commands_fail_where_no_servers_address_is_known(publication: P
 
 
 @pytest.mark.slow
-def test_a_flow_by_hand_says_that_its_server_is_temporary(publication: Publication) -> None:
+def test_a_flow_by_hand_says_that_its_server_is_temporary(
+    publication: Publication, empty_prefect_database: bytes
+) -> None:
+    (publication.home / "var/prefect").mkdir(exist_ok=True)
+    (publication.home / "var/prefect/prefect.db").write_bytes(empty_prefect_database)
     done = python(publication.home, "flows/tidy.py")
     assert done.returncode == 0, done.stderr
     assert '"state": "Completed"' in done.stdout

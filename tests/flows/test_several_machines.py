@@ -41,7 +41,7 @@ def postgres() -> Iterator[DebianPostgres]:
 
 @pytest.mark.timeout(900)  # a database, a server, two workers and four runs on a busy machine
 def test_one_of_two_machines_dies_and_each_subscriber_gets_one_mail(
-    postgres: DebianPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    postgres: DebianPostgres, warm_python: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = postgres.database("store")
     monkeypatch.setenv("UPCYCLE_NEWS_STORE", store.replace("postgresql:", "postgresql+psycopg:"))
@@ -53,7 +53,7 @@ def test_one_of_two_machines_dies_and_each_subscriber_gets_one_mail(
     with (
         publication,
         Sink() as sink,
-        WorkerPool(publication.home, {}, prefect) as pool,
+        WorkerPool(publication.home, {}, prefect, python=warm_python) as pool,
         StoreQueries(store) as queries,
     ):
         configure_relay(publication, sink.port, f"{RATE}/s", "10000/d")
@@ -83,7 +83,7 @@ def test_one_of_two_machines_dies_and_each_subscriber_gets_one_mail(
 
 @pytest.mark.timeout(900)  # a database, a server, two workers and four runs on a busy machine
 def test_the_watch_goes_on_on_another_machine_when_its_own_vanishes(
-    postgres: DebianPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    postgres: DebianPostgres, warm_python: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = postgres.database("store")
     monkeypatch.setenv("UPCYCLE_NEWS_STORE", store.replace("postgresql:", "postgresql+psycopg:"))
@@ -91,7 +91,7 @@ def test_the_watch_goes_on_on_another_machine_when_its_own_vanishes(
     monkeypatch.chdir(publication.home)
     publication.add_many_subscribers(1)
     prefect = postgres.database("prefect")
-    with publication, WorkerPool(publication.home, {}, prefect) as pool:
+    with publication, WorkerPool(publication.home, {}, prefect, python=warm_python) as pool:
         queues = pool.request("POST", "/work_pools/newsletter/queues/filter", {})
         assert min(queues, key=lambda queue: queue["priority"])["name"] == "alarms"
         operators = pool.request("GET", "/deployments/name/notify/operators")

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 from typing import Any
 
 import httpx
@@ -37,19 +38,28 @@ def call(api: str, method: str, path: str, body: Any = None) -> Any:
     return answers[-1].json()
 
 
+def start(publication: Publication, python: str, *arguments: str) -> subprocess.Popen[str]:
+    """Start the command in a process of this Python, which is `sys.executable` there."""
+    return subprocess.Popen(
+        [python, "-m", "upcycle_news", *arguments], cwd=publication.home, text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.xdist_group("prefect")]
 
 
 @pytest.mark.timeout(900)  # a server that makes its database, and a runner, on a busy machine
 def test_up_starts_in_a_new_publication_and_the_doctor_reports_no_problem(
-    publication: Publication, monkeypatch: pytest.MonkeyPatch
+    publication: Publication, warm_python: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Other tests keep Prefect quiet in this process (fixture `flows`): a run would log nothing.
     for name in [name for name in os.environ if name.startswith("PREFECT_")]:
         monkeypatch.delenv(name)
     shutil.rmtree(publication.home / "var")
     port, web = free_port(), free_port()
-    up = publication.start("up", "--port", str(port), WEB__PORT=str(web))
+    monkeypatch.setenv("UPCYCLE_NEWS_WEB__PORT", str(web))
+    up = start(publication, warm_python, "up", "--port", str(port))
     address = publication.home / "var/prefect/api-url"
     try:
         states: dict[str, str] = {}
@@ -58,13 +68,17 @@ def test_up_starts_in_a_new_publication_and_the_doctor_reports_no_problem(
             assert up.poll() is None, up.communicate()
             if address.is_file():
                 # In the first seconds nothing is deployed yet, which is red.
-                out, _ = publication.start("doctor", "prefect", "--json").communicate(timeout=120)
+                out, _ = start(
+                    publication, warm_python, "doctor", "prefect", "--json"
+                ).communicate()
                 results = json.loads(out)["groups"]["prefect"]
                 states.update({result["check"]: result["state"] for result in results})
             last = ("prefect-deployments", "prefect-workers")  # the runner asks for work after that
             return {states.get(check) for check in last} == {"ok"}
 
-        wait_until(is_ready, lambda: f"Prefect is not ready: {states}", seconds=PATIENCE)
+        wait_until(
+            is_ready, lambda: f"Prefect is not ready: {states}", seconds=PATIENCE, interval=2.0
+        )
         pages = httpx.get(f"http://127.0.0.1:{web}/healthz", trust_env=False)
         assert pages.json() == {"status": "ok"}
         # What a run logs stands beside it in Prefect's pages: Prefect's lines, and ours.

@@ -89,13 +89,13 @@ def wait_until_sent(server: PrefectServer, publication: Publication, count: int)
 
 
 def test_what_is_approved_goes_out_by_itself_also_after_the_run_that_watched_was_killed(
-    publication: Publication,
+    publication: Publication, warm_python: str
 ) -> None:
     publication.add_many_subscribers(1)
     (publication.home / "flows/waits.py").write_text(WAITING_FLOW)
     with (publication.home / "prefect.yaml").open("a") as file:
         file.write("\n  - name: own\n    entrypoint: flows/waits.py:waits\n")
-    with PrefectServer(publication.home) as server:
+    with PrefectServer(publication.home, python=warm_python) as server:
         waits = server.start("waits/own")
         server.wait_for_state(waits, "PAUSED")
         asked = datetime.now(UTC)
@@ -137,10 +137,10 @@ def test_what_is_approved_goes_out_by_itself_also_after_the_run_that_watched_was
         assert state["type"] == "COMPLETED", state["message"]
 
 
-def test_prefects_buttons_do_what_the_page_says(publication: Publication) -> None:
+def test_prefects_buttons_do_what_the_page_says(publication: Publication, warm_python: str) -> None:
     publication.write_essay()
     readers = publication.add_many_subscribers(2)
-    with PrefectServer(publication.home) as server:
+    with PrefectServer(publication.home, python=warm_python) as server:
         waits = server.start("publish-issue/thursday")
         server.wait_for_state(waits, "PAUSED")
 

@@ -1,7 +1,8 @@
 """Several simulated machines: Prefect's server on Postgres, the pool `newsletter`, and its workers.
 
 Each worker has a process namespace (namespaces(7)): its process ids mean nothing to the others, as
-on another machine, and when it is killed everything it started is gone at once.
+on another machine, and when it is killed everything it started is gone at once. Its Python is always the
+one that runs the tests, since what forks for a `WarmPython` is in no such namespace.
 """
 
 from __future__ import annotations
@@ -83,8 +84,15 @@ def _group_of(pid: int) -> int:
 class WorkerPool(PrefectServer):
     """A server whose database is `database` (postgresql://…), and machines. Schedules are deleted."""
 
-    def __init__(self, home: Path, environment: Mapping[str, str], database: str) -> None:
-        super().__init__(home, environment)
+    def __init__(
+        self,
+        home: Path,
+        environment: Mapping[str, str],
+        database: str,
+        *,
+        python: str = sys.executable,
+    ) -> None:
+        super().__init__(home, environment, python=python)
         self.machines: list[Machine] = []
         self.runs_at_once = 1  # of a machine that is started from now on
         self._started = 0
@@ -109,7 +117,7 @@ class WorkerPool(PrefectServer):
     def prefect(self, *arguments: str) -> None:
         """Run a command of Prefect's own command line."""
         process = subprocess.run(
-            [sys.executable, "-m", "prefect", *arguments],
+            [self.python, "-m", "prefect", *arguments],
             cwd=self.home, env=self.environment, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert process.returncode == 0, process.stdout + process.stderr
@@ -122,7 +130,9 @@ class WorkerPool(PrefectServer):
             name = f"machine-{self._started}"
             command = ["-m", "prefect", "worker", "start", "--pool", "newsletter"]
             command += ["--limit", str(self.runs_at_once)]
-            worker = self._spawn(*command, "--name", name, before=_unshare_command())
+            worker = self._spawn(
+                *command, "--name", name, before=_unshare_command(), python=sys.executable
+            )
             self.machines.append(Machine(name, worker))
         for machine in self.machines[count:]:
             machine.kill()
