@@ -104,7 +104,7 @@ def test_the_doctor_says_how_many_blocks_it_looked_at(
 ) -> None:
     packed(publication, clock)
     said = publication.run("doctor", "store-contents", "--offline").out
-    assert "Gepackte Zustellungen (Blöcke: 1), Fassungen und JSON sind lesbar" in " ".join(
+    assert "Gepackte Zustellungen (Blöcke: 1) und Fassungen sind lesbar" in " ".join(
         said.split()
     )
 

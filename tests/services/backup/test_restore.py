@@ -658,7 +658,7 @@ def test_confirming_lists_the_unknown_deliveries(publication: Publication) -> No
     assert f"Ausgabe {issue}: 3 ungewiss" in refused
     assert "example.org" not in refused
     assert publication.run("store", "confirm", "--yes", "--json").json == {
-        "confirmed": True, "unknown": {str(issue): 3}, "sent": []
+        "confirmed": True, "unknown": {str(issue): 3}, "sent": [], "untold": []
     }  # fmt: skip
     assert (
         "Nichts ist angehalten: Es gibt nichts zu bestätigen"

@@ -42,8 +42,8 @@ class ContentsReport:
 def check_contents(connection: Connection, *, newest: int | None = None) -> ContentsReport:
     """Look at all contents, in one pass over each table with a few rows of it in memory.
 
-    With `newest`: at so many blocks of packed deliveries, those of the issues that were closed last, at so many
-    of the newest revisions, and at no picture.
+    With `newest`, at no more than so many blocks of packed deliveries, of the issues that were closed last, and
+    so many of the newest revisions.
     """
     tables = existing_tables(connection)
     names = {table.name for table, _ in tables}
@@ -54,7 +54,8 @@ def check_contents(connection: Connection, *, newest: int | None = None) -> Cont
     if revisions.name in names:
         damaged += _damaged_revisions(connection, newest)
         damaged += _damaged_pictures(connection) if newest is None else ()
-    if connection.dialect.name == "sqlite":  # Postgres takes nothing else into a column of JSON
+    if newest is None and connection.dialect.name == "sqlite":
+        # Postgres takes nothing else into a column of JSON.
         damaged += _invalid_json(connection, tables)
     return ContentsReport(tuple(damaged), blocks.looked_at, blocks.total)
 
