@@ -108,10 +108,9 @@ def _some_blocks(connection: Connection, newest: int | None) -> Iterator[Row[Any
 
 def _other_sums(connection: Connection) -> Iterator[LocalizedText]:
     """Yield a sentence for each packed issue that has more or fewer deliveries than it was closed with."""
-    sums = [func.sum(_blocks.number).label("number")]
-    packed = select(_blocks.issue_id, _blocks.state, *sums).group_by(
-        _blocks.issue_id, _blocks.state
-    )
+    packed = select(
+        _blocks.issue_id, _blocks.state, func.sum(_blocks.number).label("number")
+    ).group_by(_blocks.issue_id, _blocks.state)
     rows = (
         select(deliveries.c.issue_id, deliveries.c.state, func.count().label("number"))
         .where(deliveries.c.issue_id.in_(select(packed_issues.c.issue_id)))
@@ -121,10 +120,15 @@ def _other_sums(connection: Connection) -> Iterator[LocalizedText]:
     for query in (packed, rows):
         for issue, state, number in connection.execute(query):
             found[issue, state] = found.get((issue, state), 0) + int(number)
-    closed = select(issues).join(packed_issues, packed_issues.c.issue_id == issues.c.id)
-    for row in connection.execute(
-        closed.where(issues.c.closed_at.is_not(None)).order_by(issues.c.id)
-    ):
+    # Its own columns only: the store may be of an older version, which a backup is made of before an upgrade.
+    sums = [issues.c[state] for state in packing.PACKED]
+    closed = (
+        select(issues.c.id, *sums)
+        .join(packed_issues, packed_issues.c.issue_id == issues.c.id)
+        .where(issues.c.closed_at.is_not(None))
+        .order_by(issues.c.id)
+    )
+    for row in connection.execute(closed):
         counted = {state: getattr(row, state) for state in packing.PACKED}
         there = {state: found.get((row.id, state), 0) for state in packing.PACKED}
         if counted != there:
