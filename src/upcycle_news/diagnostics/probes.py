@@ -63,7 +63,7 @@ from upcycle_news.subscribers.link_tokens import Purpose
 from upcycle_news.subscribers.signing_keys import token_key_files
 
 _OFFLINE = localized("doctor-offline")
-_NEWEST_BLOCKS = 5000  # of packed deliveries, a few seconds; a backup looks at all
+_NEWEST_BLOCKS = 1000  # of packed deliveries, about a second; a backup looks at all
 
 
 @dataclass(frozen=True)
