@@ -79,8 +79,8 @@ class Backups:
 
         The replaced store is kept aside; with `merge`, who left and what was sent since is taken
         over from it. `on_rows` gets the number of rows of each batch. Raises `UpcycleError` for a
-        backup that cannot be used or, without `damaged`, holds something damaged, keys of another publication, and while workers run; then the
-        store is as it was.
+        backup that cannot be used, for one that is damaged unless `damaged` says that it may be, for
+        keys of another publication, and while workers run; then the store is as it was.
         """
         report = restoring.restore(
             self._context, file, merge=merge, damaged=damaged, on_rows=on_rows

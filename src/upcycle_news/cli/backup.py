@@ -76,11 +76,15 @@ def backup(
 def _raise_if_damaged(damaged: tuple[LocalizedText, ...], cure: LocalizedText) -> None:
     """Say what is damaged, and raise `StoreError` with what to do; returns where nothing is."""
     if damaged:
-        for text in damaged[:_MOST_SHOWN]:
-            note(text)
-        if len(damaged) > _MOST_SHOWN:
-            note(localized("contents-more", count=len(damaged) - _MOST_SHOWN))
+        _note_damaged(damaged)
         raise StoreError(cure)
+
+
+def _note_damaged(damaged: tuple[LocalizedText, ...]) -> None:
+    for text in damaged[:_MOST_SHOWN]:
+        note(text)
+    if len(damaged) > _MOST_SHOWN:
+        note(localized("contents-more", count=len(damaged) - _MOST_SHOWN))
 
 
 def restore(
@@ -136,8 +140,7 @@ def restore(
         )
     else:
         _print_report(report)
-    for text in report.damaged[:_MOST_SHOWN]:
-        note(text)
+    _note_damaged(report.damaged)
     if report.trouble:
         note(report.trouble)
 

@@ -122,7 +122,7 @@ def _integrity(facts: StoreFacts) -> CheckResult:
 
 
 def evaluate_contents(contents: ContentsReport) -> CheckResult:
-    """Evaluate what the store holds: packed deliveries, revisions and JSON that can be read."""
+    """Evaluate what the store holds: whether packed deliveries and the newest revisions can be read."""
     blocks, total = contents.blocks, contents.all_blocks
     looked_at = localized("doctor-contents-looked", blocks=blocks, total=total)
     if not contents.damaged:

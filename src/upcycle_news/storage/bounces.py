@@ -54,8 +54,8 @@ class RecordedReport:
 
     `is_new` is False when this very report was stored before, and when its delivery is not known
     (`delivery` is None then). `suppressed` is True if the address that the mail went to is suppressed
-    since, `uncertain` if that may be an earlier one, so that none is. `kept_back` counts the suppressions, this one and earlier ones, that wait for a person now because the reports
-    are a wave; of reports recorded together the last hard one of an issue has the number.
+    since, `uncertain` if that may be an earlier one, so that none is. `kept_back` counts the suppressions,
+    this one and earlier ones, that wait for a person now because the reports are a wave; of reports recorded together the last hard one of an issue has the number.
     """
 
     is_new: bool

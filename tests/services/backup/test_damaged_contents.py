@@ -104,7 +104,9 @@ def test_the_doctor_says_how_many_blocks_it_looked_at(
 ) -> None:
     packed(publication, clock)
     said = publication.run("doctor", "store-contents", "--offline").out
-    assert "Gepackte Zustellungen (Blöcke: 1) und Fassungen sind lesbar" in " ".join(said.split())
+    assert "Gepackte Zustellungen (Blöcke: 1) und die neuesten Fassungen sind lesbar" in " ".join(
+        said.split()
+    )
 
 
 @pytest.mark.parametrize("change", WAYS, ids=lambda change: change.__name__)
